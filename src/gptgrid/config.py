@@ -1,0 +1,593 @@
+"""What a user may write in a configuration file: every key, its default, its meaning, its check.
+
+These classes are the only source of the configuration: the JSON schema and `config/README.md` are
+generated from them. The stage programs never import this module. They receive the values of the keys
+that they read, complete and checked, so that a new key here retrains nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    TypeAdapter,
+    model_validator,
+)
+
+BUDGETS = ("tokens", "epochs", "steps")
+
+
+def read_count(value: Any) -> Any:
+    """Turn `2M`, `1.5k` or `3G` (powers of 1000) into a whole number; leave the rest to the check."""
+    if isinstance(value, str) and (match := re.fullmatch(r"([0-9.]+)\s*([kKMGB])", value.strip())):
+        scale = {"k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "B": 1e9}[match[2]]
+        return round(float(match[1]) * scale)
+    return value
+
+
+Count = Annotated[int, BeforeValidator(read_count), Field(gt=0)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+Positive = Annotated[float, Field(gt=0)]
+NonNegative = Annotated[float, Field(ge=0)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Size = Annotated[int, Field(gt=0)]
+
+
+class Section(BaseModel):
+    """A mapping of the configuration in which unknown keys are errors and docstrings document keys."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, frozen=True)
+
+    def slice(self) -> dict[str, Any]:
+        """Return the resolved values as plain data for a stage."""
+        return self.model_dump(mode="json")
+
+
+# ---------------------------------------------------------------------------------------- corpora
+
+
+class Split(Section):
+    """How a text without published splits is cut."""
+
+    valid: Fraction = 0.1
+    """Share of the text (or of the documents) for validation."""
+    test: Fraction = 0.1
+    """Share of the text (or of the documents) for the test."""
+    by: Literal["document", "position"] = "document"
+    """`document`: whole documents are drawn by seed. `position`: the text is cut in order: train, then
+    valid, then test; the only way for a text that is one document."""
+    seed: int = 0
+    """Seed of the draw; the split does not depend on the seeds of the cells."""
+
+    @model_validator(mode="after")
+    def leave_something_to_train_on(self) -> Split:
+        if self.valid + self.test >= 1:
+            raise ValueError(f"valid + test is {self.valid + self.test:g}; leave a share for training")
+        if not self.valid or not self.test:
+            raise ValueError("valid and test must both be above 0: ranking and figures need them")
+        return self
+
+
+class Clean(Section):
+    """What happens to each document before the split."""
+
+    normalize: Literal["none", "NFC", "NFKC"] = "none"
+    """Unicode normalization form."""
+    dedupe: Literal["none", "exact"] = "none"
+    """`exact` keeps the first of equal documents."""
+    min_chars: Annotated[int, Field(ge=0)] = 0
+    """Documents with fewer characters are dropped."""
+
+
+class Remote(Section):
+    """One file on the web, pinned."""
+
+    url: str
+    """Where it lies: an https address."""
+    sha256: Sha256
+    """What it must contain."""
+
+    @model_validator(mode="after")
+    def only_https(self) -> Remote:
+        if not self.url.startswith("https://"):
+            raise ValueError(f"{self.url!r} is not an https:// address")
+        return self
+
+
+class TextCorpus(Section):
+    """Keys of every corpus that has text."""
+
+    document: str = "blank-line"
+    """What one document is: `whole` (a file), `line`, `blank-line` (paragraphs), or any other string: the
+    delimiter between documents, for example `<|endoftext|>`."""
+    split: Split = Split()
+    """How to cut off validation and test text where the source brings none."""
+    clean: Clean = Clean()
+    """Preparation of the documents."""
+    license: str | None = None
+    """The licence of the text, carried into the manifest."""
+
+
+class BuiltinCorpus(TextCorpus):
+    """A corpus that comes with gptgrid."""
+
+    source: Literal["builtin"]
+    """`builtin`"""
+    name: Literal["tales", "toy"]
+    """`tales`: generated English stories. `toy`: Chinese and English sentences. Default: the entry's name."""
+    documents: Count | None = None
+    """How many documents; default: 2000 for tales, all for toy."""
+    seed: int = 0
+    """Seed of the generator."""
+    document: Literal["whole"] = "whole"
+    """The generator's own documents."""
+
+
+class UrlCorpus(TextCorpus):
+    """Files on the web. `GPTGRID_MIRROR` (a folder or an address) is tried first."""
+
+    source: Literal["url"]
+    """`url`"""
+    url: str | list[Remote] | None = None
+    """One address (with `sha256`), or a list of `{url, sha256}`; cut into splits."""
+    sha256: Sha256 | None = None
+    """Of the one address."""
+    train: list[Remote] | None = None
+    """Published training files, in place of `url`."""
+    valid: list[Remote] | None = None
+    """Published validation files."""
+    test: list[Remote] | None = None
+    """Published test files."""
+    encoding: str = "auto"
+    """Text encoding; `auto` reads byte order marks and UTF-8 and otherwise guesses, and says so."""
+
+    @model_validator(mode="after")
+    def one_way_to_name_files(self) -> UrlCorpus:
+        if isinstance(self.url, str):
+            if self.sha256 is None:
+                raise ValueError("give the sha256 of the url, so that everybody trains on the same bytes")
+            Remote(url=self.url, sha256=self.sha256)
+        elif self.sha256 is not None:
+            raise ValueError("sha256 belongs to a single url; in a list each entry has its own")
+        check_split_sources(self.url, self.train, self.valid, self.test, "url")
+        return self
+
+    def files(self) -> dict[str, list[Remote]]:
+        """Return split → files; the key `all` holds what is still to be cut."""
+        single = [Remote(url=self.url, sha256=self.sha256)] if isinstance(self.url, str) else self.url
+        found = {
+            "all": single,
+            "train": self.train,
+            "valid": self.valid,
+            "test": self.test,
+        }
+        return {split: files for split, files in found.items() if files}
+
+
+class FilesCorpus(TextCorpus):
+    """Your own text files."""
+
+    source: Literal["files"]
+    """`files`"""
+    paths: list[str] | None = None
+    """Files or globs, relative to the folder that Snakemake runs in; cut into splits."""
+    train: list[str] | None = None
+    """Training files, in place of `paths`."""
+    valid: list[str] | None = None
+    """Validation files."""
+    test: list[str] | None = None
+    """Test files."""
+    encoding: str = "auto"
+    """Text encoding; `auto` reads byte order marks and UTF-8 and otherwise guesses, and says so."""
+
+    @model_validator(mode="after")
+    def one_way_to_name_files(self) -> FilesCorpus:
+        check_split_sources(self.paths, self.train, self.valid, self.test, "paths")
+        return self
+
+    def files(self) -> dict[str, list[str]]:
+        """Return split → globs; the key `all` holds what is still to be cut."""
+        found = {
+            "all": self.paths,
+            "train": self.train,
+            "valid": self.valid,
+            "test": self.test,
+        }
+        return {split: paths for split, paths in found.items() if paths}
+
+
+class RandomCorpus(Section):
+    """Uniformly random token ids, to measure speed or to check that nothing can be learned."""
+
+    source: Literal["random"]
+    """`random`"""
+    vocab_size: Count
+    """Ids lie in [0, vocab_size)."""
+    tokens: Count
+    """How many ids in all splits together."""
+    document_tokens: Count = 256
+    """Ids in one document."""
+    seed: int = 0
+    """Seed of the draw."""
+    split: Split = Split()
+    """How to cut off validation and test."""
+    license: str | None = None
+    """The licence, carried into the manifest."""
+
+
+def check_split_sources(cut: Any, train: Any, valid: Any, test: Any, key: str) -> None:
+    """Accept either files to cut, or training files with published splits beside them."""
+    if (cut is None) == (train is None):
+        raise ValueError(f"give either `{key}` (to be cut into splits) or `train` (and `valid`, `test`)")
+    if cut is not None and (valid or test):
+        raise ValueError(f"`valid` and `test` go with `train`, not with `{key}`")
+    if any(files == [] for files in (cut, train, valid, test)):
+        raise ValueError("an empty list of files")
+
+
+Corpus = Annotated[
+    BuiltinCorpus | UrlCorpus | FilesCorpus | RandomCorpus,
+    Discriminator("source"),
+]
+
+# ------------------------------------------------------------------------------------- tokenizers
+
+
+class BytesTokenizer(Section):
+    """One token a byte: no vocabulary to train."""
+
+    kind: Literal["bytes"]
+    """`bytes`"""
+
+
+class CharTokenizer(Section):
+    """One token a character of the training text; other characters become their UTF-8 bytes."""
+
+    kind: Literal["char"]
+    """`char`"""
+    train_on: str | None = None
+    """The corpus whose characters count; default: the cell's own."""
+
+
+class BpeTokenizer(Section):
+    """Byte-level byte pair encoding, trained here."""
+
+    kind: Literal["bpe"]
+    """`bpe`"""
+    vocab_size: Annotated[Count, Field(ge=257, le=1_000_000)] = 512
+    """256 bytes, the merges, and the end-of-text token."""
+    pattern: Literal["gpt2", "gpt4", "o200k"] = "gpt4"
+    """How text is cut into pieces that merges never cross."""
+    train_on: str | None = None
+    """The corpus to train on; default: the cell's own."""
+
+
+class TiktokenTokenizer(Section):
+    """A published vocabulary of tiktoken."""
+
+    kind: Literal["tiktoken"]
+    """`tiktoken`"""
+    encoding: Literal["gpt2"] = "gpt2"
+    """Which one."""
+
+
+class IdsTokenizer(Section):
+    """The identity, for corpora that bring token ids."""
+
+    kind: Literal["ids"]
+    """`ids`"""
+
+
+Tokenizer = Annotated[
+    BytesTokenizer | CharTokenizer | BpeTokenizer | TiktokenTokenizer | IdsTokenizer,
+    Discriminator("kind"),
+]
+
+# ----------------------------------------------------------------------------------------- models
+
+PRESETS: dict[str, dict[str, Any]] = {
+    # Radford et al. 2019; tanh GELU as in the released code.
+    "gpt2": {
+        "norm": "layernorm",
+        "norm_position": "pre",
+        "position": "learned",
+        "activation": "gelu_tanh",
+        "bias": True,
+        "tie_embeddings": True,
+    },
+    # Touvron et al. 2023.
+    "llama": {
+        "norm": "rmsnorm",
+        "norm_position": "pre",
+        "position": "rope",
+        "activation": "swiglu",
+        "bias": False,
+        "tie_embeddings": False,
+    },
+    # torch.nn.TransformerEncoder with a causal mask, as in Vaswani et al. 2017.
+    "encoder": {
+        "norm": "layernorm",
+        "norm_position": "post",
+        "position": "learned",
+        "activation": "relu",
+        "bias": True,
+        "tie_embeddings": False,
+    },
+}
+
+
+class Model(Section):
+    """An architecture. A preset sets the switches; a key beside it overrides the preset."""
+
+    preset: Literal["gpt2", "llama", "encoder"] = "gpt2"
+    """`gpt2`, `llama`, or `encoder`: PyTorch's own nn.TransformerEncoder made causal."""
+    n_layer: Size = 4
+    """Transformer blocks."""
+    n_head: Size = 4
+    """Query heads in each block; must divide d_model."""
+    n_kv_head: Size | None = None
+    """Key and value heads (grouped-query attention); must divide n_head. Default: n_head."""
+    d_model: Size = 128
+    """Width of the residual stream."""
+    d_ff: Size | None = None
+    """Width inside the feed-forward network. Default: 4 d_model; for swiglu 8/3 d_model, rounded up to a
+    multiple of 8."""
+    context: Size = 128
+    """Tokens that the model sees at once."""
+    norm: Literal["layernorm", "rmsnorm"] = "layernorm"
+    """Normalization layer."""
+    norm_position: Literal["pre", "post"] = "pre"
+    """Before each sublayer (with a final norm), or after each residual sum."""
+    norm_eps: Positive = 1e-5
+    """Added to the variance."""
+    position: Literal["learned", "sinusoidal", "rope", "alibi", "none"] = "learned"
+    """How a token knows its place."""
+    rope_theta: Positive = 10000.0
+    """Base of the rotary frequencies."""
+    activation: Literal["gelu", "gelu_tanh", "relu", "relu2", "swiglu"] = "gelu_tanh"
+    """Of the feed-forward network; swiglu is gated and has three matrices."""
+    qk_norm: bool = False
+    """Normalize queries and keys of each head (RMS norm with gain)."""
+    tie_embeddings: bool = True
+    """Use the token embedding as the output matrix."""
+    bias: bool = True
+    """Biases in linear layers and layer norms."""
+    dropout: Fraction = 0.0
+    """After embeddings, in attention, after each sublayer."""
+    logit_softcap: Positive | None = None
+    """Cap logits at ±c by c·tanh(x/c)."""
+    window: Size | None = None
+    """Attend to the last `window` tokens only (itself among them); default: all."""
+    init_std: Positive = 0.02
+    """Standard deviation of the initial weights; projections back into the residual stream are divided by
+    √(2 n_layer)."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def start_from_preset(cls, data: Any) -> Any:
+        if isinstance(data, dict):
+            preset = data.get("preset", "gpt2")
+            return {**PRESETS.get(preset, {}), **data} if isinstance(preset, str) else data
+        return data
+
+    @model_validator(mode="after")
+    def complete(self) -> Model:
+        if self.d_model % self.n_head:
+            raise ValueError(
+                f"n_head {self.n_head} does not divide d_model {self.d_model}; "
+                f"heads that do: {divisors(self.d_model)}"
+            )
+        n_kv_head = self.n_kv_head or self.n_head
+        if self.n_head % n_kv_head:
+            raise ValueError(
+                f"n_kv_head {n_kv_head} does not divide n_head {self.n_head}; "
+                f"numbers that do: {divisors(self.n_head)}"
+            )
+        if self.position == "rope" and (self.d_model // self.n_head) % 2:
+            raise ValueError(
+                f"rope turns pairs, but a head is {self.d_model // self.n_head} wide (d_model / n_head)"
+            )
+        if self.window is not None and self.window > self.context:
+            raise ValueError(f"window {self.window} is longer than context {self.context}")
+        if self.preset == "encoder":
+            self.refuse_what_encoder_lacks()
+        gated_width = -(-8 * self.d_model // 3)
+        d_ff = -(-gated_width // 8) * 8 if self.activation == "swiglu" else 4 * self.d_model
+        # The class is frozen for everybody else; this fills in what depends on other keys.
+        object.__setattr__(self, "n_kv_head", n_kv_head)
+        object.__setattr__(self, "d_ff", self.d_ff or d_ff)
+        return self
+
+    def refuse_what_encoder_lacks(self) -> None:
+        wanted = {
+            "norm": ("layernorm",),
+            "position": ("learned", "sinusoidal", "none"),
+            "activation": ("relu", "gelu"),
+            "qk_norm": (False,),
+            "logit_softcap": (None,),
+            "window": (None,),
+            "n_kv_head": (None, self.n_head),
+        }
+        for key, allowed in wanted.items():
+            if (value := getattr(self, key)) not in allowed:
+                raise ValueError(
+                    f"{key} {value!r} is not in nn.TransformerEncoder, which has "
+                    f"{', '.join(map(str, allowed))}; take preset gpt2 or llama for it"
+                )
+
+
+def divisors(number: int) -> str:
+    """Return the divisors of a number up to 64 as text, for an error message."""
+    return ", ".join(str(d) for d in range(1, min(number, 64) + 1) if number % d == 0)
+
+
+# --------------------------------------------------------------------------------------- training
+
+
+class Training(Section):
+    """A training recipe. The budget is one of `tokens`, `epochs` and `steps`."""
+
+    tokens: Count | None = None
+    """Budget in tokens (`2M` is two million), rounded up to whole steps."""
+    epochs: Positive | None = None
+    """Budget in passes over the training split, rounded up to whole steps."""
+    steps: Count | None = None
+    """Budget in optimizer steps."""
+    batch_tokens: Count = 8192
+    """Tokens of one optimizer step; a multiple of the model's context."""
+    micro_batch: Literal["auto"] | Size = "auto"
+    """Windows in one forward pass; gradients add up over a batch. It changes last bits of the result."""
+    windows: Literal["permuted", "sliding", "random", "document"] = "permuted"
+    """`permuted`: disjoint windows in a new order each epoch. `sliding`: overlapping ones, `stride` apart.
+    `random`: any offset. `document`: one document a row, cut or padded; padding is not scored."""
+    stride: Size | None = None
+    """Tokens between the starts of sliding windows. Default: half a context."""
+    optimizer: Literal["adamw"] = "adamw"
+    """AdamW (Loshchilov and Hutter 2019)."""
+    lr: Positive = 1e-3
+    """Highest learning rate."""
+    min_lr: NonNegative | None = None
+    """Learning rate at the end of the schedule. Default: a tenth of lr."""
+    betas: tuple[Fraction, Fraction] = (0.9, 0.95)
+    """Decay of AdamW's first and second moment."""
+    eps: Positive = 1e-8
+    """AdamW's denominator term."""
+    schedule: Literal["constant", "linear", "cosine", "wsd"] = "cosine"
+    """After the warmup: stay, fall in a line, fall as half a cosine, or stay and fall in a line over the
+    last `cooldown` of the steps (warmup-stable-decay)."""
+    warmup: NonNegative = 0.05
+    """Steps of linear warmup; below 1 a share of all steps."""
+    cooldown: Fraction = 0.2
+    """Share of the steps in which wsd falls."""
+    weight_decay: NonNegative = 0.1
+    """For matrices and embeddings; never for biases and norms."""
+    grad_clip: NonNegative = 1.0
+    """Largest norm of the gradient; 0 is off."""
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    """Autocast to this type; fp16 with a loss scaler. Weights and moments stay fp32."""
+    eval_every: Size | None = None
+    """Steps between validations. Default: a tenth of the steps. The last step is always validated."""
+    eval_tokens: Count | None = None
+    """Tokens of the validation split to score each time, from its start. Default: all."""
+    sample_every: Size | None = None
+    """Steps between short greedy samples of the first prompt. Default: none."""
+    use: Literal["best", "last"] = "best"
+    """Which weights the cell keeps: those of the lowest validation loss, or the last."""
+    threads: Size = 1
+    """CPU threads. Part of the recipe, as the order of sums depends on it."""
+    continues: str | None = None
+    """Go on from the finished state of this training, with the larger budget given here."""
+
+    @model_validator(mode="after")
+    def complete(self) -> Training:
+        given = [key for key in BUDGETS if getattr(self, key) is not None]
+        if len(given) != 1:
+            raise ValueError(
+                f"give one of tokens, epochs and steps as the budget; found {', '.join(given) or 'none'}"
+            )
+        min_lr = self.lr / 10 if self.min_lr is None else self.min_lr
+        if min_lr > self.lr:
+            raise ValueError(f"min_lr {min_lr:g} is above lr {self.lr:g}")
+        object.__setattr__(self, "min_lr", min_lr)
+        if self.stride is not None and self.windows != "sliding":
+            raise ValueError(f"stride goes with `windows: sliding`, not {self.windows}")
+        return self
+
+
+# -------------------------------------------------------------------- evaluation, sampling, run
+
+
+class Evaluation(Section):
+    """How the test split is scored."""
+
+    stride: Size | None = None
+    """Tokens scored by each overlapping window; the others in it are context. Default: half a context."""
+
+
+class Decoding(Section):
+    """How the next token is chosen."""
+
+    temperature: NonNegative = 1.0
+    """0 takes the likeliest token; below 1 sharper, above 1 flatter."""
+    top_k: Annotated[int, Field(ge=0)] = 0
+    """Draw among the k likeliest tokens; 0 is off."""
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Draw among the likeliest tokens that together have probability p; 1 is off."""
+    repetition_penalty: Positive = 1.0
+    """Make tokens that stand in the text already less likely (Keskar et al. 2019); 1 is off."""
+
+
+class Sampling(Section):
+    """What every cell is asked to continue."""
+
+    prompts: Annotated[list[str], Field(min_length=1)] = ["Once upon a time"]
+    """Texts to continue. An empty one starts a document."""
+    max_new_tokens: Size = 100
+    """Tokens at most; generation stops at the end of text."""
+    ignore_eos: bool = False
+    """Go on after the end-of-text token."""
+    seed: int = 0
+    """Seed of the draws."""
+    decodings: Annotated[dict[str, Decoding], Field(min_length=1)] = {
+        "greedy": Decoding(temperature=0),
+        "nucleus": Decoding(temperature=0.8, top_p=0.95),
+    }
+    """Name → how to decode."""
+
+
+class Run(Section):
+    """How, not what: none of these keys is part of an identity or retrains anything."""
+
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """`auto` takes cuda, then mps, then cpu."""
+    workers: Annotated[int, Field(ge=0)] = 0
+    """Processes that read training data ahead; the bits are the same for any number."""
+    checkpoint_every: Positive = 60.0
+    """Seconds between checkpoints of a running training."""
+    log_every: Positive = 5.0
+    """Seconds between lines of progress."""
+    store: str = "results/.store"
+    """Where finished artifacts lie; `GPTGRID_STORE` overrides it."""
+
+
+# ------------------------------------------------------------------------------------------- grid
+
+
+class Experiment(Section):
+    """A whole configuration file."""
+
+    sections: ClassVar[dict[str, TypeAdapter]] = {
+        "corpora": TypeAdapter(Corpus),
+        "tokenizers": TypeAdapter(Tokenizer),
+        "models": TypeAdapter(Model),
+        "training": TypeAdapter(Training),
+    }
+
+    experiment: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")] = "default"
+    """Name of the folder under results/."""
+    corpora: Annotated[dict[str, Any], Field(min_length=1)]
+    """Name → text. Every entry of every section may start from another by `base: NAME`."""
+    tokenizers: Annotated[dict[str, Any], Field(min_length=1)]
+    """Name → tokenizer."""
+    models: Annotated[dict[str, Any], Field(min_length=1)]
+    """Name → architecture."""
+    training: Annotated[dict[str, Any], Field(min_length=1)]
+    """Name → training recipe."""
+    evaluation: Evaluation = Evaluation()
+    """How the test split is scored."""
+    sampling: Sampling = Sampling()
+    """What every cell is asked to continue."""
+    grid: Annotated[list[dict[str, Any]], Field(min_length=1)]
+    """Blocks whose union is the grid. A block is the cross product of its lists: `corpus`, `tokenizer`,
+    `model`, `training`, `seed`, and overrides such as `model.n_layer: [2, 4]`. Lists named in `zip` advance
+    together; cells that match an entry of `exclude` are left out."""
+    quick: dict[str, Any] = {}
+    """What `--config quick=true` changes; results go to <experiment>-quick."""
+    run: Run = Run()
+    """How, not what: never part of an identity."""

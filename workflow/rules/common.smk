@@ -1,0 +1,61 @@
+# The plan of the experiment, and the functions with which the rules ask it.
+
+import os
+
+from gptgrid.plan import FOLDERS, OUTPUTS, read_plan
+from gptgrid.stage import MANIFEST, UserError
+
+
+wildcard_constraints:
+    corpus="[^/]+",
+    tokenizer="[^/]+",
+    shards="[^/]+",
+    experiment="[^/]+",
+    cell="[^/]+",
+
+
+try:
+    plan = read_plan(workflow.overwrite_configfiles, workflow.config_settings.config)
+    if workflow.is_main_process:
+        plan.write_requests()
+except UserError as error:
+    raise WorkflowError(str(error))
+
+# One thread unless a recipe says otherwise: results do not depend on what runs beside them. The programs
+# import the package of this checkout, wherever else one may be installed.
+PROGRAM = f"OMP_NUM_THREADS=1 PYTHONPATH={workflow.basedir}/src {sys.executable} {workflow.basedir}/workflow/scripts"
+
+
+def artifact(stage, wildcards):
+    return plan.artifact(FOLDERS[stage].format(**wildcards))
+
+
+def request(stage):
+    """The file whose time says whether the artifact is stale."""
+    return lambda wildcards: str(artifact(stage, wildcards).request)
+
+
+def needs(stage):
+    """The manifests of what the artifact is made from.
+
+    A job follows from its request or from a job before it, never from the time of a manifest. Snakemake looks
+    at no reason of a job behind one that runs, and does not pass through jobs whose inputs are ancient, hence:
+    what is kept has ancient inputs, and what is not depends on all that stand before it.
+    """
+
+    def manifests(wildcards):
+        asked = artifact(stage, wildcards)
+        if asked.action == "keep":
+            return [ancient(path) for path in plan.manifests(asked.inputs.values()) if os.path.exists(path)]
+        return plan.manifests(plan.ancestors(asked))
+
+    return manifests
+
+
+def threads_of(stage):
+    return lambda wildcards: artifact(stage, wildcards).threads
+
+
+def made(stage):
+    """The files of the artifact; the manifest, which is linked last, says that it is whole."""
+    return [f"{FOLDERS[stage]}/{name}" for name in (*OUTPUTS[stage], MANIFEST)]
