@@ -43,9 +43,12 @@ lock: | .venv/bin/python  ## rebuild the lock files from pyproject.toml
 	$(BIN)/pip-compile $(LOCK) --output-file requirements.lock pyproject.toml
 	$(BIN)/pip-compile $(LOCK) --extra test --constraint requirements.lock \
 	  --output-file requirements-test.lock pyproject.toml
+	# Which build of torch it is (CPU, CUDA) belongs to the machine, not to the lock.
+	sed -i.bak -E 's/^(torch==[0-9.]+)\+.*/\1/' requirements.lock requirements-test.lock
+	rm requirements.lock.bak requirements-test.lock.bak
 
 LOCK := --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
-  --no-annotate --no-header
+  --no-annotate --no-header --allow-unsafe
 
 docs: venv  ## regenerate config/README.md and the JSON schema
 	$(BIN)/python -m gptgrid.reference

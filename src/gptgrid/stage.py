@@ -298,9 +298,10 @@ def fulfil(request: dict[str, Any], build: Build, script: Path) -> None:
     store = Store(Path(request["store"]))
     with store.lock(stage, identity):
         if store.has(stage, identity) and store.is_intact(stage, identity):
-            print(f"restored from the store: {stage} {identity[:12]}", flush=True)
+            print(f"restored: {stage} {identity[:12]} was in the store", flush=True)
         else:
             make(request, build, inputs, digests, identity, store)
+            print(f"made: {stage} {identity[:12]}", flush=True)
         folder = store.folder(stage, identity)
         link_artifact(folder, Path(request["artifact"]), read_manifest(folder))
 

@@ -1,0 +1,77 @@
+"""What a finished training hands over: weights, recipe, learning curve, samples, state, facts."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save_file
+
+from gptgrid.model.count import flops_per_token, parameter_count
+from gptgrid.train import checkpoint
+from gptgrid.train.device import describe_device, peak_memory
+from gptgrid.train.trainer import Trainer
+
+COLUMNS = ("step", "tokens", "epoch", "lr", "train_loss", "val_loss", "grad_norm")
+
+
+def deliver(trainer: Trainer) -> dict[str, Any]:
+    """Write the files of a finished training; return its facts."""
+    folder, state = trainer.job.folder, trainer.state()
+    best = state["best"]
+    kept = best["weights"] if trainer.training.use == "best" else state["model"]
+    save_file({name: weight.detach().cpu().contiguous() for name, weight in kept.items()}, folder / "model.safetensors")
+    (folder / "config.json").write_text(trainer.recipe + "\n", encoding="utf-8")
+    shutil.copyfile(trainer.job.inputs["tokenizer"] / "codec.json", folder / "codec.json")
+    write_metrics(folder / "metrics.csv", state["metrics"])
+    write_samples(folder / "samples.jsonl", state["samples"])
+    checkpoint.write(folder / "state.pt", state)
+    trainer.job.provenance.update(provenance(trainer))
+    return facts(trainer)
+
+
+def facts(trainer: Trainer) -> dict[str, Any]:
+    """Return what the manifest says about the training; val_loss is that of the weights that were kept."""
+    progress, vocab_size = trainer.progress, trainer.codec.vocab_size
+    best, last_val_loss = progress["best"], progress["metrics"][-1][COLUMNS.index("val_loss")]
+    use_best = trainer.training.use == "best"
+    return {
+        **parameter_count(trainer.module),
+        "vocab_size": vocab_size,
+        "steps": progress["step"],
+        "train_tokens": progress["tokens"],
+        "train_flops": progress["tokens"] * flops_per_token(trainer.model, vocab_size),
+        "val_loss": best["loss"] if use_best else last_val_loss,
+        "last_val_loss": last_val_loss,
+        "best_step": best["step"],
+        "kept_step": best["step"] if use_best else progress["step"],
+    }
+
+
+def provenance(trainer: Trainer) -> dict[str, Any]:
+    """Return the volatile facts: speed, memory, device, and what `auto` became."""
+    return {
+        "tokens_per_second": trainer.meter.tokens_per_second,
+        "train_seconds": trainer.meter.seconds,
+        "device": describe_device(trainer.device),
+        "threads": trainer.training.threads,
+        "micro_batch": trainer.micro_rows,
+        **peak_memory(trainer.device),
+    }
+
+
+def write_metrics(path: Path, rows: list[list[Any]]) -> None:
+    """Write metrics.csv: unrounded numbers, empty where nothing was measured."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows(rows)
+
+
+def write_samples(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Write samples.jsonl."""
+    lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    path.write_text("".join(lines), encoding="utf-8")

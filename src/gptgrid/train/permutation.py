@@ -1,0 +1,62 @@
+"""Random permutations and draws that are computed, not stored: any element in constant time and memory.
+
+Works on whole arrays of indices at once. Not cryptography: the hash only has to mix well.
+"""
+
+import numpy as np
+
+ROUNDS = 6
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+"""2^64 / golden ratio: spreads consecutive counters over the 64 bits (Steele et al. 2014, SplitMix64)."""
+
+
+def mix(values: np.ndarray) -> np.ndarray:
+    """Return a hash of each uint64: the finalizer of SplitMix64. It is a bijection of the 64-bit numbers."""
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return values ^ (values >> np.uint64(31))
+
+
+def draw(counter: np.ndarray, key: int) -> np.ndarray:
+    """Return 64 random bits for each counter (uint64), the same for the same counter and key."""
+    return mix(mix(counter * GOLDEN + np.uint64(key)) + np.uint64(key))
+
+
+def permute(index: np.ndarray, size: int, key: int, epoch: np.ndarray) -> np.ndarray:
+    """Return where each index goes under the permutation of [0, size) that (key, epoch) names.
+
+    A Feistel network permutes the next larger power of four; an index that lands outside [0, size) goes
+    through it again until it lands inside (Black and Rogaway 2002, cycle walking: at most 4 turns on
+    average, and still a bijection).
+
+    Args:
+        index: (rows,) uint64 in [0, size).
+        size: number of elements, at least 1.
+        key: 63-bit seed.
+        epoch: (rows,) uint64; each has its own permutation.
+
+    Returns:
+        (rows,) uint64 in [0, size).
+    """
+    half = max(1, ((size - 1).bit_length() + 1) // 2)
+    turns = np.arange(ROUNDS, dtype=np.uint64)[:, None]
+    keys = draw(epoch[None, :] * np.uint64(ROUNDS) + turns, key)
+    image = feistel(index, keys, half)
+    while (outside := image >= size).any():
+        image[outside] = feistel(image[outside], keys[:, outside], half)
+    return image
+
+
+def feistel(values: np.ndarray, keys: np.ndarray, half: int) -> np.ndarray:
+    """Permute the numbers of 2·half bits.
+
+    Args:
+        values: (rows,) uint64 below 4^half.
+        keys: (ROUNDS, rows) uint64.
+        half: bits of each of the two halves.
+    """
+    bits, mask = np.uint64(half), np.uint64((1 << half) - 1)
+    left, right = values >> bits, values & mask
+    for key in keys:
+        left, right = right, left ^ (mix(right ^ key) & mask)
+    return (left << bits) | right

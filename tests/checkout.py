@@ -1,0 +1,116 @@
+"""A fresh checkout of the project in a folder of its own, to run Snakemake in as a user would."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+STAGES = ("corpus", "tokenizer", "encode", "train", "evaluate", "sample", "compare", "report")
+TEXT = Path("texts/mine.txt")
+
+CONFIG = {
+    "experiment": "small",
+    "corpora": {
+        "mine": {"source": "files", "paths": ["texts/*.txt"], "document": "line"},
+        "unused": {"source": "builtin", "name": "toy"},
+    },
+    "tokenizers": {"bytes": {"kind": "bytes"}, "bpe": {"kind": "bpe", "vocab_size": 300}},
+    "models": {
+        "gpt2": {"preset": "gpt2", "n_layer": 1, "n_head": 2, "d_model": 16, "context": 16, "dropout": 0.1},
+        "llama": {"base": "gpt2", "preset": "llama"},
+    },
+    "training": {"base": {"steps": 6, "batch_tokens": 64, "sample_every": 3}},
+    "sampling": {"prompts": ["the"], "max_new_tokens": 8, "decodings": {"greedy": {"temperature": 0}}},
+    "grid": [
+        {"corpus": "mine", "tokenizer": "bytes", "model": ["gpt2", "llama"], "training": "base"},
+        {"corpus": "mine", "tokenizer": "bpe", "model": "gpt2", "training": "base"},
+    ],
+    "run": {"device": "cpu"},
+}
+
+
+class Checkout:
+    """A copy of the project with a small experiment of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for name in ("Snakefile", "workflow", "src", "profiles"):
+            source = ROOT / name
+            if source.is_dir():
+                shutil.copytree(
+                    source, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
+                )
+            else:
+                folder.mkdir(parents=True, exist_ok=True)
+                shutil.copy(source, folder / name)
+        (folder / "texts").mkdir()
+        lines = (
+            f"the {animal} number {n} likes {n * 7 % 10} cakes"
+            for n in range(60)
+            for animal in ("cat", "dog")
+        )
+        (folder / TEXT).write_text("\n".join(lines) + "\n")
+        self.configure(CONFIG)
+
+    def configure(self, config: dict) -> None:
+        """Write config/config.yaml."""
+        path = self.folder / "config" / "config.yaml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(yaml.safe_dump(config, sort_keys=False))
+
+    def start(self, *arguments: str, **environment: str) -> subprocess.Popen:
+        """Start Snakemake."""
+        command = [sys.executable, "-m", "snakemake", *arguments]
+        return subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": str(self.folder / "src"), **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def snakemake(self, *arguments: str, **environment: str) -> str:
+        """Run Snakemake to its end; return what it says."""
+        process = self.start(*arguments, **environment)
+        said, _ = process.communicate(timeout=300)
+        assert process.returncode == 0, said
+        return said
+
+    def dry(self, *arguments: str) -> dict[str, int]:
+        """Return stage → number of jobs that a dry run announces."""
+        return planned(self.snakemake("--dry-run", *arguments))
+
+    def run(self, *arguments: str, **environment: str) -> dict[str, int]:
+        """Run everything; return stage → number of jobs, and under `made` those that were not restored."""
+        for log in self.folder.glob("logs/**/*.log"):
+            log.unlink()
+        said = self.snakemake(*arguments, **environment)
+        logs = [path.read_text() for path in self.folder.glob("logs/**/*.log")]
+        self.made = Counter(re.findall(r"^made: (\w+) ", "\n".join(logs), re.MULTILINE))
+        return planned(said)
+
+    def artifacts(self) -> dict[str, bytes]:
+        """Return path → bytes of every finished file but what is volatile."""
+        return {
+            path.relative_to(self.folder).as_posix(): path.read_bytes()
+            for top in ("data", "results/small")
+            for path in sorted((self.folder / top).rglob("*"))
+            if path.is_file() and path.name not in ("provenance.json", "timing.csv")
+        }
+
+
+def planned(said: str) -> dict[str, int]:
+    """Return stage → number of jobs, from Snakemake's table of job counts."""
+    return {
+        stage: int(count)
+        for stage, count in re.findall(r"^(\w+) +(\d+)$", said, re.MULTILINE)
+        if stage in STAGES
+    }

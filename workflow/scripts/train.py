@@ -1,0 +1,19 @@
+"""Train one model on token shards: weights, learning curve, samples and the state to continue from."""
+
+from gptgrid.stage import Job, main
+from gptgrid.train.deliverables import deliver
+from gptgrid.train.trainer import Trainer
+
+
+def build(job: Job) -> dict:
+    """Train, from the last checkpoint if there is one, and write the deliverables."""
+    with job.timing("load"):
+        trainer = Trainer(job)
+    with job.timing("train"):
+        trainer.run()
+    with job.timing("write"):
+        return deliver(trainer)
+
+
+if __name__ == "__main__":
+    main("train", build, __doc__)
