@@ -117,7 +117,7 @@ def test_one_window_is_enough_and_less_is_refused():
 
 def test_refusals():
     training = SimpleNamespace(windows="permuted", stride=None, batch_tokens=10)
-    with pytest.raises(UserError, match="batch_tokens 10 is not a multiple .* 8 or 12"):
+    with pytest.raises(UserError, match=r"batch_tokens 10 is not a multiple .* 8 or 12"):
         Windows(FakeShards(np.arange(50)), training, 4, 1, EOT)
     with pytest.raises(UserError, match="no document"):
         windows([EOT], "document")

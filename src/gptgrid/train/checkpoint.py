@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, BinaryIO, TypedDict
 
 import torch
 from torch import Tensor
@@ -47,14 +47,14 @@ class Progress(TypedDict):
     grad_norm: Tensor
     """Norm of the last step's gradient before clipping; a scalar on the device."""
     best: Best | None
-    metrics: list[list[Any]]
+    metrics: list[dict[str, Any]]
     """Rows of metrics.csv."""
     samples: list[dict[str, Any]]
     """Rows of samples.jsonl."""
 
 
 class State(Progress):
-    """Everything that the next step depends on. Random streams derive from (seed, step) and are not stored."""
+    """All that the next step depends on. Random streams derive from (seed, step) and are not stored."""
 
     format: str
     recipe: str
@@ -68,11 +68,21 @@ def write(path: Path, state: State, effort: Effort | None = None) -> None:
     """Write a state so that a kill at any point leaves the old file or the new one."""
     part = path.with_name(f"{path.name}.part")
     with part.open("wb") as file:
-        # To an open file: torch would put a path's stem into the archive.
-        torch.save(plain({**state, "effort": effort} if effort else state), file)
+        store(plain({**state, "effort": effort} if effort else state), file)
         file.flush()
         os.fsync(file.fileno())
     part.replace(path)
+
+
+def store(value: Any, file: BinaryIO) -> None:
+    """Serialize to an open file; of a path, torch would put the stem into the archive."""
+    try:
+        torch.save(value, file)
+    except RuntimeError as error:
+        # A full disk, behind an error of torch's own about positions.
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from None
+        raise
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -85,7 +95,9 @@ def read(path: Path) -> dict[str, Any]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds; each of them means the same here
-        raise UserError(f"{path} is damaged or no training state ({type(error).__name__}); {advice}") from error
+        raise UserError(
+            f"{path} is damaged or no training state ({type(error).__name__}); {advice}"
+        ) from error
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise UserError(f"{path} is not a {FORMAT!r}; {advice}")
     return state

@@ -10,7 +10,7 @@ from gptgrid.stage import UserError
 from gptgrid.train import checkpoint
 
 SHARED = ("batch_tokens", "windows", "stride", "optimizer")
-"""Keys of the recipe that a continuation has in common with its parent: they name the data order and moments."""
+"""Keys that a continuation has in common with its parent: they decide the data order and the moments."""
 
 
 def read_own(path: Path, recipe: str) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def read_parent(folder: Path, recipe: str, steps: int) -> dict[str, Any]:
             f"this training has a budget of {steps} steps, but {folder} already made {state['step']}; "
             "a continuation needs a larger budget"
         )
-    return {**state, "recipe": recipe}
+    return state
 
 
 def shared(recipe: str) -> str:

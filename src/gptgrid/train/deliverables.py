@@ -8,14 +8,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import save_file
+from safetensors.torch import save
 
-from gptgrid.model.count import flops_per_token, parameter_count
+from gptgrid.model.cost import flops_per_token, parameter_count
 from gptgrid.train import checkpoint
 from gptgrid.train.device import describe_device, peak_memory
 from gptgrid.train.trainer import Trainer
-
-COLUMNS = ("step", "tokens", "epoch", "lr", "train_loss", "val_loss", "grad_norm")
 
 
 def deliver(trainer: Trainer) -> dict[str, Any]:
@@ -23,7 +21,7 @@ def deliver(trainer: Trainer) -> dict[str, Any]:
     folder, state = trainer.job.folder, trainer.state()
     best = state["best"]
     kept = best["weights"] if trainer.training.use == "best" else state["model"]
-    save_file({name: weight.detach().cpu().contiguous() for name, weight in kept.items()}, folder / "model.safetensors")
+    (folder / "model.safetensors").write_bytes(save(checkpoint.plain(kept)))
     (folder / "config.json").write_text(trainer.recipe + "\n", encoding="utf-8")
     shutil.copyfile(trainer.job.inputs["tokenizer"] / "codec.json", folder / "codec.json")
     write_metrics(folder / "metrics.csv", state["metrics"])
@@ -36,7 +34,7 @@ def deliver(trainer: Trainer) -> dict[str, Any]:
 def facts(trainer: Trainer) -> dict[str, Any]:
     """Return what the manifest says about the training; val_loss is that of the weights that were kept."""
     progress, vocab_size = trainer.progress, trainer.codec.vocab_size
-    best, last_val_loss = progress["best"], progress["metrics"][-1][COLUMNS.index("val_loss")]
+    best, last_val_loss = progress["best"], progress["metrics"][-1]["val_loss"]
     use_best = trainer.training.use == "best"
     return {
         **parameter_count(trainer.module),
@@ -63,11 +61,11 @@ def provenance(trainer: Trainer) -> dict[str, Any]:
     }
 
 
-def write_metrics(path: Path, rows: list[list[Any]]) -> None:
+def write_metrics(path: Path, rows: list[dict[str, Any]]) -> None:
     """Write metrics.csv: unrounded numbers, empty where nothing was measured."""
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
         writer.writerows(rows)
 
 

@@ -25,7 +25,9 @@ def prepare_device(wanted: str, threads: int) -> torch.device:
     device = next(name for name, there in found.items() if there) if wanted == "auto" else wanted
     if not found[device]:
         there = ", ".join(name for name, available in found.items() if available)
-        raise UserError(f"run.device is {device}, but torch finds only {there} here; take one of these or auto")
+        raise UserError(
+            f"run.device is {device}, but torch finds only {there} here; take one of these or auto"
+        )
     if device == "cuda":
         # On the CPU the kernels are repeatable as they are; here some must be chosen.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

@@ -78,9 +78,7 @@ class Trainer:
         self.steps = total_steps(self.training, rows, self.windows.per_epoch)
         self.eval_every = self.training.eval_every or math.ceil(self.steps / 10)
         self.row_every = math.ceil(self.steps / ROWS_OF_METRICS)
-        self.micro_rows = micro_batch_rows(
-            self.model, self.codec.vocab_size, self.training.micro_batch, rows
-        )
+        self.micro_rows = micro_batch_rows(self.model, self.codec.vocab_size, self.training.micro_batch, rows)
 
     # ------------------------------------------------------------------------------------- state
 
@@ -257,14 +255,14 @@ class Trainer:
 
     def observe(self) -> None:
         """Make what is due at this step, unless it was made before an interruption."""
-        step, metrics, samples = (self.progress[key] for key in ("step", "metrics", "samples"))
+        step, samples = self.progress["step"], self.progress["samples"]
         if step == 0:
             return
         if self.is_due(self.training.sample_every) and not (samples and samples[-1]["step"] == step):
             self.sample()
-        if self.is_due(self.row_every) or self.is_due(self.eval_every):
-            if step != self.last_row():
-                self.measure()
+        row_is_due = self.is_due(self.row_every) or self.is_due(self.eval_every)
+        if row_is_due and step != self.last_row():
+            self.measure()
 
     def is_due(self, every: int | None) -> bool:
         """Say whether something is due at this step: every so many steps, and at the last one."""
@@ -273,7 +271,7 @@ class Trainer:
 
     def last_row(self) -> int:
         """Return the step of the latest row of metrics; 0 if there is none."""
-        return self.progress["metrics"][-1][0] if self.progress["metrics"] else 0
+        return self.progress["metrics"][-1]["step"] if self.progress["metrics"] else 0
 
     def measure(self) -> None:
         """Add a row of metrics, with a validation where one is due."""
@@ -283,11 +281,16 @@ class Trainer:
         if self.is_due(self.eval_every):
             val_loss = self.finite(self.validate(), "validation")
             self.keep_if_best(val_loss)
-        grad_norm = self.progress["grad_norm"].item()
-        epoch = self.windows.epoch(step)
-        self.progress["metrics"].append(
-            [step, self.progress["tokens"], epoch, self.rate(step - 1), train_loss, val_loss, grad_norm]
-        )
+        row = {
+            "step": step,
+            "tokens": self.progress["tokens"],
+            "epoch": self.windows.epoch(step),
+            "lr": self.rate(step - 1),
+            "train_loss": train_loss,
+            "val_loss": val_loss,
+            "grad_norm": self.progress["grad_norm"].item(),
+        }
+        self.progress["metrics"].append(row)
         self.progress["loss_sum"].zero_()
 
     def mean_loss(self) -> float:
@@ -331,20 +334,12 @@ class Trainer:
 
     def sample(self) -> None:
         """Let the model continue the prompt, greedily and shortly."""
-        prompt = self.job.config.sample_prompt
-        step = self.progress["step"]
+        step, eot, prompt = self.progress["step"], self.codec.eot, self.job.config.sample_prompt
+        # A document begins with the end-of-text token. Bare ids know no text and begin with the first id.
+        start, prompt = ([0], "") if eot is None else ([eot, *self.codec.encode(prompt)], prompt)
         with self.aside("sample"), self.evaluating():
-            ids = generate(
-                self.module,
-                self.codec.encode(prompt),
-                GREEDY,
-                SAMPLE_TOKENS,
-                self.codec.eot,
-                derive(self.seed, "sample", step),
-                False,
-            )
-            text = self.codec.decode(list(ids))
-        self.progress["samples"].append({"step": step, "prompt": prompt, "text": text})
+            ids = list(generate(self.module, start, GREEDY, SAMPLE_TOKENS, eot, self.seed, False))
+        self.progress["samples"].append({"step": step, "prompt": prompt, "text": self.codec.decode(ids)})
 
     # --------------------------------------------------------------------------------- for people
 
@@ -366,7 +361,7 @@ class Trainer:
     def log(self) -> None:
         """Print where the training stands, how fast it goes and how long it will take."""
         step, metrics = self.progress["step"], self.progress["metrics"]
-        loss = metrics[-1][4] if step == self.last_row() else self.mean_loss()
+        loss = metrics[-1]["train_loss"] if step == self.last_row() else self.mean_loss()
         speed = self.meter.tokens_per_second
         left = (self.steps - step) * self.training.batch_tokens / speed if speed else 0.0
         print(

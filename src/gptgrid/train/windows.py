@@ -1,4 +1,4 @@
-"""Data order: which tokens stand in batch t. A pure function of (seed, t), so that any step is reached at once.
+"""Data order: which tokens stand in batch t, a pure function of (seed, t): any step is reached at once.
 
 Holds no position and no random state: workers, ranks and resumed runs ask for the step that they need.
 Reading the shards is gptgrid.tokens' business; feeding a device is the trainer's.
@@ -59,7 +59,7 @@ class Windows:
             self.per_epoch = (len(shards) - 1 - context) // self.stride + 1
 
     def __getitem__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the inputs and targets of a step: each (rows, context) int64; UNSCORED targets are padding."""
+        """Return inputs and targets of a step: each (rows, context) int64; UNSCORED targets are padding."""
         row = np.arange(self.rows, dtype=np.uint64) + np.uint64(step * self.rows)
         if self.kind == "random":
             offsets = draw(row, self.key) % np.uint64(len(self.shards) - self.context)
@@ -151,8 +151,7 @@ def rows_of_batch(batch_tokens: int, context: int) -> int:
         below = batch_tokens // context * context
         nearest = f"{below} or {below + context}" if below else f"{context}"
         raise UserError(
-            f"batch_tokens {batch_tokens} is not a multiple of the model's context {context}; "
-            f"take {nearest}"
+            f"batch_tokens {batch_tokens} is not a multiple of the model's context {context}; take {nearest}"
         )
     return batch_tokens // context
 

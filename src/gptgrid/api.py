@@ -1,0 +1,233 @@
+"""Trained cells for notebooks and scripts: `cell = gptgrid.api.load(path)`, then generate, score, forward.
+
+The one module that a person imports. It reads what the `train` stage published and nothing else, so a folder
+that was copied to another machine works. No stage imports it, and it makes no artifact.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from gptgrid.evaluate.figures import figures
+from gptgrid.model.device import prepare_device
+from gptgrid.model.generate import generate
+from gptgrid.model.load import load_model, read_recipe
+from gptgrid.model.score import default_stride, score
+from gptgrid.stage import UserError
+from gptgrid.tokens.codec import Codec, read_codec
+
+FILES = ("model.safetensors", "config.json", "codec.json")
+"""What a folder must hold to be a trained cell."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """How well a cell predicts a text."""
+
+    nats: float
+    """Sum over the tokens."""
+    tokens: int
+    """Tokens of the text, each predicted once."""
+    bytes: int
+    """UTF-8 bytes of the text."""
+    bpb: float
+    """Bits per byte."""
+    perplexity: float
+    """Per token."""
+
+
+class Cell:
+    """A trained model with its tokenizer."""
+
+    def __init__(self, module: nn.Module, codec: Codec, recipe: dict[str, Any]) -> None:
+        """Put a cell together; `load` does it from files.
+
+        Args:
+            module: the model.
+            codec: the tokenizer.
+            recipe: config.json: model, vocab_size, training, seed.
+        """
+        self.module, self.codec, self.config = module.eval(), codec, recipe
+        self.context: int = recipe["model"]["context"]
+
+    def encode(self, text: str) -> list[int]:
+        """Return the token ids of a text; no special token is added, and none is seen in the text."""
+        return self.codec.encode(text)
+
+    def decode(self, ids: list[int]) -> str:
+        """Return the text of token ids; bytes that are no UTF-8 become U+FFFD."""
+        return self.codec.decode(ids)
+
+    @torch.inference_mode()
+    def forward(self, text: str | list[int]) -> Tensor:
+        """Return the logits after each token: (time, vocabulary) fp32 on the CPU.
+
+        Args:
+            text: a text, of which only its own tokens are read, or token ids.
+
+        Raises:
+            UserError: nothing to read, more than the model sees at once, or an id beyond the vocabulary.
+        """
+        ids = self.encode(text) if isinstance(text, str) else list(text)
+        if not 1 <= len(ids) <= self.context:
+            raise UserError(f"{len(ids)} tokens; the model reads 1 to {self.context} at once")
+        if not all(0 <= token < self.config["vocab_size"] for token in ids):
+            raise UserError(f"ids must lie in 0 to {self.config['vocab_size'] - 1}; found {min(ids)} to {max(ids)}")
+        device = next(self.module.parameters()).device
+        return self.module(torch.tensor([ids], device=device))[0].float().cpu()
+
+    def generate(
+        self,
+        prompt: str = "",
+        max_new_tokens: int = 100,
+        temperature: float = 0.8,
+        top_k: int = 0,
+        top_p: float = 0.95,
+        repetition_penalty: float = 1.0,
+        seed: int = 0,
+        ignore_eos: bool = False,
+        stream: bool = False,
+    ) -> str | Iterator[str]:
+        """Continue a text.
+
+        Args:
+            prompt: the beginning of a document; "" lets the model begin.
+            max_new_tokens: tokens at most; generation stops at the end-of-text token.
+            temperature: 0 takes the likeliest token.
+            top_k: draw among so many of the likeliest tokens; 0 is off.
+            top_p: draw among the likeliest tokens of so much probability together; 1 is off.
+            repetition_penalty: above 1, tokens that stand in the text already become less likely.
+            seed: the same seed draws the same text.
+            ignore_eos: go on after the end-of-text token.
+            stream: return an iterator of pieces of text, as they come, none of which breaks a character.
+
+        Returns:
+            What follows the prompt.
+
+        Raises:
+            UserError: a value is out of range.
+        """
+        decoding = SimpleNamespace(
+            temperature=temperature, top_k=top_k, top_p=top_p, repetition_penalty=repetition_penalty
+        )
+        ids = generate(
+            self.module, self.beginning(prompt), decoding, max_new_tokens, self.codec.eot, seed, ignore_eos
+        )
+        pieces = self.pieces(ids)
+        return pieces if stream else "".join(pieces)
+
+    def score(self, text: str, stride: int | None = None) -> Score:
+        """Return how well the cell predicts a text, as one document, in the `evaluate` stage's convention.
+
+        Args:
+            text: any text.
+            stride: tokens between overlapping windows. Default: half a context.
+
+        Raises:
+            UserError: the text is empty, or the tokenizer knows no text.
+        """
+        ids = np.array(self.beginning(text))
+        if len(ids) < 2:
+            raise UserError("an empty text has nothing to score")
+        nats = float(score(self.module, ids, self.context, stride or default_stride(self.context)).sum())
+        size = len(text.encode())
+        found = figures(nats, len(ids) - 1, size, words=None, newlines=None)
+        return Score(nats, len(ids) - 1, size, found["bpb"], found["perplexity"])
+
+    def beginning(self, text: str) -> list[int]:
+        """Return the ids of a text as the beginning of a document: after the end-of-text token."""
+        if self.codec.eot is None:
+            if text:
+                raise UserError("this cell was trained on bare token ids: it reads no text")
+            return [0]
+        return [self.codec.eot, *self.encode(text)]
+
+    def pieces(self, ids: Iterator[int]) -> Iterator[str]:
+        """Yield the text of ids as they come; bytes wait until they make a character."""
+        if self.codec.eot is None:
+            yield from (f"{token} " for token in ids)
+            return
+        decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        for token in ids:
+            if piece := decoder.decode(self.codec.decode_bytes([token])):
+                yield piece
+        if rest := decoder.decode(b"", final=True):
+            yield rest
+
+
+def load(path: str | Path, device: str = "auto") -> Cell:
+    """Read a trained cell.
+
+    Args:
+        path: the folder of a cell (`results/<experiment>/cells/<cell>`), its `train` folder, or a copy.
+        device: auto, cpu, cuda or mps; `auto` takes cuda, then mps, then cpu.
+
+    Raises:
+        UserError: the folder is not a trained cell, or the machine has no such device.
+    """
+    folder = train_folder(Path(path))
+    if folder is None:
+        raise UserError(
+            f"{path} is not a trained cell: looked for {', '.join(FILES)} there and in {Path(path) / 'train'}; "
+            "give a folder under results/<experiment>/cells/"
+        )
+    module = load_model(folder, prepare_device(device, threads=torch.get_num_threads()))
+    return Cell(module, read_codec(folder), read_recipe(folder))
+
+
+def train_folder(path: Path) -> Path | None:
+    """Return the folder that holds the files of a cell: `path` or its `train`; None if neither does."""
+    candidates = (path, path / "train")
+    return next((f for f in candidates if all((f / name).is_file() for name in FILES)), None)
+
+
+def find(names: str, root: str | Path = "results") -> Path:
+    """Return the folder of the one cell that is meant.
+
+    Args:
+        names: a path, the name of a cell, or parts of names with blanks between them: `tales bpe llama`.
+            A part that is a whole name of some cells means those (`s1` is not `s10`); any other stands for
+            every name that contains it. The experiment's name may be one of the parts.
+        root: where the experiments lie.
+
+    Raises:
+        UserError: no cell matches, or several do.
+    """
+    if train_folder(Path(names)):
+        return Path(names)
+    cells = {
+        f"{folder.parents[1].name}/{folder.name}": folder
+        for folder in sorted(Path(root).glob("*/cells/*"))
+        if train_folder(folder)
+    }
+    found = [label for label in cells if names in (label, label.partition("/")[2])] or match(names, list(cells))
+    if len(found) == 1:
+        return cells[found[0]]
+    if found:
+        raise UserError(f"{names!r} matches {len(found)} cells; add a part of the name:\n{listed(found)}")
+    there = f"there are:\n{listed(list(cells))}" if cells else f"there is none under {root}/*/cells/"
+    raise UserError(f"no trained cell matches {names!r}; {there}")
+
+
+def match(names: str, labels: list[str]) -> list[str]:
+    """Return the labels that have every part, whole if any label has it whole."""
+    for part in names.split():
+        whole = re.compile(rf"(?<![\w-]){re.escape(part)}(?![\w-])")
+        labels = [label for label in labels if whole.search(label)] or [l for l in labels if part in l]
+    return labels
+
+
+def listed(labels: list[str], most: int = 20) -> str:
+    """Return labels as indented lines, the first of them if they are many."""
+    more = [f"… and {len(labels) - most} more"] if len(labels) > most else []
+    return "\n".join(f"  {line}" for line in labels[:most] + more)

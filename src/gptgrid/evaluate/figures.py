@@ -1,0 +1,58 @@
+"""From nats and counts to the figures that people compare: perplexities and bits per byte.
+
+Pure arithmetic on a few numbers. Where the nats come from is told by a convention, in evaluation.py.
+"""
+
+from __future__ import annotations
+
+import math
+
+DENOMINATORS = {
+    "test_loss": "scored tokens: all but the first, end-of-text tokens among them",
+    "perplexity": "scored tokens: all but the first, end-of-text tokens among them",
+    "bpb": "UTF-8 bytes of the documents",
+    "word_perplexity": "words of the documents, as whitespace separates them",
+    "word_perplexity_newlines": "words and newlines of the documents, as WikiText counts",
+}
+"""Figure → what the nats are divided by before the logarithm's base changes or the exponential is taken."""
+
+
+def figures(
+    nats: float, tokens: int, text_bytes: int | None, words: int | None, newlines: int | None
+) -> dict[str, float | None]:
+    """Return the figures of a scored text, unrounded.
+
+    Args:
+        nats: sum over the scored tokens.
+        tokens: how many were scored.
+        text_bytes: UTF-8 bytes of the text; None for a corpus of bare ids.
+        words: words that whitespace separates; None likewise.
+        newlines: line feeds; None likewise.
+
+    Returns:
+        test_loss in nats per token; perplexity; bpb, bits per byte; word_perplexity; and
+        word_perplexity_newlines, in which a newline is a word (Merity et al. 2016). None where there is
+        nothing to divide by, and where an exponential is beyond the largest double, as JSON has no infinity.
+    """
+    lines = None if words is None or newlines is None else words + newlines
+    per_byte = ratio(nats, text_bytes)
+    return {
+        "test_loss": ratio(nats, tokens),
+        "perplexity": exponential(ratio(nats, tokens)),
+        "bpb": None if per_byte is None else per_byte / math.log(2),
+        "word_perplexity": exponential(ratio(nats, words)),
+        "word_perplexity_newlines": exponential(ratio(nats, lines)),
+    }
+
+
+def ratio(nats: float, count: int | None) -> float | None:
+    """Return nats per whatever is counted; None where nothing is."""
+    return nats / count if count else None
+
+
+def exponential(value: float | None) -> float | None:
+    """Return e to the value; None for None and beyond the largest double."""
+    try:
+        return None if value is None else math.exp(value)
+    except OverflowError:
+        return None

@@ -1,0 +1,52 @@
+"""What a model costs: parameters and arithmetic, counted without running it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from gptgrid.model.build import build
+
+if TYPE_CHECKING:
+    from gptgrid.config import Model
+
+EMBEDDINGS = ("token_embedding.", "position_embedding.", "head.")
+
+
+def parameter_count(module: nn.Module) -> dict[str, int]:
+    """Return `parameters` (a tied matrix once) and `non_embedding_parameters`.
+
+    The latter leaves out token, position and output embeddings, whose size the vocabulary decides.
+    """
+    sizes = {name: parameter.numel() for name, parameter in module.named_parameters()}
+    inside = sum(size for name, size in sizes.items() if not name.startswith(EMBEDDINGS))
+    return {"parameters": sum(sizes.values()), "non_embedding_parameters": inside}
+
+
+def count_parameters(config: Model, vocab_size: int) -> int:
+    """Return the parameters of a model from its configuration alone."""
+    return parameter_count(skeleton(config, vocab_size))["parameters"]
+
+
+def flops_per_token(config: Model, vocab_size: int) -> int:
+    """Return the floating point operations of forward and backward for one training token.
+
+    Six for each weight of a matrix product (a multiplication and an addition, forward and twice backward),
+    and 12 · n_layer · d_model · context for the attention scores and their use, as if nothing were masked
+    (Chowdhery et al. 2022, appendix B).
+    """
+    module = skeleton(config, vocab_size)
+    weights = sum(
+        p.numel() for name, p in module.named_parameters() if p.ndim == 2 and "embedding" not in name
+    )
+    if config.tie_embeddings:
+        weights += vocab_size * config.d_model  # the output product, whose matrix is named as the embedding
+    return 6 * weights + 12 * config.n_layer * config.d_model * config.context
+
+
+def skeleton(config: Model, vocab_size: int) -> nn.Module:
+    """Return the model with shapes only: no memory, no values."""
+    with torch.device("meta"):
+        return build(config, vocab_size)

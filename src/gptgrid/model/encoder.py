@@ -1,0 +1,72 @@
+"""PyTorch's own nn.TransformerEncoder as a language model: the teaching model, made causal by a mask.
+
+Its layers keep no keys and values, so it generates without a cache.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from torch import Tensor, nn
+
+from gptgrid.model.position import causal_bias, sinusoids
+
+if TYPE_CHECKING:
+    from gptgrid.config import Model
+
+
+class Encoder(nn.Module):
+    """Embeddings, nn.TransformerEncoder with a causal mask, and an output matrix."""
+
+    def __init__(self, config: Model, vocab_size: int) -> None:
+        """Make the layers; `initialize` gives them their first weights.
+
+        Args:
+            config: a resolved entry of `models` with the preset `encoder`.
+            vocab_size: rows of the embedding, columns of the logits.
+        """
+        super().__init__()
+        self.config = config
+        self.vocab_size = vocab_size
+        self.token_embedding = nn.Embedding(vocab_size, config.d_model)
+        if config.position == "learned":
+            self.position_embedding = nn.Embedding(config.context, config.d_model)
+        elif config.position == "sinusoidal":
+            self.register_buffer("sinusoids", sinusoids(config.context, config.d_model), persistent=False)
+        pre_norm = config.norm_position == "pre"
+        layer = nn.TransformerEncoderLayer(
+            config.d_model,
+            config.n_head,
+            config.d_ff,
+            config.dropout,
+            config.activation,
+            config.norm_eps,
+            batch_first=True,
+            norm_first=pre_norm,
+            bias=config.bias,
+        )
+        final = nn.LayerNorm(config.d_model, config.norm_eps, bias=config.bias) if pre_norm else None
+        # Nested tensors serve padded batches, which there are none of.
+        self.encoder = nn.TransformerEncoder(layer, config.n_layer, final, enable_nested_tensor=False)
+        self.dropout = nn.Dropout(config.dropout)
+        self.head = nn.Linear(config.d_model, vocab_size, bias=config.bias and not config.tie_embeddings)
+        if config.tie_embeddings:
+            self.head.weight = self.token_embedding.weight
+        self.register_buffer("mask", causal_bias(config.context, None)[0], persistent=False)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Predict each next token: (batch, time) int64 → logits (batch, time, vocab_size).
+
+        Raises:
+            ValueError: more tokens than the context holds.
+        """
+        time = tokens.shape[1]
+        if time > self.config.context:
+            raise ValueError(f"{time} tokens are more than the context of {self.config.context}")
+        x = self.token_embedding(tokens)
+        if self.config.position == "learned":
+            x = x + self.position_embedding.weight[:time]
+        elif self.config.position == "sinusoidal":
+            x = x * math.sqrt(self.config.d_model) + self.sinusoids[:time]
+        return self.head(self.encoder(self.dropout(x), self.mask[:time, :time], is_causal=True))

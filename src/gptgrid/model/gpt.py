@@ -1,0 +1,115 @@
+"""The GPT of gptgrid: a decoder-only transformer in which every choice is a key of the configuration.
+
+    tokens → embeddings (+ positions) → n_layer × [attention, feed-forward] → norm → logits
+
+Shapes: batch B, time T, width d_model, vocabulary V. Positions live in `position.py`, the two sublayers in
+`attention.py` and `feedforward.py`; initial weights in `initialize.py`; choosing the next token in
+`generate.py`. Nothing here knows of losses, optimizers or files.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from gptgrid.model.attention import Attention, Cache
+from gptgrid.model.feedforward import FeedForward
+from gptgrid.model.norm import make_norm
+from gptgrid.model.position import Geometry, sinusoids
+
+if TYPE_CHECKING:
+    from gptgrid.config import Model
+
+
+class Block(nn.Module):
+    """Attention and feed-forward, each added to the residual stream."""
+
+    def __init__(self, config: Model) -> None:
+        super().__init__()
+        self.pre_norm = config.norm_position == "pre"
+        self.attention_norm = make_norm(config)
+        self.attention = Attention(config)
+        self.feed_forward_norm = make_norm(config)
+        self.feed_forward = FeedForward(config)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, x: Tensor, geometry: Geometry, cache: Cache | None, layer: int) -> Tensor:
+        """Map the residual stream x: (batch, time, d_model) to the next one."""
+        if self.pre_norm:
+            x = x + self.dropout(self.attention(self.attention_norm(x), geometry, cache, layer))
+            return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
+        x = self.attention_norm(x + self.dropout(self.attention(x, geometry, cache, layer)))
+        return self.feed_forward_norm(x + self.dropout(self.feed_forward(x)))
+
+
+class GPT(nn.Module):
+    """A decoder-only transformer."""
+
+    def __init__(self, config: Model, vocab_size: int) -> None:
+        """Make the layers; `initialize` gives them their first weights.
+
+        Args:
+            config: a resolved entry of `models`.
+            vocab_size: rows of the embedding, columns of the logits.
+        """
+        super().__init__()
+        self.config = config
+        self.vocab_size = vocab_size
+        self.token_embedding = nn.Embedding(vocab_size, config.d_model)
+        if config.position == "learned":
+            self.position_embedding = nn.Embedding(config.context, config.d_model)
+        elif config.position == "sinusoidal":
+            self.register_buffer("sinusoids", sinusoids(config.context, config.d_model), persistent=False)
+        self.geometry = Geometry(config)
+        self.dropout = nn.Dropout(config.dropout)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layer))
+        # After norms at the end of each sublayer, one more would do nothing.
+        self.norm = make_norm(config) if config.norm_position == "pre" else nn.Identity()
+        self.head = nn.Linear(config.d_model, vocab_size, bias=False)
+        if config.tie_embeddings:
+            self.head.weight = self.token_embedding.weight
+
+    def forward(self, tokens: Tensor, cache: Cache | None = None) -> Tensor:
+        """Predict each next token.
+
+        Args:
+            tokens: (batch, time) int64; with a cache the ones that follow those already in it.
+            cache: from `new_cache`; it grows by the tokens given.
+
+        Returns:
+            Logits (batch, time, vocab_size) in the type of the computation.
+
+        Raises:
+            ValueError: more tokens than the context holds.
+        """
+        start = cache.length if cache else 0
+        end = start + tokens.shape[1]
+        if end > self.config.context:
+            raise ValueError(f"{end} tokens are more than the context of {self.config.context}")
+        x = self.embed(tokens, start, end)
+        geometry = self.geometry.at(start, end)
+        for layer, block in enumerate(self.blocks):
+            x = block(x, geometry, cache, layer)
+        if cache:
+            cache.length = end
+        logits = self.head(self.norm(x))
+        if self.config.logit_softcap is not None:
+            logits = self.config.logit_softcap * torch.tanh(logits / self.config.logit_softcap)
+        return logits
+
+    def embed(self, tokens: Tensor, start: int, end: int) -> Tensor:
+        """Return the embeddings (batch, time, d_model) of tokens at positions start … end-1."""
+        x = self.token_embedding(tokens)
+        if self.config.position == "learned":
+            x = x + self.position_embedding.weight[start:end]
+        elif self.config.position == "sinusoidal":
+            # Scaled as in Vaswani et al. 2017, section 3.4, so that the fixed waves do not drown the tokens.
+            x = x * math.sqrt(self.config.d_model) + self.sinusoids[start:end]
+        return self.dropout(x)
+
+    def new_cache(self, batch: int = 1) -> Cache:
+        """Return an empty key-value cache for `batch` sequences, on the model's device and in its type."""
+        return Cache(self.config, batch, self.token_embedding.weight)

@@ -1,0 +1,49 @@
+"""Reading a trained cell's folder back into a model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+from gptgrid.model.build import build
+from gptgrid.stage import UserError, namespace
+
+
+def read_recipe(folder: Path) -> dict[str, Any]:
+    """Return config.json of a trained cell: model, vocab_size, training, seed.
+
+    Raises:
+        UserError: it is missing or damaged.
+    """
+    path = folder / "config.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; a trained cell has one in its `train` folder") from None
+    except ValueError as error:
+        raise UserError(f"{path} is damaged ({error}); delete it and run snakemake again") from None
+
+
+def load_model(folder: Path, device: torch.device | str = "cpu") -> nn.Module:
+    """Return the trained model of a cell, ready to predict (no dropout, no gradients).
+
+    Raises:
+        UserError: config.json or model.safetensors is missing, damaged, or they do not fit together.
+    """
+    recipe, path = read_recipe(folder), folder / "model.safetensors"
+    module = build(namespace(recipe["model"]), recipe["vocab_size"])
+    try:
+        weights = load_file(path)
+        if getattr(module.config, "tie_embeddings", False):
+            weights.setdefault("head.weight", weights["token_embedding.weight"])
+        module.load_state_dict(weights)
+    except (OSError, SafetensorError, RuntimeError, KeyError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{path} cannot be read as the weights of config.json: {reason}") from None
+    return module.to(device).eval().requires_grad_(False)

@@ -1,0 +1,33 @@
+"""A corpus job from a few keys; what is not given has its default."""
+
+import hashlib
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from gptgrid.stage import Job, namespace
+
+SPLIT = {"valid": 0.1, "test": 0.1, "by": "document", "seed": 0}
+CLEAN = {"normalize": "none", "dedupe": "none", "min_chars": 0}
+
+
+@pytest.fixture
+def make_job(tmp_path):
+    """Return a function: keys of a corpora entry → Job; files are read and pinned."""
+
+    def make(split=None, clean=None, files=None, **config) -> Job:
+        folder, scratch = tmp_path / "artifact", tmp_path / "scratch"
+        folder.mkdir(exist_ok=True)
+        raw = {}
+        if config["source"] == "files":
+            raw = {
+                path: hashlib.sha256(Path(path).read_bytes()).hexdigest()
+                for paths in files.values()
+                for path in paths
+            }
+        slice_ = {"license": None, "document": "whole", "encoding": "auto", **config}
+        slice_ |= {"split": {**SPLIT, **(split or {})}, "clean": {**CLEAN, **(clean or {})}, "files": files}
+        return Job(namespace(slice_), {}, folder, scratch, SimpleNamespace(), raw)
+
+    return make

@@ -1,0 +1,330 @@
+"""The model is what its configuration says: against transformers, slow references, and its own cache."""
+
+import itertools
+import math
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from gptgrid.config import Model
+from gptgrid.model.build import build
+from gptgrid.model.cost import count_parameters, flops_per_token, parameter_count
+from gptgrid.model.initialize import initialize
+from gptgrid.model.position import alibi_bias, causal_bias, rotate
+
+VOCAB = 23
+CONTEXT = 12
+
+
+def make(seed: int = 0, **switches: object) -> nn.Module:
+    """Return a small model with weights large enough that every switch shows."""
+    sizes = {"n_layer": 2, "n_head": 4, "d_model": 32, "context": CONTEXT, "init_std": 0.2}
+    module = build(Model(**{**sizes, **switches}), VOCAB)
+    initialize(module, seed)
+    with torch.no_grad():
+        for name, parameter in module.named_parameters():
+            if parameter.ndim == 1:  # gains and biases at their first values would hide mistakes
+                generator = torch.Generator().manual_seed(len(name))
+                parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator))
+    return module.eval()
+
+
+def tokens(batch: int = 2, time: int = CONTEXT) -> torch.Tensor:
+    return torch.randint(VOCAB, (batch, time), generator=torch.Generator().manual_seed(1))
+
+
+SWITCHES = [
+    {"preset": preset, "position": position, "norm_position": norm_position}
+    for preset, position, norm_position in itertools.product(
+        ("gpt2", "llama"), ("learned", "sinusoidal", "rope", "alibi", "none"), ("pre", "post")
+    )
+] + [
+    {"preset": "gpt2", "activation": "gelu"},
+    {"preset": "gpt2", "activation": "relu"},
+    {"preset": "gpt2", "activation": "relu2", "bias": False},
+    {"preset": "gpt2", "n_kv_head": 2, "qk_norm": True, "position": "rope"},
+    {"preset": "llama", "n_kv_head": 1, "logit_softcap": 5.0},
+    {"preset": "llama", "window": 3, "tie_embeddings": True},
+    {"preset": "gpt2", "window": 1, "position": "alibi"},
+    {"preset": "encoder"},
+    {"preset": "encoder", "norm_position": "pre", "position": "sinusoidal", "activation": "gelu"},
+]
+NAMES = ["-".join(str(value) for value in switches.values()) for switches in SWITCHES]
+
+
+@pytest.mark.parametrize("switches", SWITCHES, ids=NAMES)
+def test_no_token_sees_a_later_one(switches: dict) -> None:
+    module, given = make(**switches), tokens()
+    before = module(given)
+    for place in (0, 5, CONTEXT - 1):
+        changed = given.clone()
+        changed[:, place] = (changed[:, place] + 1) % VOCAB
+        after = module(changed)
+        torch.testing.assert_close(after[:, :place], before[:, :place], rtol=0, atol=0)
+        assert not torch.allclose(after[:, place], before[:, place])
+
+
+@pytest.mark.parametrize("switches", [s for s in SWITCHES if s["preset"] != "encoder"])
+@pytest.mark.parametrize("pieces", [[1] * CONTEXT, [5, 1, 4, 2]])
+def test_cached_equals_uncached(switches: dict, pieces: list[int]) -> None:
+    module, given = make(**switches), tokens()
+    cache = module.new_cache(batch=2)
+    parts = [module(piece, cache) for piece in given.split(pieces, dim=1)]
+    torch.testing.assert_close(torch.cat(parts, dim=1), module(given), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("switches", SWITCHES, ids=NAMES)
+def test_no_nan_in_low_precision(switches: dict) -> None:
+    module = make(**switches)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert module(tokens()).isfinite().all()
+
+
+def test_the_whole_context_is_seen_and_no_window_more() -> None:
+    given = tokens(batch=1)
+    for window, reach in ((None, 0), (3, CONTEXT - 3)):
+        # One layer: with more, information passes through the tokens between.
+        module = make(preset="gpt2", n_layer=1, window=window)
+        before = module(given)[0, -1]
+        for place in range(CONTEXT):
+            changed = given.clone()
+            changed[0, place] = (changed[0, place] + 1) % VOCAB
+            same = torch.equal(module(changed)[0, -1], before)
+            assert same == (place < reach)
+
+
+def test_alibi_is_the_distance_times_the_slopes_of_the_paper() -> None:
+    bias = alibi_bias(5, 8)
+    for head, query, key in itertools.product(range(8), range(5), range(5)):
+        expected = -(2.0 ** -(head + 1)) * max(0, query - key)
+        assert bias[head, query, key] == pytest.approx(expected)
+    assert alibi_bias(3, 6).shape == (6, 3, 3)
+
+
+def test_causal_bias_by_the_slow_rule() -> None:
+    for window in (None, 1, 3):
+        bias = causal_bias(6, window)[0]
+        for query, key in itertools.product(range(6), range(6)):
+            visible = key <= query and (window is None or query - key < window)
+            assert bias[query, key] == (0 if visible else -math.inf)
+
+
+def test_rope_depends_on_distances_only() -> None:
+    module = make(preset="llama", n_layer=1, context=32)
+    text = tokens(batch=1, time=6)
+    filler = torch.zeros(1, 10, dtype=torch.long)
+    # Rotary positions are relative: shifting a text leaves the attention among its tokens as it was.
+    attention, x = module.blocks[0].attention, module.token_embedding(torch.cat((filler, text), 1))
+    heads = attention.qkv(x).view(1, 16, 12, 8).transpose(1, 2)
+    q, k = heads[:, :4], heads[:, 4:8]
+    span = module.geometry.at(0, 16)
+    scores = rotate(q, span) @ rotate(k, span).transpose(-1, -2)
+    early = module.geometry.at(0, 6)
+    shifted = rotate(q[:, :, 10:], early) @ rotate(k[:, :, 10:], early).transpose(-1, -2)
+    torch.testing.assert_close(scores[:, :, 10:, 10:], shifted, rtol=1e-4, atol=1e-5)
+
+
+def test_too_many_tokens_are_refused() -> None:
+    for preset in ("gpt2", "encoder"):
+        with pytest.raises(ValueError, match="13 tokens are more than the context of 12"):
+            make(preset=preset)(tokens(time=13))
+
+
+def test_softcap_bounds_the_logits() -> None:
+    assert make(logit_softcap=0.5)(tokens()).abs().max() < 0.5
+
+
+def test_dropout_works_in_training_only() -> None:
+    module = make(dropout=0.5)
+    assert torch.equal(module(tokens()), module(tokens()))
+    module.train()
+    assert not torch.equal(module(tokens()), module(tokens()))
+
+
+# ------------------------------------------------------------------------- independent references
+
+
+def copy_weights(ours: nn.Module, theirs: nn.Module, names: dict[str, tuple[str, bool]]) -> None:
+    """Copy theirs into ours; names: ours → (theirs, whether it is stored transposed)."""
+    source = theirs.state_dict()
+    with torch.no_grad():
+        for name, parameter in ours.named_parameters():
+            theirs_name, transposed = names[name]
+            parts = [source[part] for part in theirs_name.split("+")]
+            value = torch.cat([part.T if transposed else part for part in parts])
+            parameter.copy_(value)
+
+
+def assert_same_function(
+    ours: nn.Module, theirs: nn.Module, pairs: list[tuple[nn.Parameter, nn.Parameter]]
+) -> None:
+    given, targets = tokens(), tokens().roll(-1, 1)
+    mine, other = ours(given), theirs(given).logits
+    torch.testing.assert_close(mine, other, rtol=1e-5, atol=1e-5)
+    for logits in (mine, other):
+        functional.cross_entropy(logits.flatten(0, 1), targets.flatten()).backward()
+    for own, reference in pairs:
+        torch.testing.assert_close(own.grad, reference.grad, rtol=1e-4, atol=1e-4)
+
+
+def test_gpt2_equals_transformers() -> None:
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    torch.manual_seed(0)
+    config = GPT2Config(
+        vocab_size=VOCAB, n_positions=CONTEXT, n_embd=32, n_layer=2, n_head=4, initializer_range=0.2
+    )
+    theirs = GPT2LMHeadModel(config).eval()
+    ours = make(preset="gpt2")
+    names = {
+        "token_embedding.weight": ("transformer.wte.weight", False),
+        "position_embedding.weight": ("transformer.wpe.weight", False),
+        "norm.weight": ("transformer.ln_f.weight", False),
+        "norm.bias": ("transformer.ln_f.bias", False),
+    }
+    parts = {
+        "attention_norm": "ln_1",
+        "attention.qkv": "attn.c_attn",
+        "attention.output": "attn.c_proj",
+        "feed_forward_norm": "ln_2",
+        "feed_forward.up": "mlp.c_fc",
+        "feed_forward.down": "mlp.c_proj",
+    }
+    for layer, (mine, other) in itertools.product(range(2), parts.items()):
+        for kind in ("weight", "bias"):
+            transposed = kind == "weight" and "norm" not in mine
+            names[f"blocks.{layer}.{mine}.{kind}"] = (f"transformer.h.{layer}.{other}.{kind}", transposed)
+    copy_weights(ours, theirs, names)
+    inner = theirs.transformer
+    assert_same_function(
+        ours,
+        theirs,
+        [
+            (ours.token_embedding.weight, inner.wte.weight),
+            (ours.position_embedding.weight, inner.wpe.weight),
+            (ours.blocks[0].attention_norm.weight, inner.h[0].ln_1.weight),
+            (ours.blocks[1].feed_forward.down.bias, inner.h[1].mlp.c_proj.bias),
+        ],
+    )
+
+
+@pytest.mark.parametrize("n_kv_head", [4, 2])
+@pytest.mark.parametrize("tied", [False, True])
+def test_llama_equals_transformers(n_kv_head: int, tied: bool) -> None:
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=VOCAB,
+        hidden_size=32,
+        intermediate_size=88,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=n_kv_head,
+        max_position_embeddings=CONTEXT,
+        rms_norm_eps=1e-5,
+        rope_theta=10000.0,
+        tie_word_embeddings=tied,
+        initializer_range=0.2,
+    )
+    theirs = LlamaForCausalLM(config).eval()
+    ours = make(preset="llama", n_kv_head=n_kv_head, tie_embeddings=tied)
+    names = {
+        "token_embedding.weight": ("model.embed_tokens.weight", False),
+        "norm.weight": ("model.norm.weight", False),
+        "head.weight": ("lm_head.weight", False),
+    }
+    for layer in range(2):
+        prefix, other = f"blocks.{layer}", f"model.layers.{layer}"
+        qkv = "+".join(f"{other}.self_attn.{part}_proj.weight" for part in "qkv")
+        up = f"{other}.mlp.gate_proj.weight+{other}.mlp.up_proj.weight"
+        names |= {
+            f"{prefix}.attention_norm.weight": (f"{other}.input_layernorm.weight", False),
+            f"{prefix}.attention.qkv.weight": (qkv, False),
+            f"{prefix}.attention.output.weight": (f"{other}.self_attn.o_proj.weight", False),
+            f"{prefix}.feed_forward_norm.weight": (f"{other}.post_attention_layernorm.weight", False),
+            f"{prefix}.feed_forward.up.weight": (up, False),
+            f"{prefix}.feed_forward.down.weight": (f"{other}.mlp.down_proj.weight", False),
+        }
+    copy_weights(ours, theirs, names)
+    layer = theirs.model.layers[1]
+    assert_same_function(
+        ours,
+        theirs,
+        [
+            (ours.token_embedding.weight, theirs.model.embed_tokens.weight),
+            (ours.blocks[1].feed_forward.down.weight, layer.mlp.down_proj.weight),
+            (ours.blocks[1].attention.output.weight, layer.self_attn.o_proj.weight),
+            (ours.blocks[1].attention_norm.weight, layer.input_layernorm.weight),
+        ],
+    )
+
+
+def test_encoder_is_torchs_own() -> None:
+    ours = make(preset="encoder")
+    layer = nn.TransformerEncoderLayer(32, 4, 128, 0.0, "relu", batch_first=True)
+    reference = nn.TransformerEncoder(layer, 2).eval()
+    reference.load_state_dict(ours.encoder.state_dict())
+    x = ours.token_embedding(tokens()) + ours.position_embedding.weight
+    mask = nn.Transformer.generate_square_subsequent_mask(CONTEXT)
+    expected = ours.head(reference(x, mask=mask, is_causal=True))
+    torch.testing.assert_close(ours(tokens()), expected, rtol=1e-5, atol=1e-5)
+
+
+# -------------------------------------------------------------------------- weights and counting
+
+
+def test_initialization_depends_on_seed_and_name_only() -> None:
+    first, second, other = make(seed=1), make(seed=1), make(seed=2)
+    state = torch.random.get_rng_state()
+    initialize(second, 1)
+    assert torch.equal(state, torch.random.get_rng_state()), "the global random state was touched"
+    second = make(seed=1)
+    for (name, a), b, c in zip(
+        first.named_parameters(), second.parameters(), other.parameters(), strict=True
+    ):
+        assert torch.equal(a, b)
+        assert a.ndim == 1 or not torch.equal(a, c), name
+    deeper = make(seed=1, n_layer=3)
+    assert torch.equal(deeper.token_embedding.weight, first.token_embedding.weight)
+
+
+def test_initialization_has_the_stated_spread() -> None:
+    module = build(Model(n_layer=8, n_head=4, d_model=128, context=8), VOCAB)
+    initialize(module, 0)
+    block = module.blocks[3]
+    assert block.attention.qkv.weight.std() == pytest.approx(0.02, rel=0.05)
+    assert block.attention.output.weight.std() == pytest.approx(0.02 / 4, rel=0.05)
+    assert block.feed_forward.down.weight.std() == pytest.approx(0.02 / 4, rel=0.05)
+    assert (block.attention_norm.weight == 1).all()
+    assert (block.attention.qkv.bias == 0).all()
+
+
+@pytest.mark.parametrize("preset", ["gpt2", "llama", "encoder"])
+def test_parameters_are_those_that_torch_counts(preset: str) -> None:
+    module = make(preset=preset)
+    unique = {id(parameter): parameter.numel() for parameter in module.parameters()}
+    assert parameter_count(module)["parameters"] == sum(unique.values())
+    assert count_parameters(module.config, VOCAB) == sum(unique.values())
+    embeddings = [module.token_embedding.weight, module.head.weight, module.head.bias]
+    if hasattr(module, "position_embedding"):
+        embeddings.append(module.position_embedding.weight)
+    outside = {id(parameter): parameter.numel() for parameter in embeddings if parameter is not None}
+    inside = sum(unique.values()) - sum(outside.values())
+    assert parameter_count(module)["non_embedding_parameters"] == inside
+
+
+@pytest.mark.parametrize("switches", [{}, {"preset": "llama"}, {"preset": "llama", "n_kv_head": 2}])
+def test_flops_are_those_that_torch_counts(switches: dict) -> None:
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+    from torch.utils.flop_counter import FlopCounterMode
+
+    module = make(**switches)
+    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+        module(tokens(batch=1)).sum().backward()
+    # The first layer's embeddings need no gradient of their input; all products need both.
+    assert flops_per_token(module.config, VOCAB) == pytest.approx(
+        counter.get_total_flops() / CONTEXT, rel=0.02
+    )
