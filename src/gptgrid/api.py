@@ -19,12 +19,13 @@ import torch
 from torch import Tensor, nn
 
 from gptgrid.evaluate.figures import figures
-from gptgrid.model.device import prepare_device
+from gptgrid.model.device import find_device
 from gptgrid.model.generate import generate
 from gptgrid.model.load import load_model, read_recipe
 from gptgrid.model.score import default_stride, score
 from gptgrid.stage import UserError
 from gptgrid.tokens.codec import Codec, read_codec
+from gptgrid.tokens.shards import Shards
 
 FILES = ("model.safetensors", "config.json", "codec.json")
 """What a folder must hold to be a trained cell."""
@@ -38,12 +39,12 @@ class Score:
     """Sum over the tokens."""
     tokens: int
     """Tokens of the text, each predicted once."""
-    bytes: int
-    """UTF-8 bytes of the text."""
-    bpb: float
-    """Bits per byte."""
-    perplexity: float
-    """Per token."""
+    bytes: int | None
+    """UTF-8 bytes of the text; None for bare ids."""
+    bpb: float | None
+    """Bits per byte; None for bare ids."""
+    perplexity: float | None
+    """Per token; None beyond the largest double."""
 
 
 class Cell:
@@ -82,7 +83,9 @@ class Cell:
         if not 1 <= len(ids) <= self.context:
             raise UserError(f"{len(ids)} tokens; the model reads 1 to {self.context} at once")
         if not all(0 <= token < self.config["vocab_size"] for token in ids):
-            raise UserError(f"ids must lie in 0 to {self.config['vocab_size'] - 1}; found {min(ids)} to {max(ids)}")
+            raise UserError(
+                f"ids must lie in 0 to {self.config['vocab_size'] - 1}; found {min(ids)} to {max(ids)}"
+            )
         device = next(self.module.parameters()).device
         return self.module(torch.tensor([ids], device=device))[0].float().cpu()
 
@@ -120,9 +123,9 @@ class Cell:
         decoding = SimpleNamespace(
             temperature=temperature, top_k=top_k, top_p=top_p, repetition_penalty=repetition_penalty
         )
-        ids = generate(
-            self.module, self.beginning(prompt), decoding, max_new_tokens, self.codec.eot, seed, ignore_eos
-        )
+        # Bare ids have no token that begins a document.
+        start = self.beginning(prompt) or [0]
+        ids = generate(self.module, start, decoding, max_new_tokens, self.codec.eot, seed, ignore_eos)
         pieces = self.pieces(ids)
         return pieces if stream else "".join(pieces)
 
@@ -130,33 +133,28 @@ class Cell:
         """Return how well the cell predicts a text, as one document, in the `evaluate` stage's convention.
 
         Args:
-            text: any text.
+            text: any text; for a cell of bare ids, ids with blanks between, the first of which is not scored.
             stride: tokens between overlapping windows. Default: half a context.
 
         Raises:
-            UserError: the text is empty, or the tokenizer knows no text.
+            UserError: the text has nothing to score.
+            ValueError: the stride is not between 1 and the context.
         """
-        ids = np.array(self.beginning(text))
-        if len(ids) < 2:
-            raise UserError("an empty text has nothing to score")
-        nats = float(score(self.module, ids, self.context, stride or default_stride(self.context)).sum())
-        size = len(text.encode())
-        found = figures(nats, len(ids) - 1, size, words=None, newlines=None)
-        return Score(nats, len(ids) - 1, size, found["bpb"], found["perplexity"])
+        tokens = Shards([np.array(self.beginning(text))])
+        if len(tokens) < 2:
+            raise UserError("the text has no token to score: a text needs one, bare ids two")
+        stride = default_stride(self.context) if stride is None else stride
+        nats = float(score(self.module, tokens, self.context, stride).sum())
+        size = None if self.codec.eot is None else len(text.encode())
+        found = figures(nats, len(tokens) - 1, size, words=None, newlines=None)
+        return Score(nats, len(tokens) - 1, size, found["bpb"], found["perplexity"])
 
     def beginning(self, text: str) -> list[int]:
-        """Return the ids of a text as the beginning of a document: after the end-of-text token."""
-        if self.codec.eot is None:
-            if text:
-                raise UserError("this cell was trained on bare token ids: it reads no text")
-            return [0]
-        return [self.codec.eot, *self.encode(text)]
+        """Return the ids of a text as a document begins: after the end-of-text token, where there is one."""
+        return self.encode(text) if self.codec.eot is None else [self.codec.eot, *self.encode(text)]
 
     def pieces(self, ids: Iterator[int]) -> Iterator[str]:
         """Yield the text of ids as they come; bytes wait until they make a character."""
-        if self.codec.eot is None:
-            yield from (f"{token} " for token in ids)
-            return
         decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         for token in ids:
             if piece := decoder.decode(self.codec.decode_bytes([token])):
@@ -178,10 +176,10 @@ def load(path: str | Path, device: str = "auto") -> Cell:
     folder = train_folder(Path(path))
     if folder is None:
         raise UserError(
-            f"{path} is not a trained cell: looked for {', '.join(FILES)} there and in {Path(path) / 'train'}; "
+            f"{path} is not a trained cell: looked for {', '.join(FILES)} there and in its folder train; "
             "give a folder under results/<experiment>/cells/"
         )
-    module = load_model(folder, prepare_device(device, threads=torch.get_num_threads()))
+    module = load_model(folder, find_device(device))
     return Cell(module, read_codec(folder), read_recipe(folder))
 
 
@@ -210,7 +208,9 @@ def find(names: str, root: str | Path = "results") -> Path:
         for folder in sorted(Path(root).glob("*/cells/*"))
         if train_folder(folder)
     }
-    found = [label for label in cells if names in (label, label.partition("/")[2])] or match(names, list(cells))
+    found = [label for label in cells if names in (label, label.partition("/")[2])] or match(
+        names, list(cells)
+    )
     if len(found) == 1:
         return cells[found[0]]
     if found:
@@ -223,7 +223,7 @@ def match(names: str, labels: list[str]) -> list[str]:
     """Return the labels that have every part, whole if any label has it whole."""
     for part in names.split():
         whole = re.compile(rf"(?<![\w-]){re.escape(part)}(?![\w-])")
-        labels = [label for label in labels if whole.search(label)] or [l for l in labels if part in l]
+        labels = list(filter(whole.search, labels)) or [label for label in labels if part in label]
     return labels
 
 

@@ -31,12 +31,16 @@ def generate(
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Tokens at most.")] = 100,
     temperature: Annotated[float, typer.Option(min=0, help="0 takes the likeliest token.")] = 0.8,
     top_k: Annotated[int, typer.Option(min=0, help="Draw among the k likeliest; 0 is off.")] = 0,
-    top_p: Annotated[float, typer.Option(help="Draw among those of probability p together; 1 is off.")] = 0.95,
+    top_p: Annotated[
+        float, typer.Option(help="Draw among those of probability p together; 1 is off.")
+    ] = 0.95,
     repetition_penalty: Annotated[float, typer.Option(help="Above 1: repeat less.")] = 1.0,
     seed: Annotated[int, typer.Option(help="The same seed draws the same text.")] = 0,
     ignore_eos: Annotated[bool, typer.Option("--ignore-eos", help="Go on after the end of text.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
-    interactive: Annotated[bool, typer.Option("--interactive", help="Read prompts until end of file.")] = False,
+    interactive: Annotated[
+        bool, typer.Option("--interactive", help="Read prompts until end of file.")
+    ] = False,
 ) -> None:
     """Continue a text with a trained cell."""
     from gptgrid.api import find, load

@@ -84,6 +84,11 @@ def test_by_position_cuts_inside_at_the_exact_character(n, borders):
     assert (len(found["train"][0]), n - len(found["test"][0])) == borders
 
 
+def test_shares_are_the_decimals_that_were_written():
+    found = cut(["x" * 1000], inside=True, by="position", valid=0.1, test=0.2)
+    assert [len(found[name][0]) for name in found] == [700, 100, 200]
+
+
 def test_by_position_inside_keeps_the_borders_of_files():
     found = cut(["aaaa", "bbbb", "cc"], inside=True, by="position", valid=0.3, test=0.1)
     assert found == {"train": ["aaaa", "bb"], "valid": ["bb", "c"], "test": ["c"]}

@@ -295,9 +295,9 @@ def test_initialization_has_the_stated_spread() -> None:
     module = build(Model(n_layer=8, n_head=4, d_model=128, context=8), VOCAB)
     initialize(module, 0)
     block = module.blocks[3]
-    assert block.attention.qkv.weight.std() == pytest.approx(0.02, rel=0.05)
-    assert block.attention.output.weight.std() == pytest.approx(0.02 / 4, rel=0.05)
-    assert block.feed_forward.down.weight.std() == pytest.approx(0.02 / 4, rel=0.05)
+    assert block.attention.qkv.weight.std().item() == pytest.approx(0.02, rel=0.05)
+    assert block.attention.output.weight.std().item() == pytest.approx(0.02 / 4, rel=0.05)
+    assert block.feed_forward.down.weight.std().item() == pytest.approx(0.02 / 4, rel=0.05)
     assert (block.attention_norm.weight == 1).all()
     assert (block.attention.qkv.bias == 0).all()
 

@@ -8,7 +8,7 @@ import pytest
 
 from gptgrid.config import Model, Training
 from gptgrid.stage import Job, namespace
-from gptgrid.tokens.codec import Codec, write_codec
+from gptgrid.tokens.codec import BytesCodec, write_codec
 from gptgrid.tokens.shards import write_shard
 from gptgrid.train.deliverables import deliver
 from gptgrid.train.trainer import Trainer
@@ -37,13 +37,8 @@ def corpus(tmp_path):
     tokenizer.mkdir()
     for split in ("train", "valid"):
         write_shard(shards / f"{split}-00000.bin", [tokens_of(split)], 257)
-    write_bytes_codec(tokenizer / "codec.json")
+    write_codec(BytesCodec(), tokenizer / "codec.json")
     return {"shards": shards, "tokenizer": tokenizer}
-
-
-def write_bytes_codec(path: Path) -> None:
-    """Write the codec of the `bytes` tokenizer."""
-    write_codec(Codec(), path)
 
 
 @pytest.fixture

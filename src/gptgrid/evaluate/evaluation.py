@@ -11,8 +11,6 @@ import math
 import time
 from typing import Any
 
-import torch
-
 from gptgrid.evaluate.figures import DENOMINATORS, figures
 from gptgrid.model.device import describe_device, prepare_device
 from gptgrid.model.load import load_model, read_recipe
@@ -70,6 +68,12 @@ def check_tokens(shards: Shards, expected: int, vocab_size: int) -> None:
         raise UserError(
             f"the test split has {len(shards)} tokens, and the first is never scored; use a larger corpus or "
             "a larger share for the test"
+        )
+    highest = max(int(array.max()) for array in shards.arrays if len(array))
+    if highest >= vocab_size:
+        raise UserError(
+            f"the test shards hold the id {highest}, but the model's vocabulary ends at {vocab_size - 1}; "
+            "evaluate with the shards of the tokenizer that the cell was trained with"
         )
 
 

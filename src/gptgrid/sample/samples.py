@@ -36,8 +36,8 @@ def sample(job: Job) -> dict[str, Any]:
 
 
 def prompts_for(codec: Codec, prompts: list[str]) -> list[str]:
-    """Return the prompts that a tokenizer can read: a codec of bare ids knows no text, only an empty prompt."""
-    return prompts if codec.eot is not None else [""]
+    """Return the prompts that a tokenizer can read: bare ids are no text, and continue an empty prompt."""
+    return [""] if codec.eot is None else prompts
 
 
 def continuation(
@@ -59,8 +59,8 @@ def continuation(
         sampling: max_new_tokens, ignore_eos, seed.
 
     Returns:
-        prompt, decoding, text (what was added to the prompt), tokens (how many, the end-of-text token not
-        counted), ended (the model ended the text before the limit).
+        prompt, decoding, text (what follows the prompt), tokens (how many those are), ended (by the
+        end-of-text token, before the limit).
     """
     seed = derive(sampling.seed, f"{prompt}/{name}")
     limit, eot = sampling.max_new_tokens, codec.eot

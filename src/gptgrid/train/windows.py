@@ -104,8 +104,11 @@ class Documents:
     def gather(self, document: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return inputs and targets of documents by number: each (rows, context) int64, padded at the end."""
         offset = np.arange(self.context + 1)
-        place = np.minimum(self.starts[document][:, None] + offset, len(self.shards) - 1)
-        tokens = self.shards.windows(place.ravel(), 1).reshape(place.shape)
+        start, length = self.starts[document], min(self.context + 1, len(self.shards))
+        # Near the end of the split, read from further left and shift.
+        read = np.minimum(start, len(self.shards) - length)
+        place = np.minimum((start - read)[:, None] + offset, length - 1)
+        tokens = np.take_along_axis(self.shards.windows(read, length), place, axis=1)
         # Padding sees the following text, which changes nothing: attention is causal and it is not scored.
         inside = offset[:-1] < self.scored[document][:, None]
         return tokens[:, :-1], np.where(inside, tokens[:, 1:], UNSCORED)

@@ -1,0 +1,14 @@
+"""Turn the documents of a corpus into token shards."""
+
+from gptgrid.stage import Job, main
+
+
+def build(job: Job) -> dict:
+    # Imported here, so that what the store has costs no import.
+    from gptgrid.encode.encode import encode
+
+    return encode(job)
+
+
+if __name__ == "__main__":
+    main("encode", build, __doc__)

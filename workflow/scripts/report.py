@@ -1,0 +1,1 @@
+from gptgrid.stage import main
