@@ -94,7 +94,7 @@ class Checkout:
             log.unlink()
         said = self.snakemake(*arguments, **environment)
         logs = [path.read_text() for path in self.folder.glob("logs/**/*.log")]
-        self.made = Counter(re.findall(r"^made: (\w+) ", "\n".join(logs), re.MULTILINE))
+        self.made = Counter(re.findall(r"made: (\w+) ", "\n".join(logs)))
         return planned(said)
 
     def artifacts(self) -> dict[str, bytes]:

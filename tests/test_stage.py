@@ -1,5 +1,6 @@
 """Identity, store, lock and publication: nothing is lost, nothing half-made is ever seen as whole."""
 
+import io
 import json
 import os
 import shutil
@@ -197,6 +198,14 @@ def test_copies_where_links_cannot_be_made(
     monkeypatch.setattr(Path, "hardlink_to", refuse)
     fulfil(request_of(), Builder(), SCRIPT)
     assert first_damage(tmp_path / "out", read_manifest(tmp_path / "out")) is None
+
+
+def test_lines_are_labelled() -> None:
+    stream = io.StringIO()
+    labelled = stage.Labelled(stream, "cell")
+    print("one\ntwo", file=labelled)
+    print("three", end="", file=labelled)
+    assert stream.getvalue() == "cell: one\ncell: two\ncell: three"
 
 
 def test_missing_manifest_of_an_input_is_named(request_of, tmp_path: Path) -> None:

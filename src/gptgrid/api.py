@@ -194,8 +194,8 @@ def find(names: str, root: str | Path = "results") -> Path:
 
     Args:
         names: a path, the name of a cell, or parts of names with blanks between them: `tales bpe llama`.
-            A part that is a whole name of some cells means those (`s1` is not `s10`); any other stands for
-            every name that contains it. The experiment's name may be one of the parts.
+            A part that is a whole name of some cells means those (`s1` is not `s10`, `llama` is not
+            `llama+n_layer=4`); any other stands for every name that contains it. The experiment's name may be one of the parts.
         root: where the experiments lie.
 
     Raises:
@@ -208,9 +208,8 @@ def find(names: str, root: str | Path = "results") -> Path:
         for folder in sorted(Path(root).glob("*/cells/*"))
         if train_folder(folder)
     }
-    found = [label for label in cells if names in (label, label.partition("/")[2])] or match(
-        names, list(cells)
-    )
+    exact = [label for label, folder in cells.items() if names in (label, folder.name)]
+    found = exact or match(names, list(cells))
     if len(found) == 1:
         return cells[found[0]]
     if found:
@@ -222,7 +221,7 @@ def find(names: str, root: str | Path = "results") -> Path:
 def match(names: str, labels: list[str]) -> list[str]:
     """Return the labels that have every part, whole if any label has it whole."""
     for part in names.split():
-        whole = re.compile(rf"(?<![\w-]){re.escape(part)}(?![\w-])")
+        whole = re.compile(rf"(?<![\w-]){re.escape(part)}(?![\w+-])")
         labels = list(filter(whole.search, labels)) or [label for label in labels if part in label]
     return labels
 

@@ -103,7 +103,7 @@ class Remote(Section):
 class TextCorpus(Section):
     """Keys of every corpus that has text."""
 
-    document: str = "blank-line"
+    document: Annotated[str, Field(min_length=1)] = "blank-line"
     """What one document is: `whole` (a file), `line`, `blank-line` (paragraphs), or any other string: the
     delimiter between documents, for example `<|endoftext|>`."""
     split: Split = Split()

@@ -9,6 +9,7 @@ import argparse
 import csv
 import errno
 import hashlib
+import io
 import json
 import os
 import resource
@@ -20,7 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TextIO
 
 from filelock import FileLock, Timeout
 
@@ -82,9 +83,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def content_digest(manifest: dict[str, Any]) -> str:
-    """Return the digest of what an artifact holds, however it came about."""
+    """Return the digest of what an artifact holds, however and from wherever it came about."""
     files = {name: output["sha256"] for name, output in manifest["outputs"].items()}
-    return digest({"outputs": files, "facts": manifest["facts"]})
+    facts = {name: fact for name, fact in manifest["facts"].items() if name != "source"}
+    return digest({"outputs": files, "facts": facts})
 
 
 def identity_of(stage: str, config: Any, source: str, inputs: dict[str, str]) -> str:
@@ -268,6 +270,7 @@ def main(stage: str, build: Build, description: str | None) -> None:
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("request", type=Path, help="request file; `snakemake -n` writes them")
     request = json.loads(parser.parse_args().request.read_text(encoding="utf-8"))
+    sys.stdout = Labelled(sys.stdout, request["artifact"].removeprefix("results/").removeprefix("data/"))
     try:
         if request["stage"] != stage:
             raise UserError(f"the request is for {request['stage']}, not for {stage}")
@@ -282,6 +285,23 @@ def main(stage: str, build: Build, description: str | None) -> None:
         sys.exit(
             f"gptgrid: {request['artifact']}: the disk is full; make room, then the same command goes on"
         )
+
+
+class Labelled(io.TextIOBase):
+    """A stream that puts a label before each line, as several programs print to one terminal."""
+
+    def __init__(self, stream: TextIO, label: str) -> None:
+        self.stream, self.label = stream, label
+        self.at_start = True
+
+    def write(self, text: str) -> int:
+        for line in text.splitlines(keepends=True):
+            self.stream.write(f"{self.label}: {line}" if self.at_start else line)
+            self.at_start = line.endswith("\n")
+        return len(text)
+
+    def flush(self) -> None:
+        self.stream.flush()
 
 
 def fulfil(request: dict[str, Any], build: Build, script: Path) -> None:

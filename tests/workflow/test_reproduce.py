@@ -89,7 +89,7 @@ def test_two_runs_share_a_store(tmp_path: Path, finished: Checkout) -> None:
     logs = [
         path.read_text() for checkout in (first, second) for path in checkout.folder.glob("logs/**/*.log")
     ]
-    made = re.findall(r"^made: (\w+ \w+)", "\n".join(logs), re.MULTILINE)
+    made = re.findall(r"made: (\w+ \w+)", "\n".join(logs))
     assert len(made) == len(set(made)), "something was made twice"
     expected = without_volatile(finished.artifacts())
     for checkout in (first, second):

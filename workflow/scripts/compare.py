@@ -1,1 +1,14 @@
-from gptgrid.stage import main
+"""Gather all cells of an experiment into summary.csv and comparison.csv."""
+
+from gptgrid.stage import Job, main
+
+
+def build(job: Job) -> dict:
+    # Imported here, so that what the store has costs no import.
+    from gptgrid.compare.tables import compare
+
+    return compare(job)
+
+
+if __name__ == "__main__":
+    main("compare", build, __doc__)

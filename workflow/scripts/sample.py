@@ -1,11 +1,12 @@
 """Let a trained cell continue every prompt under every decoding."""
 
-from gptgrid.sample.samples import sample
 from gptgrid.stage import Job, main
 
 
 def build(job: Job) -> dict:
-    """Continue the prompts and write samples.jsonl."""
+    # Imported here, so that what the store has costs no import.
+    from gptgrid.sample.samples import sample
+
     return sample(job)
 
 

@@ -1,12 +1,13 @@
 """Train one model on token shards: weights, learning curve, samples and the state to continue from."""
 
 from gptgrid.stage import Job, main
-from gptgrid.train.deliverables import deliver
-from gptgrid.train.trainer import Trainer
 
 
 def build(job: Job) -> dict:
-    """Train, from the last checkpoint if there is one, and write the deliverables."""
+    # Imported here, so that what the store has costs no import.
+    from gptgrid.train.deliverables import deliver
+    from gptgrid.train.trainer import Trainer
+
     with job.timing("load"):
         trainer = Trainer(job)
     with job.timing("train"):

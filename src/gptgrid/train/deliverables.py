@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -36,17 +37,27 @@ def facts(trainer: Trainer) -> dict[str, Any]:
     progress, vocab_size = trainer.progress, trainer.codec.vocab_size
     best, last_val_loss = progress["best"], progress["metrics"][-1]["val_loss"]
     use_best = trainer.training.use == "best"
+    val_loss = best["loss"] if use_best else last_val_loss
     return {
         **parameter_count(trainer.module),
         "vocab_size": vocab_size,
         "steps": progress["step"],
         "train_tokens": progress["tokens"],
         "train_flops": progress["tokens"] * flops_per_token(trainer.model, vocab_size),
-        "val_loss": best["loss"] if use_best else last_val_loss,
+        "val_loss": val_loss,
+        "val_bpb": bits_per_byte(val_loss, trainer.job.manifest("shards")["facts"]["splits"]["valid"]),
         "last_val_loss": last_val_loss,
         "best_step": best["step"],
         "kept_step": best["step"] if use_best else progress["step"],
     }
+
+
+def bits_per_byte(loss: float, split: dict[str, Any]) -> float | None:
+    """Return a loss in nats per token as bits per byte of the split; None where there is no text.
+
+    Tokenizers cut the same text into more or fewer tokens, so only this compares them.
+    """
+    return loss * (split["tokens"] - 1) / (math.log(2) * split["bytes"]) if split["bytes"] else None
 
 
 def provenance(trainer: Trainer) -> dict[str, Any]:

@@ -1,0 +1,55 @@
+"""Trained cells for tests, as the `train` stage leaves them, without the training."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from gptgrid.config import Model
+from gptgrid.model.build import build
+from gptgrid.model.initialize import initialize
+from gptgrid.stage import canonical
+from gptgrid.tokens.codec import BytesCodec, Codec, write_codec
+from gptgrid.tokens.shards import write_shard
+
+SMALL = {"n_layer": 2, "n_head": 2, "d_model": 16, "context": 8, "init_std": 0.4}
+
+
+def tiny(vocab_size: int, **switches: object) -> nn.Module:
+    """Return a small model whose random weights prefer some tokens clearly."""
+    module = build(Model(**{**SMALL, **switches}), vocab_size)
+    initialize(module, 1)
+    return module.eval()
+
+
+def uniform(vocab_size: int, likely: int | None = None) -> nn.Module:
+    """Return a model that finds all tokens equally likely, or always one of them."""
+    module = tiny(vocab_size, preset="encoder")
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.zero_()
+        if likely is not None:
+            module.head.bias[likely] = 50.0
+    return module
+
+
+def write_cell(folder: Path, module: nn.Module, codec: Codec | None = None) -> Path:
+    """Write what generating and scoring need of a `train` folder; the codec is `bytes` if none is given."""
+    folder.mkdir(parents=True)
+    save_file(dict(module.named_parameters()), folder / "model.safetensors")
+    recipe = {"model": module.config.slice(), "vocab_size": module.vocab_size, "training": {}, "seed": 1}
+    (folder / "config.json").write_text(canonical(recipe) + "\n")
+    write_codec(codec or BytesCodec(), folder / "codec.json")
+    return folder
+
+
+def write_test_split(folder: Path, ids: list[int], vocab_size: int, **counts: int | None) -> Path:
+    """Write the test shard of an encoded corpus with its manifest; the counts are bytes, words, newlines."""
+    folder.mkdir(parents=True)
+    write_shard(folder / "test-00000.bin", [np.array(ids)], vocab_size)
+    facts = {"splits": {"test": {"tokens": len(ids), **counts}}}
+    (folder / "manifest.json").write_text(json.dumps({"facts": facts}))
+    return folder

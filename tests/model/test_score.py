@@ -1,0 +1,121 @@
+"""Scoring gives what the obvious loop gives, and every token once."""
+
+import numpy as np
+import pytest
+import torch
+from cells import tiny, uniform
+
+from gptgrid.model import score as scoring
+from gptgrid.model.score import default_stride, score, windows
+from gptgrid.tokens.shards import Shards, open_shards, write_shard
+
+VOCAB, CONTEXT = 23, 8
+MODULES = {preset: tiny(VOCAB, preset=preset) for preset in ("gpt2", "llama", "encoder")}
+
+
+def ids(length: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(VOCAB, size=length)
+
+
+def shards(length: int) -> Shards:
+    return Shards([ids(length).astype(np.uint16)])
+
+
+def obvious(module: torch.nn.Module, tokens: np.ndarray, context: int, stride: int) -> list[float]:
+    """Score one window after the other, one token after the other."""
+    nats: list[float] = []
+    begin = 0
+    while len(nats) < len(tokens) - 1:
+        end = min(begin + context, len(tokens) - 1)
+        with torch.no_grad():
+            chances = module(torch.tensor(tokens[None, begin:end]))[0].double().log_softmax(-1)
+        for place in range(len(nats), end):
+            nats.append(-chances[place - begin, tokens[place + 1]].item())
+        begin += stride
+    return nats
+
+
+@pytest.mark.parametrize("stride", [1, 3, 4, 7, 8])
+@pytest.mark.parametrize("length", [2, 5, 8, 9, 10, 12, 13, 16, 17, 41])
+def test_the_obvious_loop_agrees(length, stride):
+    for module in MODULES.values():
+        expected = obvious(module, ids(length), CONTEXT, stride)
+        found = score(module, shards(length), CONTEXT, stride, batch_rows=3)
+        assert found.dtype == np.float64
+        np.testing.assert_allclose(found, expected, atol=2e-5)
+
+
+def test_stride_one_is_token_by_token():
+    tokens, module, total = ids(30), MODULES["gpt2"], 0.0
+    for place in range(1, len(tokens)):
+        seen = torch.tensor(tokens[None, max(0, place - CONTEXT) : place])
+        with torch.no_grad():
+            total -= module(seen)[0, -1].double().log_softmax(-1)[tokens[place]].item()
+    assert score(module, shards(30), CONTEXT, 1).sum() == pytest.approx(total, rel=1e-6)
+
+
+@pytest.mark.parametrize("context", [1, 2, 5, 8])
+def test_every_target_once_in_order_within_the_context(context):
+    for stride in range(1, context + 1):
+        for targets in range(1, 40):
+            scored = []
+            for starts, length, seen in windows(targets, context, stride, rows=3):
+                assert 1 <= len(starts) <= 3 and length <= context
+                scored += [start + place for start in starts for place in range(seen, length)]
+            assert scored == list(range(targets))
+
+
+def test_overlap_gives_context():
+    for starts, length, seen in windows(100, 8, 2, rows=4):
+        assert seen == (0 if starts[0] == 0 else 6) and length > seen
+
+
+def test_a_uniform_model_scores_the_logarithm_of_the_vocabulary():
+    np.testing.assert_allclose(score(uniform(VOCAB), shards(20), CONTEXT, 4), np.log(VOCAB), rtol=1e-7)
+
+
+def test_same_bits_again_and_nearly_the_same_for_other_batches():
+    module, text = MODULES["llama"], shards(300)
+    found = score(module, text, CONTEXT, 4)
+    assert found.tobytes() == score(module, text, CONTEXT, 4).tobytes()
+    np.testing.assert_allclose(found, score(module, text, CONTEXT, 4, batch_rows=1), atol=2e-5)
+
+
+def test_dropout_is_off_inside_and_as_before_outside():
+    module = tiny(VOCAB, dropout=0.5)
+    quiet = score(module, shards(40), CONTEXT, 4)
+    module.train()
+    np.testing.assert_array_equal(score(module, shards(40), CONTEXT, 4), quiet)
+    assert module.training
+
+
+def test_reads_from_several_files_in_bounded_batches(tmp_path, monkeypatch):
+    for number, part in enumerate(np.array_split(ids(200), 3)):
+        write_shard(tmp_path / f"test-0000{number}.bin", [part], VOCAB)
+    text, asked = open_shards(tmp_path, "test"), []
+    gather = text.windows
+    monkeypatch.setattr(text, "windows", lambda starts, length: asked.append(len(starts)) or gather(starts, length))
+    monkeypatch.setattr(scoring, "BATCH_TOKENS", 4 * CONTEXT)
+    found = score(MODULES["gpt2"], text, CONTEXT, 4)
+    assert max(asked) == 4
+    np.testing.assert_allclose(found, score(MODULES["gpt2"], shards(200), CONTEXT, 4), atol=2e-5)
+    monkeypatch.setattr(scoring, "BATCH_LOGITS", 2 * CONTEXT * VOCAB)
+    asked.clear()
+    score(MODULES["gpt2"], text, CONTEXT, 4)
+    assert max(asked) == 2
+
+
+@pytest.mark.parametrize("stride", [0, -1, CONTEXT + 1])
+def test_a_stride_out_of_range_is_refused(stride):
+    with pytest.raises(ValueError, match=f"stride {stride} is not between 1 and the context 8"):
+        score(MODULES["gpt2"], shards(20), CONTEXT, stride)
+
+
+@pytest.mark.parametrize("length", [0, 1])
+def test_less_than_two_tokens_are_refused(length):
+    with pytest.raises(ValueError, match="scoring needs two"):
+        score(MODULES["gpt2"], shards(length), CONTEXT, 4)
+
+
+def test_the_default_stride_is_half_a_context_and_at_least_one():
+    assert [default_stride(context) for context in (1, 2, 9, 128)] == [1, 1, 4, 64]
