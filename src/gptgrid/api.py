@@ -195,7 +195,8 @@ def find(names: str, root: str | Path = "results") -> Path:
     Args:
         names: a path, the name of a cell, or parts of names with blanks between them: `tales bpe llama`.
             A part that is a whole name of some cells means those (`s1` is not `s10`, `llama` is not
-            `llama+n_layer=4`); any other stands for every name that contains it. The experiment's name may be one of the parts.
+            `llama+n_layer=4`); any other stands for every name that contains it. The experiment's name may be
+            one of the parts.
         root: where the experiments lie.
 
     Raises:
@@ -208,8 +209,7 @@ def find(names: str, root: str | Path = "results") -> Path:
         for folder in sorted(Path(root).glob("*/cells/*"))
         if train_folder(folder)
     }
-    exact = [label for label, folder in cells.items() if names in (label, folder.name)]
-    found = exact or match(names, list(cells))
+    found = match(names, list(cells))
     if len(found) == 1:
         return cells[found[0]]
     if found:

@@ -7,14 +7,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+import yaml
 
-from gptgrid.stage import UserError
+from gptgrid.stage import Store, UserError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from gptgrid.api import Cell
+
+DEFAULT_STORE = Path("results") / ".store"
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -61,6 +67,59 @@ def generate(
     else:
         typer.echo(prompt, nl=False)
         show(trained, prompt, options)
+
+
+@app.command()
+def plan(
+    config_file: Annotated[
+        list[Path] | None, typer.Option("--configfile", help="As for snakemake; default config/config.yaml.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--config", help="As for snakemake: KEY=VALUE, for example quick=true."),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Show what is there already, too.")] = False,
+) -> None:
+    """Say what would run or be restored, why, and what it would cost."""
+    from gptgrid.plan import read_plan
+    from gptgrid.show import show_plan
+
+    pairs = [setting.partition("=") for setting in settings or []]
+    chosen = {key: yaml.safe_load(value) for key, _, value in pairs}
+    show_plan(read_plan(config_file or [], chosen), wide_console(), everything)
+
+
+store = typer.Typer(no_args_is_help=True, help="Look at the store of finished artifacts, or prune it.")
+app.add_typer(store, name="store")
+StoreFolder = Annotated[
+    Path, typer.Option("--store", envvar="GPTGRID_STORE", help="Folder of the store.", show_default=True)
+]
+
+
+@store.command("list")
+def list_store(folder: StoreFolder = DEFAULT_STORE) -> None:
+    """Show what the store holds."""
+    from gptgrid.show import show_store
+
+    show_store(Store(folder), wide_console())
+
+
+@store.command()
+def gc(
+    folder: StoreFolder = DEFAULT_STORE,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be deleted.")] = False,
+) -> None:
+    """Delete what no folder of data or results links to any more."""
+    from gptgrid.show import collect_garbage
+
+    collect_garbage(Store(folder), wide_console(), dry_run)
+
+
+def wide_console() -> Console:
+    """Return a console that leaves long lines to the terminal: a name cut in two cannot be copied."""
+    from rich.console import Console
+
+    return Console(width=max(160, Console().width))
 
 
 def prompts() -> Iterator[str]:

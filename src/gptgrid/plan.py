@@ -261,9 +261,9 @@ class Plan:
             return ", ".join(changes[:3]) + (", …" if len(changes) > 3 else "")
         if found["source"] != source:
             return f"the source of {artifact.stage} changed"
-        for name, path in artifact.inputs.items():
+        for name in artifact.inputs:
             if contents[name] is None or contents[name] != found["inputs"].get(name):
-                return f"{path} {'is to be made first' if contents[name] is None else 'changed'}"
+                return f"its {name} {'is to be made first' if contents[name] is None else 'changed'}"
         for path, sha256 in artifact.raw.items():
             if found["inputs"].get(path) != sha256:
                 return f"{path} changed"
@@ -363,7 +363,7 @@ def renew_request(artifact: Artifact, text: str) -> None:
         pending = json.loads(request.read_text(encoding="utf-8"))
         newest = newest_file(Path(artifact.folder))
         if {**pending, "since": 0} == {**asked, "since": 0} and request.stat().st_mtime_ns > newest:
-            return  # an earlier plan asked the same, and nothing was made since
+            return  # an earlier plan asked the same, and no program has answered
     except (FileNotFoundError, ValueError):
         pass
     write_text(request, json.dumps(asked, indent=1, sort_keys=True, ensure_ascii=False))

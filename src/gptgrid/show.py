@@ -32,31 +32,50 @@ class Cost:
 
 
 def show_plan(plan: Plan, console: Console, everything: bool = False) -> None:
-    """Print what would run or be restored and why, with the cost of the trainings."""
-    shown = [a for a in plan.artifacts.values() if everything or a.action != "keep"]
+    """Print what would run or be restored and why, with the cost of the trainings: a line a cell."""
     speed = measured_flops_per_second(plan.store)
-    table = Table(box=None, pad_edge=False)
-    for heading in ("action", "artifact", "why"):
-        table.add_column(heading, overflow="fold")
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    for heading in ("what", "run", "restore", "why"):
+        table.add_column(heading, no_wrap=True)
     for heading in ("parameters", "tokens", "FLOPs", "time"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     total = 0.0
-    for artifact in shown:
-        costs = cost_of(plan, artifact, speed) if artifact.stage == "train" else Cost(None, None, None, None)
-        if artifact.action == "run":
-            total += costs.seconds or 0
-        table.add_row(artifact.action, artifact.folder, artifact.reason, *readable(costs))
-    if shown:
-        console.print(table)
+    for name, artifacts in by_name(plan).items():
+        first = next((artifact for artifact in artifacts if artifact.action != "keep"), None)
+        if first is None and not everything:
+            continue
+        costs = Cost(None, None, None, None)
+        if artifacts[0].stage == "train":
+            costs = cost_of(plan, artifacts[0], speed)
+            total += (costs.seconds or 0) * (artifacts[0].action == "run")
+        stages = [
+            " ".join(artifact.stage for artifact in artifacts if artifact.action == action)
+            for action in ("run", "restore")
+        ]
+        table.add_row(name, *stages, first.reason if first else "", *readable(costs))
+    if table.row_count:
+        console.print(table, soft_wrap=True)
     counts = Counter(artifact.action for artifact in plan.artifacts.values())
     console.print(
         f"{len(plan.cells)} cells, {len(plan.artifacts)} artifacts: {counts['keep']} are there, "
-        f"{counts['restore']} would be restored from the store, {counts['run']} would run"
+        f"{counts['restore']} would be restored from the store, {counts['run']} would run",
+        soft_wrap=True,
     )
     if total:
         console.print(
-            f"trainings: about {duration(total)} one after the other, by earlier runs on this store"
+            f"trainings: about {duration(total)} one after the other, by earlier runs in this store"
         )
+
+
+def by_name(plan: Plan) -> dict[str, list[Artifact]]:
+    """Return the artifacts under the names that a person knows them by: those of a cell together."""
+    named: dict[str, list[Artifact]] = {}
+    for folder, artifact in plan.artifacts.items():
+        name = folder.removeprefix("data/").removeprefix(f"{plan.results}/")
+        if name.startswith("cells/"):
+            name = name.removeprefix("cells/").rsplit("/", 1)[0]
+        named.setdefault(name, []).append(artifact)
+    return named
 
 
 def cost_of(plan: Plan, artifact: Artifact, flops_per_second: float | None) -> Cost:

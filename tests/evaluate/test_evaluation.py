@@ -114,7 +114,9 @@ def test_same_bytes_again(make_job):
 
 def test_bare_ids_have_figures_per_token_only(make_job):
     counts = dict.fromkeys(("bytes", "words", "newlines"))
-    job = make_job(uniform(10), ids=[n % 10 for n in range(25)], vocab_size=10, codec=IdsCodec(10), counts=counts)
+    job = make_job(
+        uniform(10), ids=[n % 10 for n in range(25)], vocab_size=10, codec=IdsCodec(10), counts=counts
+    )
     facts = evaluate(job)
     assert facts["perplexity"] == pytest.approx(10, rel=1e-6)
     assert facts["bpb"] is facts["word_perplexity"] is facts["word_perplexity_newlines"] is None

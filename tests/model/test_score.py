@@ -94,7 +94,9 @@ def test_reads_from_several_files_in_bounded_batches(tmp_path, monkeypatch):
         write_shard(tmp_path / f"test-0000{number}.bin", [part], VOCAB)
     text, asked = open_shards(tmp_path, "test"), []
     gather = text.windows
-    monkeypatch.setattr(text, "windows", lambda starts, length: asked.append(len(starts)) or gather(starts, length))
+    monkeypatch.setattr(
+        text, "windows", lambda starts, length: asked.append(len(starts)) or gather(starts, length)
+    )
     monkeypatch.setattr(scoring, "BATCH_TOKENS", 4 * CONTEXT)
     found = score(MODULES["gpt2"], text, CONTEXT, 4)
     assert max(asked) == 4

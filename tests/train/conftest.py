@@ -1,5 +1,6 @@
 """A tiny text as an encoded corpus, and jobs that train a tiny model on it."""
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,6 +18,7 @@ MODEL = {"n_layer": 2, "n_head": 2, "d_model": 32, "context": 16}
 TRAINING = {"steps": 12, "batch_tokens": 64, "eval_every": 5, "eval_tokens": 100}
 RUN = {"device": "cpu", "workers": 0, "checkpoint_every": 1e9, "log_every": 1e9}
 EOT = 256
+SPLITS = ("train", "valid")
 
 
 def tokens_of(split: str) -> np.ndarray:
@@ -29,15 +31,23 @@ def tokens_of(split: str) -> np.ndarray:
     return np.concatenate([[EOT, *document.encode()] for document in documents]).astype(np.uint16)
 
 
+def count_bytes(split: str) -> int:
+    """Return the UTF-8 bytes of a split."""
+    return int((tokens_of(split) != EOT).sum())
+
+
 @pytest.fixture
 def corpus(tmp_path):
     """Return the folders of an encoded corpus and of its tokenizer: bytes."""
     shards, tokenizer = tmp_path / "shards", tmp_path / "tokenizer"
     shards.mkdir()
     tokenizer.mkdir()
-    for split in ("train", "valid"):
+    for split in SPLITS:
         write_shard(shards / f"{split}-00000.bin", [tokens_of(split)], 257)
     write_codec(BytesCodec(), tokenizer / "codec.json")
+    counts = {split: {"tokens": len(tokens_of(split)), "bytes": count_bytes(split)} for split in SPLITS}
+    manifest = {"facts": {"splits": counts}}
+    (shards / "manifest.json").write_text(json.dumps(manifest))
     return {"shards": shards, "tokenizer": tokenizer}
 
 

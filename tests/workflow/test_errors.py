@@ -52,10 +52,10 @@ def test_invalid_configuration_stops_before_any_job(
 @pytest.mark.parametrize(
     ("text", "encoding", "expected"),
     [
-        (b"", "auto", "empty"),
-        (b"\n \n", "auto", "no document"),
-        (b"one\ntwo\nthree\nfour\n", "auto", "shorter than"),
-        (b"a \xff\xfe b\n" * 30, "utf-8", "byte 2"),
+        (b"", "auto", "texts/mine.txt is empty; take it out of the corpus"),
+        (b"\n \n", "auto", "texts/mine.txt is empty; take it out of the corpus"),
+        (b"one\ntwo\nthree\nfour\n", "auto", "but a window takes 17 (context 16 and one target)"),
+        (b"a \xff\xfe b\n" * 30, "utf-8", "texts/mine.txt: not utf-8: byte 0xff at offset 2"),
     ],
 )
 def test_unusable_text_is_explained(tmp_path, text: bytes, encoding: str, expected: str) -> None:
@@ -74,5 +74,5 @@ def test_a_failed_cell_does_not_stop_the_others(tmp_path) -> None:
     config["training"]["base"]["batch_tokens"] = 4096
     checkout.configure(config)
     said = failure(checkout)
-    assert "shorter than" in said
+    assert "but a window takes 4097" in said
     assert len(list(checkout.folder.glob("results/small/cells/*gpt2*/evaluate/evaluation.json"))) == 2

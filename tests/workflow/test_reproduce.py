@@ -62,7 +62,8 @@ def test_killed_training_continues_to_the_same_bytes(tmp_path: Path, unbroken, k
     else:
         process.send_signal(kill)
     process.communicate(timeout=60)
-    assert not (checkout.folder / TRAIN / "manifest.json").exists()
+    if whom == "group":  # else the program lives on, and the next run waits for it
+        assert not (checkout.folder / TRAIN / "manifest.json").exists()
     checkout.run(f"{TRAIN}/model.safetensors")
     if whom == "group":
         assert (

@@ -1,6 +1,7 @@
 # The plan of the experiment, and the functions with which the rules ask it.
 
 import os
+import shlex
 
 from gptgrid.plan import FOLDERS, OUTPUTS, read_plan
 from gptgrid.stage import MANIFEST, UserError
@@ -23,7 +24,8 @@ except UserError as error:
 
 # One thread unless a recipe says otherwise: results do not depend on what runs beside them. The programs
 # import the package of this checkout, wherever else one may be installed.
-PROGRAM = f"OMP_NUM_THREADS=1 PYTHONPATH={workflow.basedir}/src {sys.executable} {workflow.basedir}/workflow/scripts"
+ROOT = shlex.quote(str(workflow.basedir))
+PROGRAM = f"OMP_NUM_THREADS=1 PYTHONPATH={ROOT}/src {shlex.quote(sys.executable)} {ROOT}/workflow/scripts"
 
 
 def artifact(stage, wildcards):

@@ -1,4 +1,7 @@
-"""The tables of an experiment: one row a cell, and one row a group of cells that differ in the seed alone."""
+"""The tables of an experiment: one row a cell, and one row a group of cells that differ in the seed alone.
+
+Figures are gathered and summarized, never measured; how they look is the business of the report.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from scipy import stats
+from scipy.special import stdtrit
 
 from gptgrid.stage import Job
 
@@ -24,12 +27,11 @@ def compare(job: Job) -> dict[str, Any]:
     """Write summary.csv and comparison.csv; return the facts."""
     keys = overridden_keys(job.config.cells)
     cells = [summary_row(job, cell, keys) for cell in job.config.cells]
-    write_table(
-        job.folder / "summary.csv", [{k: v for k, v in row.items() if k != "val_bpb"} for row in cells]
-    )
     groups = compare_groups(cells, keys)
-    write_table(job.folder / "comparison.csv", groups)
-    best = [row["group"] for row in groups if row["best"]]
+    columns = [column for column in cells[0] if column != "val_bpb"]
+    write_table(job.folder / "summary.csv", cells, columns)
+    write_table(job.folder / "comparison.csv", groups, list(groups[0]))
+    best = {row["text"]: row["group"] for row in groups if row["best"]}
     return {"cells": len(cells), "groups": len(groups), "best": best}
 
 
@@ -47,7 +49,7 @@ def summary_row(job: Job, cell: SimpleNamespace, keys: list[str]) -> Row:
     facts = train["facts"]
     return {
         **{name: getattr(cell, name) for name in NAMES},
-        **{key: vars(cell.overrides).get(key) for key in keys},
+        **{key: plain(value) for key, value in {**dict.fromkeys(keys, ""), **vars(cell.overrides)}.items()},
         **{key: facts[key] for key in ("parameters", "non_embedding_parameters", "vocab_size")},
         "train_tokens": facts["train_tokens"],
         "train_flops": facts["train_flops"],
@@ -63,6 +65,11 @@ def summary_row(job: Job, cell: SimpleNamespace, keys: list[str]) -> Row:
     }
 
 
+def plain(value: Any) -> str:
+    """Return an overriding value as it would stand in the configuration; a string as it is."""
+    return value if isinstance(value, str) else json.dumps(value, default=vars)
+
+
 def compare_groups(cells: list[Row], keys: list[str]) -> list[Row]:
     """Return one row for the cells that differ in the seed alone, with its rank within the corpus.
 
@@ -73,15 +80,13 @@ def compare_groups(cells: list[Row], keys: list[str]) -> list[Row]:
     for row in cells:
         groups.setdefault(group_name(row), []).append(row)
     rows = [group_row(name, members, keys) for name, members in groups.items()]
-    by_text: dict[tuple, list[Row]] = {}
+    by_text: dict[str, list[Row]] = {}
     for row in rows:
-        # An override of the corpus makes it another text, on which nothing compares.
-        text = (row["corpus"], *(row[key] for key in keys if key.startswith("corpus.")))
-        by_text.setdefault(text, []).append(row)
+        by_text.setdefault(row["text"], []).append(row)
     for rivals in by_text.values():
-        rivals.sort(key=lambda row: first_number(row["val_bpb_mean"], row["val_loss_mean"]))
+        rivals.sort(key=merit)
         for rank, row in enumerate(rivals, start=1):
-            row["rank"], row["best"] = rank, rank == 1
+            row["rank"], row["best"] = rank, rank == 1 and math.isfinite(merit(row))
     return rows
 
 
@@ -90,9 +95,16 @@ def group_name(row: Row) -> str:
     return row["cell"].removesuffix(f".s{row['seed']}")
 
 
-def first_number(*values: float | None) -> float:
-    """Return the first value that is a number; infinity, the last rank, if none is."""
-    return next((value for value in values if value is not None and math.isfinite(value)), math.inf)
+def text_name(row: Row, keys: list[str]) -> str:
+    """Return the corpus with its overrides, much as a cell is named: figures compare on one text alone."""
+    overrides = ((key.removeprefix("corpus."), row[key]) for key in keys if key.startswith("corpus."))
+    return row["corpus"] + "".join(f"+{key}={value}" for key, value in overrides if value)
+
+
+def merit(row: Row) -> float:
+    """Return what ranks a group, lower is better; infinity, the last rank, where it was not measured."""
+    known = (value for value in (row["val_bpb_mean"], row["val_loss_mean"]) if value is not None)
+    return next(known, math.inf)
 
 
 def group_row(name: str, members: list[Row], keys: list[str]) -> Row:
@@ -100,6 +112,7 @@ def group_row(name: str, members: list[Row], keys: list[str]) -> Row:
     first = members[0]
     row = {
         "group": name,
+        "text": text_name(first, keys),
         **{key: first[key] for key in NAMES if key not in ("cell", "seed")},
         **{key: first[key] for key in keys},
         "parameters": first["parameters"],
@@ -123,13 +136,13 @@ def spread(values: list[float | None]) -> dict[str, float | None]:
     if len(values) == 1:
         return {"mean": mean, "std": None, "low": None, "high": None}
     std = statistics.stdev(values)
-    half = float(stats.t.ppf(0.975, len(values) - 1)) * std / math.sqrt(len(values))
+    half = float(stdtrit(len(values) - 1, 0.975)) * std / math.sqrt(len(values))
     return {"mean": mean, "std": std, "low": mean - half, "high": mean + half}
 
 
-def write_table(path: Path, rows: list[Row]) -> None:
-    """Write a CSV table: unrounded numbers, empty where there is nothing."""
+def write_table(path: Path, rows: list[Row], columns: list[str]) -> None:
+    """Write columns of a CSV table: unrounded numbers, empty where there is nothing."""
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer = csv.DictWriter(file, columns, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)

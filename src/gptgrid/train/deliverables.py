@@ -9,16 +9,18 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors.torch import save
 
 from gptgrid.model.cost import flops_per_token, parameter_count
+from gptgrid.model.device import describe_device
 from gptgrid.train import checkpoint
-from gptgrid.train.device import describe_device, peak_memory
 from gptgrid.train.trainer import Trainer
 
 
 def deliver(trainer: Trainer) -> dict[str, Any]:
     """Write the files of a finished training; return its facts."""
+    trainer.job.provenance.update(provenance(trainer))
     folder, state = trainer.job.folder, trainer.state()
     best = state["best"]
     kept = best["weights"] if trainer.training.use == "best" else state["model"]
@@ -28,7 +30,6 @@ def deliver(trainer: Trainer) -> dict[str, Any]:
     write_metrics(folder / "metrics.csv", state["metrics"])
     write_samples(folder / "samples.jsonl", state["samples"])
     checkpoint.write(folder / "state.pt", state)
-    trainer.job.provenance.update(provenance(trainer))
     return facts(trainer)
 
 
@@ -62,14 +63,22 @@ def bits_per_byte(loss: float, split: dict[str, Any]) -> float | None:
 
 def provenance(trainer: Trainer) -> dict[str, Any]:
     """Return the volatile facts: speed, memory, device, and what `auto` became."""
+    effort = trainer.meter.effort
     return {
-        "tokens_per_second": trainer.meter.tokens_per_second,
-        "train_seconds": trainer.meter.seconds,
+        "tokens_per_second": effort["tokens"] / effort["seconds"],
+        "train_seconds": effort["seconds"],
         "device": describe_device(trainer.device),
         "threads": trainer.training.threads,
         "micro_batch": trainer.micro_rows,
         **peak_memory(trainer.device),
     }
+
+
+def peak_memory(device: torch.device) -> dict[str, float]:
+    """Return {"peak_memory_mb": …} if the device keeps its own account; else the process counts."""
+    if device.type != "cuda":
+        return {}
+    return {"peak_memory_mb": torch.cuda.max_memory_allocated() / 2**20}
 
 
 def write_metrics(path: Path, rows: list[dict[str, Any]]) -> None:

@@ -21,6 +21,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader
 
 from gptgrid.model.build import build
+from gptgrid.model.device import prepare_device
 from gptgrid.model.generate import generate
 from gptgrid.model.initialize import initialize
 from gptgrid.seeds import derive
@@ -30,7 +31,6 @@ from gptgrid.tokens.shards import open_shards
 from gptgrid.train import checkpoint
 from gptgrid.train.checkpoint import FORMAT, Effort, Progress, State
 from gptgrid.train.continuation import read_own, read_parent
-from gptgrid.train.device import prepare_device
 from gptgrid.train.interrupt import Interrupted, Interrupts
 from gptgrid.train.memory import micro_batch_rows
 from gptgrid.train.meter import Meter, duration

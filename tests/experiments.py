@@ -1,0 +1,238 @@
+"""A finished grid for tests, as the stages before `compare` leave it, without any training."""
+
+import csv
+import itertools
+import json
+import math
+import random
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from gptgrid.stage import Job, canonical, content_digest, digest, namespace
+
+BYTES = {"train": 900_000, "valid": 100_000, "test": 110_000}
+BYTES_PER_TOKEN = {"char": 1.0, "bpe": 3.1, "ids": None}
+VOCAB_SIZE = {"char": 92, "bpe": 1024, "ids": 50}
+ENTROPY = {"tales": 0.9, "toy": 2.4, "noise": 5.6}
+"""Bits per byte (of ids: nats per token) that the best imaginable model would reach."""
+ADVANTAGE = {"llama": 0.0, "gpt2": 0.06, "encoder": 0.25, "bpe": 0.0, "char": 0.09, "ids": 0.0}
+PARAMETERS = {"llama": 823_000, "gpt2": 801_000, "encoder": 811_000}
+STEPS = 60
+STORY = "there was a fox <b>& a “lamp”</b> 狐狸 who said: </script><script>alert(1)</script> and went home"
+
+
+class Experiment:
+    """Artifacts under a root folder, and the jobs of the two stages that read all of them."""
+
+    def __init__(
+        self,
+        root: Path,
+        corpora: tuple[str, ...] = ("tales", "toy"),
+        tokenizers: tuple[str, ...] = ("char", "bpe"),
+        models: tuple[str, ...] = ("gpt2", "llama", "encoder"),
+        seeds: tuple[int, ...] = (1, 2),
+        overrides: tuple[dict[str, Any], ...] = ({},),
+    ) -> None:
+        """Write the artifacts of a cross product; the corpus `noise` gets ids in place of text."""
+        self.root = root
+        self.inputs: dict[str, Path] = {}
+        self.cells: list[dict[str, Any]] = []
+        for corpus in corpora:
+            self.write_corpus(corpus)
+            kinds = ("ids",) if corpus == "noise" else tokenizers
+            for tokenizer in kinds:
+                self.write_shards(corpus, tokenizer)
+            for point in itertools.product(kinds, models, overrides, seeds):
+                self.write_cell(corpus, *point)
+
+    # ------------------------------------------------------------------------------------- jobs
+
+    def job(self, stage: str, *kinds: str) -> Job:
+        """Return the job of a stage that reads all artifacts of some kinds."""
+        folder = self.root / "results" / stage
+        folder.mkdir(parents=True, exist_ok=True)
+        inputs = {name: path for name, path in self.inputs.items() if name.split(":")[0] in kinds}
+        config = namespace({"experiment": "small", "cells": self.cells})
+        return Job(config=config, inputs=inputs, folder=folder, scratch=folder)
+
+    def compare_job(self) -> Job:
+        return self.job("compare", "train", "evaluate")
+
+    def report_job(self) -> Job:
+        """Return the report's job; the tables of `compare` must be there."""
+        self.inputs["compare"] = self.root / "results" / "compare"
+        return self.job("report", "compare", "train", "sample", "corpus", "tokenizer", "shards")
+
+    # -------------------------------------------------------------------------------- artifacts
+
+    def put(self, name: str, facts: dict, inputs: dict | None = None, **files: str) -> dict[str, Any]:
+        """Write an artifact: its files (`metrics_csv` is metrics.csv), manifest and provenance."""
+        folder = self.inputs[name] = self.root / name.replace(":", "/")
+        folder.mkdir(parents=True)
+        files = {key.replace("_", "."): text for key, text in files.items()}
+        for file, text in files.items():
+            (folder / file).write_text(text, encoding="utf-8")
+        outputs = {
+            file: {"sha256": digest(text), "bytes": len(text.encode())} for file, text in files.items()
+        }
+        manifest = {
+            "stage": name.split(":")[0],
+            "identity": digest(name),
+            "inputs": inputs or {},
+            "outputs": outputs,
+            "facts": facts,
+        }
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+        return manifest
+
+    def write_corpus(self, corpus: str) -> None:
+        text = corpus != "noise"
+        splits = {
+            split: {
+                "documents": size // 600,
+                "characters": size if text else None,
+                "bytes": size if text else None,
+                "words": size // 5 if text else None,
+                "newlines": size // 90 if text else None,
+            }
+            for split, size in BYTES.items()
+        }
+        facts = {"splits": splits, "source": {"name": corpus}, "dropped": {"empty": 3}, "license": "MIT"}
+        self.put(f"corpus:{corpus}", facts)
+
+    def write_shards(self, corpus: str, tokenizer: str) -> None:
+        ratio = BYTES_PER_TOKEN[tokenizer]
+        vocab = {"vocab_size": VOCAB_SIZE[tokenizer], "eot": 0 if ratio else None}
+        splits = {
+            split: {
+                "tokens": round(size / (ratio or 4)),
+                "documents": size // 600,
+                **{key: size // divisor if ratio else None for key, divisor in WORDLIKE.items()},
+            }
+            for split, size in BYTES.items()
+        }
+        self.put(f"tokenizer:{tokenizer}@{corpus}", {"kind": tokenizer, **vocab}, codec_json="{}")
+        self.put(
+            f"shards:{tokenizer}@{corpus}", {**vocab, "splits": splits}, train_bin=f"{corpus}{tokenizer}"
+        )
+
+    def write_cell(self, corpus: str, tokenizer: str, model: str, changes: dict[str, Any], seed: int) -> None:
+        label = model + "".join(f"+{key.split('.')[1]}={value}" for key, value in changes.items())
+        cell = f"{corpus}.{tokenizer}.{label}.base.s{seed}"
+        parts = {"corpus": corpus, "tokenizer": tokenizer, "model": model, "training": "base", "seed": seed}
+        self.cells.append(
+            {"cell": cell, **parts, "overrides": changes, "path": f"results/small/cells/{cell}"}
+        )
+        layers = changes.get("model.n_layer", 4)
+        run = Curve(corpus, tokenizer, model, layers, cell)
+        shards = json.loads((self.inputs[f"shards:{tokenizer}@{corpus}"] / "manifest.json").read_text())
+        facts = run.facts(shards["facts"]["splits"]["valid"])
+        self.put(
+            f"train:{cell}",
+            facts,
+            {"shards": content_digest(shards)},
+            metrics_csv=run.metrics(),
+            samples_jsonl=lines({"step": n, "prompt": "Once", "text": STORY[:n]} for n in (20, 40, 60)),
+        )
+        volatile = {
+            "time": "2026-01-02T03:04:05+00:00",
+            "host": "node-7",
+            "cpu": "Some CPU",
+            "python": "3.11.7",
+            "system": "Linux",
+            "libraries": {"torch": "2.13.0", "numpy": "2.4.6"},
+            "commit": "0123456789abcdef0123456789abcdef01234567",
+            "dirty": seed == 2,
+            "device": "cpu",
+            "threads": 1,
+            "tokens_per_second": 30_000.123456789,
+            "train_seconds": 12.5,
+            "peak_memory_mb": 340.53125,
+        }
+        (self.inputs[f"train:{cell}"] / "provenance.json").write_text(json.dumps(volatile))
+        evaluation = run.evaluation(shards["facts"]["splits"]["test"])
+        self.put(f"evaluate:{cell}", {}, evaluation_json=canonical(evaluation))
+        prompts = ("Once upon a time", "今天") if corpus != "noise" else ("",)
+        rows = [
+            {
+                "prompt": prompt,
+                "decoding": decoding,
+                "text": f" {STORY} ({cell})",
+                "tokens": 24,
+                "ended": ended,
+            }
+            for prompt in prompts
+            for decoding, ended in (("greedy", False), ("nucleus", True))
+        ]
+        self.put(f"sample:{cell}", {"samples": len(rows)}, samples_jsonl=lines(rows))
+
+
+WORDLIKE = {"bytes": 1, "words": 5, "newlines": 90}
+"""Count of a split → bytes per one of it."""
+
+
+class Curve:
+    """The losses of one cell: a power law down to the entropy of the text, with noise from its name."""
+
+    def __init__(self, corpus: str, tokenizer: str, model: str, layers: int, cell: str) -> None:
+        noise = random.Random(cell).gauss(0, 0.008)
+        self.random = random.Random(cell)
+        self.floor = ENTROPY[corpus] + ADVANTAGE[tokenizer] + ADVANTAGE[model] + 0.3 / layers + noise
+        # Bits per byte → nats per token; ids have no bytes.
+        self.per_token = math.log(2) * (BYTES_PER_TOKEN[tokenizer] or 1 / math.log(2))
+        self.size = round(PARAMETERS[model] * layers / 4)
+        self.vocab_size = VOCAB_SIZE[tokenizer]
+
+    def loss(self, step: int) -> float:
+        return (self.floor + 3 * step**-0.6) * self.per_token
+
+    def metrics(self) -> str:
+        rows = []
+        for step in range(2, STEPS + 1, 2):
+            train = self.loss(step) * (1 + self.random.gauss(0, 0.01))
+            valid = self.loss(step) if step % 6 == 0 else None
+            rows.append((step, step * 2048, step / STEPS, 2e-3, train, valid, 0.5))
+        return table(("step", "tokens", "epoch", "lr", "train_loss", "val_loss", "grad_norm"), rows)
+
+    def facts(self, valid: dict[str, Any]) -> dict[str, Any]:
+        loss = self.loss(STEPS)
+        per_byte = (valid["tokens"] - 1) / (math.log(2) * valid["bytes"]) if valid["bytes"] else None
+        return {
+            "parameters": self.size + self.vocab_size * 128,
+            "non_embedding_parameters": self.size,
+            "vocab_size": self.vocab_size,
+            "steps": STEPS,
+            "train_tokens": STEPS * 2048,
+            "train_flops": 6 * self.size * STEPS * 2048,
+            "val_loss": loss,
+            "val_bpb": loss * per_byte if per_byte else None,
+        }
+
+    def evaluation(self, test: dict[str, Any]) -> dict[str, Any]:
+        loss = self.loss(STEPS) * 1.01
+        nats, size = loss * (test["tokens"] - 1), test["bytes"]
+        return {
+            "test_loss": loss,
+            "perplexity": math.exp(loss),
+            "bpb": nats / (math.log(2) * size) if size else None,
+            "word_perplexity": math.exp(nats / test["words"]) if size else None,
+        }
+
+
+def table(header: tuple[str, ...], rows: list[tuple]) -> str:
+    """Return a CSV table as text."""
+    text = [",".join(header)]
+    text += [",".join("" if value is None else repr(value) for value in row) for row in rows]
+    return "\n".join(text) + "\n"
+
+
+def lines(rows) -> str:
+    """Return rows as JSON lines."""
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+
+def read_table(path: Path) -> list[SimpleNamespace]:
+    """Return the rows of a CSV table as text."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return [SimpleNamespace(**row) for row in csv.DictReader(file)]

@@ -1,0 +1,242 @@
+"""A cell folder, wherever it lies, is all that reading, scoring and generating need."""
+
+import json
+import math
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from cells import tiny, uniform, write_cell, write_test_split
+
+from gptgrid.api import Cell, find, load
+from gptgrid.evaluate.evaluation import evaluate
+from gptgrid.stage import Job, UserError
+from gptgrid.tokens.codec import IdsCodec
+
+EOT = 256
+TEXT = "Käfer 🪲 und 天地"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """Return the folder of a cell with random weights."""
+    torch.set_num_threads(1)
+    cell = tmp_path_factory.mktemp("cell") / "tales.bytes.gpt2.base.s1"
+    write_cell(cell / "train", tiny(257))
+    return cell
+
+
+@pytest.fixture(scope="module")
+def cell(folder) -> Cell:
+    return load(folder, device="cpu")
+
+
+def test_loads_a_cell_its_train_folder_and_a_copy(folder, cell, tmp_path):
+    copy = shutil.copytree(folder / "train", tmp_path / "elsewhere")
+    for place in (folder / "train", copy, str(copy)):
+        torch.testing.assert_close(load(place, "cpu").forward("abc"), cell.forward("abc"), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("missing", ["model.safetensors", "config.json", "codec.json"])
+def test_what_is_not_a_cell_is_refused(folder, tmp_path, missing):
+    copy = shutil.copytree(folder / "train", tmp_path / "copy")
+    (copy / missing).unlink()
+    with pytest.raises(UserError, match=r"copy is not a trained cell: looked for model\.safetensors, config"):
+        load(copy)
+
+
+def test_an_unknown_device_is_refused(folder):
+    with pytest.raises(UserError, match="device is 'gpu', but torch finds only"):
+        load(folder, device="gpu")
+
+
+def test_encode_and_decode(cell):
+    assert cell.encode("aé") == [97, 195, 169]
+    assert cell.decode(cell.encode(TEXT)) == TEXT
+
+
+def test_forward_gives_logits_after_each_token(cell):
+    logits = cell.forward("abcde")
+    assert logits.shape == (5, 257) and logits.dtype == torch.float32
+    torch.testing.assert_close(cell.forward([97, 98, 99]), logits[:3])
+
+
+@pytest.mark.parametrize(
+    ("ids", "said"),
+    [
+        ([], "0 tokens; the model reads 1 to 8 at once"),
+        ([1] * 9, "9 tokens; the model reads 1 to 8 at once"),
+        ([3, 257], "ids must lie in 0 to 256; found 3 to 257"),
+        ([-1], "ids must lie in 0 to 256"),
+    ],
+)
+def test_forward_refuses_what_the_model_cannot_read(cell, ids, said):
+    with pytest.raises(UserError, match=said):
+        cell.forward(ids)
+
+
+def test_generate_draws_by_its_seed(cell):
+    options = {"max_new_tokens": 30, "temperature": 1.0, "top_p": 1.0, "ignore_eos": True}
+    text = cell.generate("The", seed=4, **options)
+    assert isinstance(text, str)
+    assert cell.generate("The", seed=4, **options) == text != cell.generate("The", seed=5, **options)
+
+
+def test_generate_hands_every_setting_on(tmp_path):
+    cell = load(write_cell(tmp_path / "cell", uniform(257, likely=EOT)), "cpu")
+    assert cell.generate("a") == ""
+    assert cell.generate("a", ignore_eos=True, max_new_tokens=3) == ""
+    flat = load(write_cell(tmp_path / "flat", uniform(257)), "cpu")
+    draws = {"ignore_eos": True, "max_new_tokens": 8}
+    assert flat.generate(temperature=0, **draws) == flat.generate(top_k=1, **draws) == "\0" * 8
+    assert flat.generate(top_p=1e-9, **draws) == "\0" * 8
+    greedy = flat.generate(temperature=0, repetition_penalty=2.0, **draws)
+    assert greedy == "\0" * 8  # logits of 0 stay 0 under a penalty
+    for setting in ({"temperature": -1}, {"top_k": -1}, {"top_p": 0}, {"repetition_penalty": 0}):
+        with pytest.raises(UserError, match=next(iter(setting))):
+            flat.generate(**setting)
+
+
+def test_the_stream_is_the_text_in_whole_characters(cell):
+    options = {"max_new_tokens": 60, "temperature": 2.0, "top_p": 1.0, "ignore_eos": True}
+    pieces = list(cell.generate("x", stream=True, **options))
+    assert len(pieces) > 5
+    assert "".join(pieces) == cell.generate("x", **options)
+
+
+def test_a_character_waits_for_its_last_byte(cell):
+    assert list(cell.pieces(iter(TEXT.encode()))) == list(TEXT)
+    half = [*b"ab", *"天".encode()[:2]]
+    assert list(cell.pieces(iter(half))) == ["a", "b", "\ufffd"]
+    assert "".join(cell.pieces(iter(half))) == cell.decode(half)
+
+
+def test_the_stream_comes_as_it_is_made(cell):
+    def ids():
+        yield 97
+        raise AssertionError("asked for more before the first was given out")
+
+    assert next(cell.pieces(ids())) == "a"
+
+
+def test_score_of_a_uniform_model_by_hand(tmp_path):
+    found = load(write_cell(tmp_path / "cell", uniform(257)), "cpu").score(TEXT)
+    size = len(TEXT.encode())
+    assert (found.tokens, found.bytes) == (size, size)
+    assert found.nats == pytest.approx(size * math.log(257), rel=1e-6)
+    assert found.bpb == pytest.approx(math.log2(257), rel=1e-6)
+    assert found.perplexity == pytest.approx(257, rel=1e-6)
+
+
+@pytest.mark.parametrize("stride", [None, 8, 1])
+def test_score_is_what_the_evaluate_stage_says(folder, cell, tmp_path, stride):
+    text = "The cat sat. 天地玄黄"
+    counts = {"bytes": len(text.encode()), "words": 4, "newlines": 0}
+    shards = write_test_split(tmp_path / "shards", [EOT, *text.encode()], 257, **counts)
+    inputs, config = {"train": folder / "train", "shards": shards}, SimpleNamespace(stride=stride)
+    evaluate(Job(config, inputs, tmp_path, tmp_path, SimpleNamespace(device="cpu")))
+    expected = json.loads((tmp_path / "evaluation.json").read_text())
+    found = vars(cell.score(text, stride=stride))
+    renamed = {"tokens": "scored_tokens"}
+    assert found == {key: expected[renamed.get(key, key)] for key in found}
+
+
+def test_score_needs_a_text(cell):
+    with pytest.raises(UserError, match="no token to score"):
+        cell.score("")
+
+
+def test_a_cell_of_bare_ids(tmp_path):
+    cell = load(write_cell(tmp_path / "cell", uniform(10, likely=7), IdsCodec(10)), "cpu")
+    assert (
+        cell.generate(max_new_tokens=3)
+        == "".join(cell.generate("1 2", max_new_tokens=3, stream=True))
+        == "7 7 7 "
+    )
+    found = cell.score("1 7 7")
+    assert found.tokens == 2 and found.nats == pytest.approx(0, abs=1e-6)
+    assert found.bytes is None and found.bpb is None
+    with pytest.raises(UserError, match="is not token ids"):
+        cell.score("a text")
+
+
+# ------------------------------------------------------------------------------------------- find
+
+NAMES = [
+    "first/tales.bpe-512.llama-xs.base.s1",
+    "first/tales.bpe-512.llama-xs.base.s10",
+    "first/tales.char.gpt2.base+lr=0.003.s1",
+    "first/toy.char.gpt2.base.s1",
+    "first/toy.char.gpt2+n_layer=4.base.s1",
+    "second/toy.char.gpt2.base.s1",
+]
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory) -> Path:
+    """Return a results folder with cells that cannot compute, and one that is not trained yet."""
+    root = tmp_path_factory.mktemp("results")
+    for name in NAMES:
+        experiment, cell = name.split("/")
+        train = root / experiment / "cells" / cell / "train"
+        train.mkdir(parents=True)
+        for file in ("model.safetensors", "config.json", "codec.json"):
+            (train / file).touch()
+    (root / "first" / "cells" / "tales.char.encoder.base.s1").mkdir()
+    return root
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ("first/toy.char.gpt2.base.s1", 3),
+        ("tales.bpe-512.llama-xs.base.s1", 0),  # and not s10
+        ("tales bpe-512 llama s1", 0),
+        ("bpe s10", 1),
+        ("tales char", 2),
+        ("lr=0.003", 2),
+        ("second", 5),
+        ("toy n_layer=4", 4),
+        ("toy gpt2 first", 3),  # and not gpt2+n_layer=4
+    ],
+)
+def test_find_by_parts_of_the_name(results, names, expected):
+    experiment, cell = NAMES[expected].split("/")
+    assert find(names, results) == results / experiment / "cells" / cell
+
+
+def test_find_takes_a_path(folder, results):
+    assert find(str(folder), results) == folder
+    assert find(str(folder / "train"), results) == folder / "train"
+
+
+def test_several_matches_are_listed(results):
+    with pytest.raises(UserError, match="matches 2 cells") as caught:
+        find("toy.char.gpt2.base.s1", results)
+    assert "first/toy.char.gpt2.base.s1" in str(caught.value)
+    assert "second/toy.char.gpt2.base.s1" in str(caught.value)
+    assert "tales" not in str(caught.value)
+
+
+def test_no_match_lists_what_is_there(results):
+    with pytest.raises(UserError, match="no trained cell matches 'encoder'") as caught:
+        find("encoder", results)
+    assert all(name in str(caught.value) for name in NAMES)
+
+
+def test_no_cells_at_all(tmp_path):
+    with pytest.raises(UserError, match="there is none under"):
+        find("tales", tmp_path)
+
+
+def test_a_long_list_is_cut(tmp_path):
+    for number in range(30):
+        write = tmp_path / "many" / "cells" / f"toy.char.gpt2.base.s{number}" / "train"
+        write.mkdir(parents=True)
+        for file in ("model.safetensors", "config.json", "codec.json"):
+            (write / file).touch()
+    with pytest.raises(UserError, match="matches 30 cells") as caught:
+        find("toy", tmp_path)
+    assert "… and 10 more" in str(caught.value)
