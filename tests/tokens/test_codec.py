@@ -1,0 +1,243 @@
+"""Every codec gives back every text, and its ids are those that others give."""
+
+import itertools
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiktoken
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tokenizers import Tokenizer
+
+from gptgrid.stage import UserError
+from gptgrid.tokenizer.make import fetch_gpt2, learn_characters, learn_merges
+from gptgrid.tokens.codec import (
+    END_OF_TEXT,
+    PATTERNS,
+    BpeCodec,
+    BytesCodec,
+    Codec,
+    IdsCodec,
+    read_codec,
+    write_codec,
+)
+from gptgrid.tokens.huggingface import to_tokenizer_json
+
+DOCUMENTS = [
+    "The cat sat on the mat. The dog sat on the log, and the cat's 12345 friends didn't.",
+    "今天天气很好，我们去公园散步吧。今天的公园里有很多人。",
+    "naïve café — “quotes” 😀👩‍👩‍👧 \t tabs\n\n\nlines   and    blanks   \r\n",
+]
+HARD = [
+    *DOCUMENTS,
+    "",
+    " ",
+    "   leading and trailing   ",
+    f"a text that says {END_OF_TEXT} and goes on",
+    "a\x00b\u2028c\u0085d",
+    "ſ ſT'S 'S I'LL i'ſ ǅ",
+    "x" * 300,
+    "١٢٣ ４５６ ½ ⅷ",
+    "é e\u0301 नमस्ते สวัสดี مرحبا",
+]
+
+
+def codecs() -> dict[str, Codec]:
+    from types import SimpleNamespace
+
+    merges = {
+        f"bpe-{pattern}": learn_merges(SimpleNamespace(vocab_size=400, pattern=pattern), DOCUMENTS * 3)
+        for pattern in PATTERNS
+    }
+    return {"bytes": BytesCodec(), "char": learn_characters(DOCUMENTS), **merges}
+
+
+CODECS = codecs()
+every_codec = pytest.mark.parametrize("codec", CODECS.values(), ids=CODECS)
+
+
+@every_codec
+@settings(max_examples=150, deadline=None)
+@given(text=st.text() | st.text(alphabet="abc今天 \n'😀1é", max_size=60))
+def test_lossless_on_every_string(codec: Codec, text: str) -> None:
+    ids = codec.encode(text)
+    assert codec.decode(ids) == text
+    assert codec.decode_bytes(ids) == text.encode()
+    assert all(0 <= index < codec.vocab_size and index != codec.eot for index in ids)
+
+
+@every_codec
+@pytest.mark.parametrize("text", HARD, ids=range(len(HARD)))
+def test_lossless_on_hard_cases(codec: Codec, text: str) -> None:
+    assert codec.decode(codec.encode(text)) == text
+
+
+@every_codec
+def test_end_of_text_reads_as_nothing(codec: Codec) -> None:
+    ids = codec.encode("one")
+    assert codec.decode([codec.eot, *ids, codec.eot]) == "one"
+    assert codec.vocab_size == codec.eot + 1
+
+
+@every_codec
+def test_half_a_surrogate_pair_is_explained(codec: Codec) -> None:
+    with pytest.raises(UserError, match="half a surrogate pair at character 2"):
+        codec.encode("ab\ud800")
+
+
+@every_codec
+def test_stream_is_the_documents_each_behind_the_end_of_text(codec: Codec) -> None:
+    slow = [index for text in HARD for index in (codec.eot, *codec.encode(text))]
+    assert codec.encode_stream(HARD).tolist() == slow
+    plain = [text for text in HARD if END_OF_TEXT not in text]
+    slow = [index for text in plain for index in (codec.eot, *codec.encode(text))]
+    assert codec.encode_stream(plain).tolist() == slow
+
+
+@every_codec
+def test_file_gives_the_codec_back(codec: Codec, tmp_path: Path) -> None:
+    write_codec(codec, tmp_path / "codec.json")
+    again = read_codec(tmp_path)
+    for text in HARD:
+        assert again.encode(text) == codec.encode(text)
+    write_codec(again, tmp_path / "again.json")
+    assert (tmp_path / "again.json").read_bytes() == (tmp_path / "codec.json").read_bytes()
+
+
+@pytest.mark.parametrize("name", [name for name in CODECS if name != "char"])
+@settings(max_examples=150, deadline=None)
+@given(text=st.text() | st.text(alphabet="aT'sSlL 今\n\r\t1２é", max_size=60))
+def test_hugging_face_gives_the_same_ids(name: str, text: str) -> None:
+    codec = CODECS[name]
+    assert exchanged(name).encode(text).ids == list(codec.encode(text)) or END_OF_TEXT in text
+
+
+@pytest.mark.parametrize("name", [name for name in CODECS if name != "char"])
+@pytest.mark.parametrize("text", HARD, ids=range(len(HARD)))
+def test_hugging_face_gives_the_same_ids_on_hard_cases(name: str, text: str) -> None:
+    if END_OF_TEXT in text:
+        pytest.skip("there the end of text is a special token wherever it stands")
+    found = exchanged(name)
+    assert found.encode(text).ids == CODECS[name].encode(text)
+    assert found.decode(found.encode(text).ids) == text
+    assert found.token_to_id(END_OF_TEXT) == CODECS[name].eot
+
+
+_exchanged: dict[str, Tokenizer] = {}
+
+
+def exchanged(name: str) -> Tokenizer:
+    """Return the codec as the tokenizers library reads it, made once."""
+    if name not in _exchanged:
+        _exchanged[name] = Tokenizer.from_str(to_tokenizer_json(CODECS[name]))
+    return _exchanged[name]
+
+
+def test_kinds_without_an_exchange_format() -> None:
+    assert to_tokenizer_json(CODECS["char"]) is None
+    assert to_tokenizer_json(IdsCodec(5)) is None
+
+
+def test_characters_outside_the_vocabulary_become_their_bytes() -> None:
+    codec = learn_characters(["abc"])
+    assert codec.encode("aéb") == [256, *"é".encode(), 257]
+    assert codec.vocab_size == 256 + 3 + 1
+
+
+def test_merges_are_those_of_a_slow_byte_pair_encoding() -> None:
+    """Against the textbook loop: count pairs, merge the most frequent, again."""
+    codec = CODECS["bpe-gpt2"]
+    import regex
+
+    pieces = [
+        [bytes([b]) for b in piece.encode()]
+        for text in DOCUMENTS * 3
+        for piece in regex.findall(PATTERNS["gpt2"], text)
+    ]
+    for merged in codec.ranks[256:300]:
+        counts: dict[bytes, int] = {}
+        for piece in pieces:
+            for a, b in itertools.pairwise(piece):
+                counts[a + b] = counts.get(a + b, 0) + 1
+        # Ties are free; the count is not.
+        assert counts[merged] == max(counts.values())
+        for piece in pieces:
+            place = 0
+            while place < len(piece) - 1:
+                if piece[place] + piece[place + 1] == merged:
+                    piece[place : place + 2] = [merged]
+                place += 1
+
+
+def test_ids_codec_reads_numbers() -> None:
+    codec = IdsCodec(10)
+    assert codec.encode("3 7 1") == [3, 7, 1]
+    assert codec.eot is None
+    with pytest.raises(UserError, match="outside 0 … 9"):
+        codec.encode("3 10")
+    with pytest.raises(UserError, match="is not token ids"):
+        codec.encode("three")
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"kind": "odd"}', "[1"])
+def test_damaged_file_is_explained(tmp_path: Path, content: str) -> None:
+    (tmp_path / "codec.json").write_text(content)
+    with pytest.raises(UserError, match="is not a codec"):
+        read_codec(tmp_path)
+
+
+needs_mirror = pytest.mark.skipif("GPTGRID_MIRROR" not in os.environ, reason="needs the published files")
+
+
+@pytest.fixture(scope="module")
+def gpt2(tmp_path_factory: pytest.TempPathFactory) -> BpeCodec:
+    before = Path.cwd()
+    os.chdir(tmp_path_factory.mktemp("gpt2"))
+    yield fetch_gpt2()
+    os.chdir(before)
+
+
+@needs_mirror
+def test_gpt2_is_the_published_one(gpt2: BpeCodec) -> None:
+    assert gpt2.encode("Hello world") == [15496, 995]
+    assert gpt2.encode("hello world") == [31373, 995]
+    assert (gpt2.eot, gpt2.vocab_size) == (50256, 50257)
+    assert gpt2.to_json()["special_tokens"] == {END_OF_TEXT: 50256}
+
+
+@needs_mirror
+def test_gpt2_reads_the_verdict_as_published(gpt2: BpeCodec) -> None:
+    mirror = Path(os.environ["GPTGRID_MIRROR"]) / "raw.githubusercontent.com/rasbt/LLMs-from-scratch/main"
+    text = (mirror / "ch02/01_main-chapter-code/the-verdict.txt").read_text()
+    assert len(gpt2.encode(text)) == 5145
+    found = Tokenizer.from_str(to_tokenizer_json(gpt2))
+    assert found.encode(text).ids == gpt2.encode(text)
+
+
+@needs_mirror
+def test_gpt2_ids_are_those_of_its_encoder_file(gpt2: BpeCodec) -> None:
+    mirror = Path(os.environ["GPTGRID_MIRROR"]) / "openaipublic.blob.core.windows.net/gpt-2/encodings/main"
+    published = json.loads((mirror / "encoder.json").read_text())
+    from gptgrid.tokens.huggingface import byte_letters
+
+    letters = byte_letters()
+    for index in np.random.default_rng(0).integers(0, 50256, 500):
+        spelled = "".join(letters[value] for value in gpt2.ranks[index])
+        assert published[spelled] == index
+
+
+def test_patterns_are_tiktokens_own() -> None:
+    """The patterns cut as those that tiktoken ships, possessive quantifiers or not."""
+    import regex
+    import tiktoken_ext.openai_public as published
+
+    source = Path(published.__file__).read_text()
+    assert r"\p{N}{1,3}" in source
+    ours = regex.compile(PATTERNS["gpt2"])
+    theirs = regex.compile(published.r50k_pat_str)
+    for text in HARD:
+        assert ours.findall(text) == theirs.findall(text)
+    assert tiktoken.__version__
