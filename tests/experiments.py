@@ -112,10 +112,9 @@ class Experiment:
             }
             for split, size in BYTES.items()
         }
-        self.put(f"tokenizer:{tokenizer}@{corpus}", {"kind": tokenizer, **vocab}, codec_json="{}")
-        self.put(
-            f"shards:{tokenizer}@{corpus}", {**vocab, "splits": splits}, train_bin=f"{corpus}{tokenizer}"
-        )
+        made = self.put(f"tokenizer:{tokenizer}@{corpus}", {"kind": tokenizer, **vocab}, codec_json=tokenizer)
+        facts = {"tokenizer": made["outputs"]["codec.json"]["sha256"], **vocab, "splits": splits}
+        self.put(f"shards:{tokenizer}@{corpus}", facts, train_bin=f"{corpus}{tokenizer}")
 
     def write_cell(self, corpus: str, tokenizer: str, model: str, changes: dict[str, Any], seed: int) -> None:
         label = model + "".join(f"+{key.split('.')[1]}={value}" for key, value in changes.items())

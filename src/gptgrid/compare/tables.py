@@ -121,13 +121,15 @@ def group_row(name: str, members: list[Row], keys: list[str]) -> Row:
         "best": None,
     }
     for figure in FIGURES:
-        row |= {f"{figure}_{k}": v for k, v in spread([member[figure] for member in members]).items()}
+        values = [member[figure] for member in members]
+        row |= {f"{figure}_{k}": v for k, v in spread(values, "perplexity" in figure).items()}
     return row
 
 
-def spread(values: list[float | None]) -> dict[str, float | None]:
+def spread(values: list[float | None], exponential: bool = False) -> dict[str, float | None]:
     """Return mean, sample standard deviation and the 95 % confidence interval of the mean (Student's t).
 
+    An exponential of something, as a perplexity is, has the interval of its logarithm: it stays positive.
     None for what cannot be said: everything if a value is missing, all but the mean if there is one value.
     """
     if any(value is None for value in values):
@@ -136,8 +138,12 @@ def spread(values: list[float | None]) -> dict[str, float | None]:
     if len(values) == 1:
         return {"mean": mean, "std": None, "low": None, "high": None}
     std = statistics.stdev(values)
-    half = float(stdtrit(len(values) - 1, 0.975)) * std / math.sqrt(len(values))
-    return {"mean": mean, "std": std, "low": mean - half, "high": mean + half}
+    scale = [math.log(value) for value in values] if exponential else values
+    half = float(stdtrit(len(scale) - 1, 0.975)) * statistics.stdev(scale) / math.sqrt(len(scale))
+    low, high = statistics.fmean(scale) - half, statistics.fmean(scale) + half
+    if exponential:
+        low, high = math.exp(low), math.exp(high)
+    return {"mean": mean, "std": std, "low": low, "high": high}
 
 
 def write_table(path: Path, rows: list[Row], columns: list[str]) -> None:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from gptgrid.report.gather import Experiment, Row
+from gptgrid.report import figures
+from gptgrid.report.gather import PARTS, Experiment, Row
 
 
 def answers(experiment: Experiment) -> list[dict[str, Any]]:
@@ -19,7 +20,7 @@ def answer(text: Row, groups: list[Row]) -> dict[str, Any]:
     """Return the text, the best group (None if no cell has a loss), its test figure, and the runner-up."""
     rivals = sorted((group for group in groups if group["text"] == text["name"]), key=lambda row: row["rank"])
     found = [group for group in rivals if group[f"{text['valid']}_mean"] is not None]
-    best, second = (found + [None, None])[:2]
+    best, second = [*found, None, None][:2]
     return {
         "text": text,
         "best": best,
@@ -42,7 +43,7 @@ def gap(best: Row, second: Row, figure: str) -> dict[str, Any]:
         "label": second["label"],
         "variant": second["variant"],
         "behind": behind,
-        "percent": 100 * behind / first["mean"] if first["mean"] else None,
+        "percent": figures.percent(behind / first["mean"]) if first["mean"] else None,
         "verdict": verdict(first, other),
     }
 
@@ -59,7 +60,7 @@ def verdict(first: dict[str, float | None], other: dict[str, float | None]) -> s
 def compared(experiment: Experiment) -> list[tuple[str, list[str]]]:
     """Return what the grid varies, or holds: name of the part → its values."""
     cells = experiment.cells
-    parts = [(part, [str(cell[part]) for cell in cells]) for part in ("corpus", "tokenizer", "model", "training")]
+    parts = [(part, [cell[part] for cell in cells]) for part in ("corpus", *PARTS)]
     keys = [(key, [cell[key] or "as it is" for cell in cells]) for key in experiment.keys]
     seeds = [("seed", [str(cell["seed"]) for cell in cells])]
     return [(name, list(dict.fromkeys(values))) for name, values in (*parts, *keys, *seeds)]

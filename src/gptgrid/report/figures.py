@@ -8,13 +8,15 @@ Number = float | int | None
 
 
 def figure(value: Number) -> str:
-    """Return a loss, a rate or a perplexity with three decimals, or fewer where it is large."""
+    """Return a loss or a perplexity with three decimals; fewer where it is large, more where it is tiny."""
     if value is None:
         return NOTHING
-    if abs(value) >= 1e6:
+    size = abs(value)
+    if size >= 1e6 or 0 < size < 1e-4:
         mantissa, exponent = f"{value:.2e}".split("e")
         return f"{mantissa}×10{str(int(exponent)).translate(SUPERSCRIPTS)}"
-    return f"{value:,.3f}" if abs(value) < 1000 else f"{value:,.0f}"
+    decimals = 4 if 0 < size < 5e-4 else 3 if size < 100 else 1 if size < 1000 else 0
+    return f"{value:,.{decimals}f}"
 
 
 def count(value: Number) -> str:
@@ -29,8 +31,13 @@ def short(value: Number) -> str:
     for size, unit in ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         # From 999.5 of the smaller unit on, three digits round up to one of this.
         if value >= size * 0.9995:
-            return f"{value / size:.3g} {unit}" if value < 999.5 * size else f"{value / size:,.0f} {unit}"
-    return f"{value:.3g}"
+            return f"{digits(value / size)} {unit}"
+    return digits(value)
+
+
+def digits(value: float) -> str:
+    """Return three digits: 1.20, 23.4, 954."""
+    return f"{value:#.3g}".rstrip(".") if abs(value) < 999.5 else f"{value:,.0f}"
 
 
 def duration(seconds: Number) -> str:
@@ -39,5 +46,10 @@ def duration(seconds: Number) -> str:
         return NOTHING
     for limit, scale, unit in ((90, 1, "s"), (5400, 60, "min"), (129600, 3600, "h")):
         if seconds < limit:
-            return f"{seconds / scale:.3g} {unit}"
-    return f"{seconds / 86400:.3g} d"
+            return f"{digits(seconds / scale)} {unit}"
+    return f"{digits(seconds / 86400)} d"
+
+
+def percent(share: float) -> str:
+    """Return a positive share in percent with one decimal."""
+    return f"{share:.1%}".replace("%", " %") if share >= 0.001 or not share else "under 0.1 %"

@@ -80,7 +80,8 @@ def inputs_of(job: Job, kind: str) -> list[str]:
 def read_table(path: Path) -> list[Row]:
     """Return the rows of a CSV table; numbers as numbers, None where a cell is empty."""
     with path.open(newline="", encoding="utf-8") as file:
-        return [{column: read_value(column, text) for column, text in row.items()} for row in csv.DictReader(file)]
+        rows = csv.DictReader(file)
+        return [{column: read_value(column, text) for column, text in row.items()} for row in rows]
 
 
 def read_value(column: str, text: str) -> Any:
@@ -96,28 +97,29 @@ def name_variants(groups: list[Row], keys: list[str]) -> None:
     The number chooses colour and mark, the same on all texts. The best groups come first, so that they get
     different ones.
     """
-    named = [{part: part_name(group, part, keys) for part in PARTS} for group in groups]
-    texts = {group["text"] for group in groups}
-    varying = [
-        part
-        for part in PARTS
-        if any(
-            len({names[part] for names, group in zip(named, groups, strict=True) if group["text"] == text}) > 1
-            for text in texts
-        )
-    ]
-    for group, names in zip(groups, named, strict=True):
-        group["label"] = " · ".join(names[part] for part in varying or ["model"])
+    columns = [*PARTS, *(key for key in keys if not key.startswith("corpus."))]
+    values: dict[tuple[str, str], set[str]] = {}
+    for group in groups:
+        for column in columns:
+            values.setdefault((group["text"], column), set()).add(group[column])
+    varying = {column for (_, column), found in values.items() if len(found) > 1} or {"model"}
+    for group in groups:
+        named = (part_name(group, part, [key for key in columns if key in varying]) for part in PARTS)
+        group["label"] = " · ".join(name for name in named if name)
     ranked = sorted(groups, key=lambda group: group["rank"])
     numbers = {label: n for n, label in enumerate(dict.fromkeys(group["label"] for group in ranked))}
     for group in groups:
         group["variant"] = numbers[group["label"]]
 
 
-def part_name(row: Row, part: str, keys: list[str]) -> str:
-    """Return the name of a part with its overrides."""
-    overrides = (key for key in keys if key.startswith(f"{part}.") and row[key])
-    return " ".join([row[part], *(f"{key.removeprefix(f'{part}.')}={row[key]}" for key in overrides)])
+def part_name(row: Row, part: str, columns: list[str]) -> str:
+    """Return the name and the overrides of a part, as far as they stand in some columns."""
+    overrides = [
+        f"{key.split('.', 1)[1]}={row[key]}" for key in columns if key.startswith(f"{part}.") and row[key]
+    ]
+    # A part that is overridden only here and there needs its name where it is not.
+    needed = part in columns or (not overrides and any(key.startswith(f"{part}.") for key in columns))
+    return " ".join([row[part], *overrides] if needed else overrides)
 
 
 def join(cells: list[Row], groups: list[Row]) -> None:
@@ -142,11 +144,12 @@ def texts_of(groups: list[Row]) -> list[Row]:
 
 def curves_of(job: Job, cells: list[Row], groups: list[Row]) -> list[Row]:
     """Return learning curves: of every cell on a text that has few, else of groups."""
-    shards = {content_digest(job.manifest(name)): job.manifest(name) for name in inputs_of(job, "shards")}
+    manifests = [job.manifest(name) for name in inputs_of(job, "shards")]
+    shards = {content_digest(manifest): manifest["facts"]["splits"] for manifest in manifests}
     of_text: dict[str, list[Row]] = {}
     for cell in cells:
         manifest = job.manifest(f"train:{cell['cell']}")
-        splits = shards[manifest["inputs"]["shards"]]["facts"]["splits"]
+        splits = shards[manifest["inputs"]["shards"]]
         metrics = read_table(job.inputs[f"train:{cell['cell']}"] / "metrics.csv")
         curve = {"group": cell["group"], "seed": cell["seed"]}
         for key, split in (("val_loss", "valid"), ("train_loss", "train")):
