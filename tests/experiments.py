@@ -9,6 +9,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from gptgrid.compare.tables import compare
+from gptgrid.report.make import make_report
 from gptgrid.stage import Job, canonical, content_digest, digest, namespace
 
 BYTES = {"train": 900_000, "valid": 100_000, "test": 110_000}
@@ -63,6 +65,13 @@ class Experiment:
         """Return the report's job; the tables of `compare` must be there."""
         self.inputs["compare"] = self.root / "results" / "compare"
         return self.job("report", "compare", "train", "sample", "corpus", "tokenizer", "shards")
+
+    def report(self) -> str:
+        """Run compare and report; return the page."""
+        compare(self.compare_job())
+        job = self.report_job()
+        make_report(job)
+        return (job.folder / "report.html").read_text(encoding="utf-8")
 
     # -------------------------------------------------------------------------------- artifacts
 

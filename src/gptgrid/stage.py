@@ -237,6 +237,8 @@ class Job:
     """The `run` section: how, never what."""
     raw: dict[str, str] = field(default_factory=dict)
     """A user's own file → sha256 when the plan was made."""
+    threads: int = 1
+    """Threads for work whose result does not depend on their number."""
     provenance: dict[str, Any] = field(default_factory=dict)
     """Volatile facts to keep beside the artifact: speeds, memory, what `auto` became."""
     timings: dict[str, float] = field(default_factory=dict)
@@ -269,13 +271,15 @@ def main(stage: str, build: Build, description: str | None) -> None:
     """Run a stage program from the command line: `<stage>.py REQUEST`."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("request", type=Path, help="request file; `snakemake -n` writes them")
-    path = parser.parse_args().request
+    parser.add_argument("--threads", type=int, default=1, help="threads, where they change no result")
+    arguments = parser.parse_args()
+    path = arguments.request
     request = json.loads(path.read_text(encoding="utf-8"))
     sys.stdout = Labelled(sys.stdout, request["artifact"].removeprefix("results/").removeprefix("data/"))
     try:
         if request["stage"] != stage:
             raise UserError(f"the request is for {request['stage']}, not for {stage}")
-        fulfil(request, build, Path(sys.argv[0]).resolve())
+        fulfil(request, build, Path(sys.argv[0]).resolve(), arguments.threads)
         os.utime(path, (0, 0))  # answered: older than any artifact, see gptgrid.plan
     except UserError as error:
         sys.exit(f"gptgrid: {request['artifact']}: {error}")
@@ -306,7 +310,7 @@ class Labelled(io.TextIOBase):
         self.stream.flush()
 
 
-def fulfil(request: dict[str, Any], build: Build, script: Path) -> None:
+def fulfil(request: dict[str, Any], build: Build, script: Path, threads: int = 1) -> None:
     """Put the artifact that a request asks for where it belongs: from the store, or built now."""
     stage, config, source = request["stage"], request["config"], request["source"]
     if fingerprint(script) != source:
@@ -322,7 +326,7 @@ def fulfil(request: dict[str, Any], build: Build, script: Path) -> None:
         if store.has(stage, identity) and store.is_intact(stage, identity):
             print(f"restored: {stage} {identity[:12]} was in the store", flush=True)
         else:
-            make(request, build, inputs, digests, identity, store)
+            make(request, build, inputs, digests, identity, store, threads)
             print(f"made: {stage} {identity[:12]}", flush=True)
         folder = store.folder(stage, identity)
         link_artifact(folder, Path(request["artifact"]), read_manifest(folder))
@@ -335,6 +339,7 @@ def make(
     digests: dict[str, str],
     identity: str,
     store: Store,
+    threads: int,
 ) -> None:
     """Build an artifact in its partial folder and publish it in the store."""
     stage = request["stage"]
@@ -346,6 +351,7 @@ def make(
         scratch=partial / "scratch",
         run=namespace(request["run"]),
         raw=request["raw"],
+        threads=threads,
     )
     job.folder.mkdir(parents=True, exist_ok=True)
     job.scratch.mkdir(exist_ok=True)

@@ -37,11 +37,14 @@ def make_job(tmp_path: Path, codec: Codec, documents: list) -> Job:
 
 
 @pytest.mark.parametrize("name", CODECS)
-@pytest.mark.parametrize("chunk", [1, 500, 2**20])
-def test_shards_are_the_documents_one_by_one(tmp_path: Path, monkeypatch, name: str, chunk: int) -> None:
+@pytest.mark.parametrize(("chunk", "threads"), [(1, 1), (500, 1), (500, 3), (2**20, 2)])
+def test_shards_are_the_documents_one_by_one(
+    tmp_path: Path, monkeypatch, name: str, chunk: int, threads: int
+) -> None:
     monkeypatch.setattr(stage, "CHUNK", chunk)
     codec = CODECS[name]
     job = make_job(tmp_path, codec, TEXTS)
+    job.threads = threads
     facts = encode(job)
     expected = [index for text in TEXTS for index in (codec.eot, *codec.encode(text))]
     shards = open_shards(job.folder, "valid")

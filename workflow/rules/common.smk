@@ -2,6 +2,7 @@
 
 import os
 import shlex
+from glob import glob
 
 from gptgrid.plan import FOLDERS, OUTPUTS, read_plan
 from gptgrid.stage import MANIFEST, UserError
@@ -22,10 +23,12 @@ try:
 except UserError as error:
     raise WorkflowError(str(error))
 
-# One thread unless a recipe says otherwise: results do not depend on what runs beside them. The programs
-# import the package of this checkout, wherever else one may be installed.
-ROOT = shlex.quote(str(workflow.basedir))
-PROGRAM = f"OMP_NUM_THREADS=1 PYTHONPATH={ROOT}/src {shlex.quote(sys.executable)} {ROOT}/workflow/scripts"
+
+# A machine's GPUs are counted here; which of them a job takes is claimed by its program.
+GPUS = len(glob("/dev/nvidia[0-9]*"))
+GPU_JOB = int(GPUS > 0 and plan.run["device"] in ("auto", "cuda"))
+if "gpu" not in workflow.global_resources:
+    workflow.register_resource("gpu", max(1, GPUS))
 
 
 def artifact(stage, wildcards):
@@ -61,3 +64,15 @@ def threads_of(stage):
 def made(stage):
     """The files of the artifact; the manifest, which is linked last, says that it is whole."""
     return [f"{FOLDERS[stage]}/{name}" for name in (*OUTPUTS[stage], MANIFEST)]
+
+
+def program(stage):
+    """The command of a stage.
+
+    One thread unless a recipe says otherwise: results do not depend on what runs beside them. The package is
+    that of this checkout, wherever else one may be installed.
+    """
+    in_environment = workflow.deployment_settings.deployment_method
+    python = "python" if in_environment else shlex.quote(sys.executable)
+    root = shlex.quote(str(workflow.basedir))
+    return f"OMP_NUM_THREADS=1 PYTHONPATH={root}/src {python} {root}/workflow/scripts/{stage}.py"

@@ -9,6 +9,10 @@ rule compare:
         made("compare"),
     log:
         "logs/{experiment}/compare.log",
+    conda:
+        "../envs/gptgrid.yaml"
     threads: 1
+    params:
+        program=program("compare"),
     shell:
-        "{PROGRAM}/compare.py {input.request} 2>&1 | tee -i {log}"
+        "{params.program} {input.request} 2>&1 | tee -i {log}"

@@ -9,6 +9,10 @@ rule corpus:
         made("corpus"),
     log:
         "logs/corpora/{corpus}.log",
+    conda:
+        "../envs/gptgrid.yaml"
     threads: 1
+    params:
+        program=program("corpus"),
     shell:
-        "{PROGRAM}/corpus.py {input.request} 2>&1 | tee -i {log}"
+        "{params.program} {input.request} 2>&1 | tee -i {log}"

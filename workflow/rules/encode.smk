@@ -9,6 +9,10 @@ rule encode:
         made("encode"),
     log:
         "logs/shards/{shards}.log",
-    threads: 1
+    conda:
+        "../envs/gptgrid.yaml"
+    threads: 4
+    params:
+        program=program("encode"),
     shell:
-        "{PROGRAM}/encode.py {input.request} 2>&1 | tee -i {log}"
+        "{params.program} {input.request} --threads {threads} 2>&1 | tee -i {log}"

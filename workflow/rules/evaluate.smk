@@ -9,6 +9,12 @@ rule evaluate:
         made("evaluate"),
     log:
         "logs/{experiment}/cells/{cell}/evaluate.log",
+    conda:
+        "../envs/gptgrid.yaml"
     threads: 1
+    resources:
+        gpu=GPU_JOB,
+    params:
+        program=program("evaluate"),
     shell:
-        "{PROGRAM}/evaluate.py {input.request} 2>&1 | tee -i {log}"
+        "{params.program} {input.request} 2>&1 | tee -i {log}"

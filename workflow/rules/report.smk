@@ -9,6 +9,10 @@ rule report:
         made("report"),
     log:
         "logs/{experiment}/report.log",
+    conda:
+        "../envs/gptgrid.yaml"
     threads: 1
+    params:
+        program=program("report"),
     shell:
-        "{PROGRAM}/report.py {input.request} 2>&1 | tee -i {log}"
+        "{params.program} {input.request} 2>&1 | tee -i {log}"

@@ -9,6 +9,12 @@ rule sample:
         made("sample"),
     log:
         "logs/{experiment}/cells/{cell}/sample.log",
+    conda:
+        "../envs/gptgrid.yaml"
     threads: 1
+    resources:
+        gpu=GPU_JOB,
+    params:
+        program=program("sample"),
     shell:
-        "{PROGRAM}/sample.py {input.request} 2>&1 | tee -i {log}"
+        "{params.program} {input.request} 2>&1 | tee -i {log}"

@@ -9,6 +9,10 @@ rule tokenizer:
         made("tokenizer"),
     log:
         "logs/tokenizers/{tokenizer}.log",
+    conda:
+        "../envs/gptgrid.yaml"
     threads: 1
+    params:
+        program=program("tokenizer"),
     shell:
-        "{PROGRAM}/tokenizer.py {input.request} 2>&1 | tee -i {log}"
+        "{params.program} {input.request} 2>&1 | tee -i {log}"

@@ -9,6 +9,12 @@ rule train:
         made("train"),
     log:
         "logs/{experiment}/cells/{cell}/train.log",
+    conda:
+        "../envs/gptgrid.yaml"
     threads: threads_of("train")
+    resources:
+        gpu=GPU_JOB,
+    params:
+        program=program("train"),
     shell:
-        "{PROGRAM}/train.py {input.request} 2>&1 | tee -i {log}"
+        "{params.program} {input.request} 2>&1 | tee -i {log}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -72,7 +71,8 @@ def encode_split(job: Job, codec: Codec, split: str) -> dict[str, Any]:
         unknown = dict.fromkeys(("bytes", "words", "newlines"))
         return {"tokens": write_shard(path, arrays, codec.vocab_size), "documents": len(arrays), **unknown}
     counts = Counts()
-    tokens = write_shard(path, streams(codec, chunks(documents, counts)), codec.vocab_size)
+    arrays = streams(codec, chunks(documents, counts), job.threads)
+    tokens = write_shard(path, arrays, codec.vocab_size)
     return {"tokens": tokens, **vars(counts)}
 
 
@@ -90,9 +90,8 @@ def chunks(documents: Iterable[str], counts: Counts) -> Iterator[list[str]]:
         yield chunk
 
 
-def streams(codec: Codec, chunked: Iterable[list[str]]) -> Iterator[np.ndarray]:
+def streams(codec: Codec, chunked: Iterable[list[str]], threads: int) -> Iterator[np.ndarray]:
     """Yield the ids of each chunk in order. tiktoken works outside Python's lock, so threads do."""
-    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     with ThreadPoolExecutor(threads) as pool:
         pending: deque = deque()
         for chunk in chunked:

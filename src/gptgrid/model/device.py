@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import os
 import platform
+import tempfile
+import time
+from pathlib import Path
 
 import torch
+from filelock import FileLock, Timeout
 
 from gptgrid.stage import UserError
+
+CLAIMED: list[FileLock] = []
+"""Locks that this process holds; the system lets go of them when it ends, however it ends."""
 
 
 def find_device(wanted: str) -> torch.device:
@@ -41,7 +48,35 @@ def prepare_device(wanted: str, threads: int) -> torch.device:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)
         torch.utils.deterministic.fill_uninitialized_memory = False
+        names = [str(torch.cuda.get_device_properties(i).uuid) for i in range(torch.cuda.device_count())]
+        device = torch.device("cuda", claim(names))
+        torch.cuda.set_device(device)
     return device
+
+
+def claim(names: list[str]) -> int:
+    """Take the first GPU that no other program here has taken, until this process ends; wait if all are.
+
+    Snakemake counts GPUs but does not say which is free.
+
+    Args:
+        names: what tells the GPUs apart on this machine, whatever part of them a program sees.
+
+    Returns:
+        The place of the GPU among `names`.
+    """
+    folder = Path(tempfile.gettempdir())
+    while True:
+        for place, name in enumerate(names):
+            lock = FileLock(folder / f"gptgrid-gpu-{name}.lock", mode=0o666)
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                continue
+            CLAIMED.append(lock)
+            return place
+        print(f"waiting: all {len(names)} GPUs are taken", flush=True)
+        time.sleep(5)
 
 
 def describe_device(device: torch.device) -> str:

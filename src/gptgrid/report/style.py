@@ -123,7 +123,7 @@ code { font: 0.88em ui-monospace, "Cascadia Mono", Menlo, Consolas, monospace; }
 .empty { color: var(--muted); padding: 1rem 0; }
 footer { color: var(--muted); font-size: 0.9rem; padding-top: 2.5rem; padding-bottom: 3rem; }
 
-@media (max-width: 56rem) {
+@media screen and (max-width: 56rem) {
   .charts { grid-template-columns: minmax(0, 1fr); }
   .bar { position: static; }
   header, main, footer { padding-left: 1rem; padding-right: 1rem; }

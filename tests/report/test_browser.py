@@ -1,0 +1,108 @@
+"""The page in a real browser without network: charts, sorting, filters, samples. Skipped where there is none."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+QUIET = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync --virtual-time-budget=8000 --proxy-server=127.0.0.1:9"
+)
+pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium here")
+
+PROBE = """
+<script>
+const seen = {};
+const rows = (id) => [...document.querySelectorAll(`#${id} tbody tr`)].filter((row) => !row.hidden);
+const texts = (selector) => [...document.querySelectorAll(selector)].map((element) => element.textContent);
+function change(id, value, event = "change") {
+  document.getElementById(id).value = value;
+  document.getElementById(id).dispatchEvent(new Event(event));
+}
+seen.charts = document.querySelectorAll(".chart .main-svg").length > 0 &&
+  [...document.querySelectorAll(".chart")].every((chart) => chart.querySelector(".point, .lines path"));
+seen.buttons = [...document.querySelectorAll("[data-title]")].map((button) => button.dataset.title);
+seen.sample = document.querySelector("#samples blockquote").textContent;
+seen.samples = texts("#samples blockquote").length;
+seen.injected = document.querySelectorAll("#samples script, #samples blockquote b b").length;
+const perplexity = [...document.querySelectorAll("#groups th")].find((th) => th.textContent === "Perplexity");
+const column = () => rows("groups").map((row) => Number(row.cells[perplexity.cellIndex].dataset.value));
+perplexity.firstElementChild.click();
+seen.ascending = column();
+perplexity.firstElementChild.click();
+seen.descending = column();
+seen.sorted = perplexity.getAttribute("aria-sort");
+const filter = document.querySelector("[data-filters=groups]");
+filter.value = "TOY llama";
+filter.dispatchEvent(new Event("input"));
+seen.filtered = rows("groups").length;
+change("filter", "char", "input");
+seen.chips = texts("#chips button");
+document.querySelector("#chips button").click();
+seen.pressed = document.querySelector("#chips button").getAttribute("aria-pressed");
+seen.left = texts("#samples h3 span").length / 2;
+change("filter", "", "input");
+change("text", "2");
+seen.prompts = texts("#prompt option");
+seen.unit = texts("#chart-val .ytitle")[0];
+change("size", "train_flops");
+seen.size = texts("#chart-size .xtitle")[0];
+seen.loads = performance.getEntriesByType("resource").map((entry) => entry.name).filter((name) => /^http/.test(name));
+const result = document.createElement("pre");
+result.id = "seen";
+result.textContent = JSON.stringify(seen);
+document.body.append(result);
+</script>
+"""
+
+
+@pytest.fixture(scope="module")
+def seen(page, tmp_path_factory) -> dict:
+    folder = tmp_path_factory.mktemp("browser")
+    path = folder / "report.html"
+    path.write_text(page.replace("</body>", f"{PROBE}</body>"), encoding="utf-8")
+    dom = dump(path, folder / "profile")
+    found = re.search(r'<pre id="seen">(.*?)</pre>', dom, re.DOTALL)
+    assert found, "the page's script stopped before its end"
+    return json.loads(found[1].replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
+
+
+def dump(path: Path, profile: Path) -> str:
+    command = [BROWSER, *QUIET.split(), f"--user-data-dir={profile}", "--dump-dom", path.as_uri()]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+
+
+def test_charts_are_drawn_without_network(seen):
+    assert seen["charts"] and seen["loads"] == []
+
+
+def test_no_button_uploads_anything(seen):
+    assert seen["buttons"]
+    assert not [name for name in seen["buttons"] if re.search("share|cloud|edit", name, re.IGNORECASE)]
+
+
+def test_samples_are_text(seen):
+    assert seen["injected"] == 0
+    assert "<b>&" in seen["sample"] and "</script><script>" in seen["sample"]
+    assert seen["samples"] == 12
+
+
+def test_a_click_sorts_by_number_and_back(seen):
+    assert seen["ascending"] == sorted(seen["ascending"]) and len(seen["ascending"]) == 15
+    assert seen["descending"] == seen["ascending"][::-1] and seen["sorted"] == "descending"
+
+
+def test_filters_and_chips(seen):
+    assert seen["filtered"] == 2
+    assert [chip[1:] for chip in seen["chips"]] == ["char · llama", "char · gpt2", "char · encoder"]
+    assert (seen["pressed"], seen["left"]) == ("false", 4)
+
+
+def test_choices_change_what_is_drawn(seen):
+    assert seen["prompts"] == ["(the start of a document)"]
+    assert (seen["unit"], seen["size"]) == ("nats per token", "training FLOPs")

@@ -1,0 +1,106 @@
+"""One file, escaped, the same bytes each time, and nothing in it that reaches for the network."""
+
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+from experiments import STORY, Experiment
+
+
+class Elements(HTMLParser):
+    """Start tags with their attributes, ids, and the text of each script."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.scripts: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        if tag == "script":
+            self.scripts.append("")
+
+    def handle_data(self, data):
+        if self.tags and self.tags[-1][0] == "script":
+            self.scripts[-1] += data
+
+
+@pytest.fixture(scope="module")
+def elements(page) -> Elements:
+    return Elements(page)
+
+
+def test_nothing_is_loaded(page, elements):
+    for tag, attributes in elements.tags:
+        for name in ("src", "href", "srcset", "data", "action", "poster"):
+            assert attributes.get(name, "#").startswith(("#", "data:")), (tag, attributes)
+    style = re.search(r"<style>(.*?)</style>", page, re.DOTALL)[1]
+    assert "url(" not in style and "@import" not in style
+    policy = next(
+        a["content"] for tag, a in elements.tags if a.get("http-equiv") == "Content-Security-Policy"
+    )
+    assert policy.startswith("default-src 'none'") and "http" not in policy
+
+
+def test_texts_cannot_become_markup(page, elements):
+    assert len(elements.scripts) == 3
+    assert "<b>&" not in page
+    data = json.loads(elements.scripts[0])
+    assert data["samples"][0]["text"].startswith(f" {STORY}")
+
+
+def test_names_are_escaped(tmp_path):
+    overrides = ({"model.norm": "<i>x</i>"}, {"model.norm": "y"})
+    page = Experiment(tmp_path, ("tales",), ("bpe",), ("gpt2",), (1,), overrides).report()
+    assert "<i>x</i>" not in page and "&lt;i&gt;x&lt;/i&gt;" in page
+
+
+def test_ids_are_unique_and_fixed(elements):
+    ids = [attributes["id"] for _, attributes in elements.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    assert {"groups", "cells", "chart-groups", "chart-size", "chart-val", "chart-train", "samples"} <= set(
+        ids
+    )
+
+
+def test_labels_point_at_what_is_there(elements):
+    ids = {attributes.get("id") for _, attributes in elements.tags}
+    for _, attributes in elements.tags:
+        for key in ("aria-labelledby", "data-filters"):
+            assert attributes.get(key) is None or attributes[key] in ids
+
+
+def test_every_cell_and_group_is_in_a_table(small, page):
+    for cell in small.cells:
+        assert page.count(f"</span>{cell['cell']}</th>") == 1
+    ranking = re.search(r'<table id="groups">(.*?)</table>', page, re.DOTALL)[1]
+    assert ranking.count("<tr") == 1 + 15
+    assert ranking.count('class="best"') == 3
+
+
+def test_the_answer_is_a_sentence(page):
+    text = " ".join(re.sub(r"<[^>]+>", "", page[page.index('<ul class="answers">') :][:3000]).split())
+    assert re.search(
+        r"●bpe · llama is the best of 6 on validation, with \d\.\d{3} bits per byte on the test text "
+        r"\(95 % interval \d\.\d{3} to \d\.\d{3}, 2 seeds\); next comes \S*bpe · gpt2, "
+        r"\d\.\d{3} bits per byte \(\d\.\d %\) behind on validation\.",
+        text,
+    ), text[:600]
+
+
+def test_same_inputs_same_bytes(tmp_path):
+    first, second = (Experiment(tmp_path / name, ("tales",)).report() for name in ("a", "b"))
+    assert first == second
+
+
+def test_times_stand_in_the_provenance_alone(page):
+    before, after = page.split('<section aria-labelledby="provenance-title">')
+    assert "2026-01-02" not in before and "2026-01-02T03:04:05+00:00" in after
+
+
+def test_no_samples_while_learning_no_section(tmp_path):
+    experiment = Experiment(tmp_path, ("tales",), ("bpe",), ("gpt2",), (1,))
+    (experiment.inputs["train:tales.bpe.gpt2.base.s1"] / "samples.jsonl").write_text("")
+    assert 'id="growth"' not in experiment.report()
