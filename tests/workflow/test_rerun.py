@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gptgrid.plan import read_plan
-
 CELLS = 3
 FROM_TRAIN = {"train": CELLS, "evaluate": CELLS, "sample": CELLS, "compare": 1, "report": 1}
 FROM_CORPUS = {"corpus": 1, "tokenizer": 1, "encode": 2, **FROM_TRAIN}
@@ -179,15 +177,31 @@ def test_deleted_deliverables_come_back_from_the_store(checkout) -> None:
     assert checkout.artifacts() == before
 
 
-def test_every_deliverable_is_watched(checkout, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(checkout.folder)
-    for path, content in checkout.artifacts().items():
-        Path(path).unlink()
-        stale = [
-            artifact.folder for artifact in read_plan([], {}).artifacts.values() if artifact.action != "keep"
-        ]
-        assert stale == [str(Path(path).parent)], f"nobody misses {path}"
-        Path(path).write_bytes(content)
+DELETE_EACH = """
+import sys
+from pathlib import Path
+from gptgrid.plan import read_plan
+
+for path in map(Path, sys.argv[1:]):
+    content = path.read_bytes()
+    path.unlink()
+    stale = [artifact.folder for artifact in read_plan([], {}).artifacts.values() if artifact.action != "keep"]
+    print(path, stale == [str(path.parent)])
+    path.write_bytes(content)
+"""
+
+
+def test_every_deliverable_is_watched(checkout) -> None:
+    paths = list(checkout.artifacts())
+    done = subprocess.run(
+        [sys.executable, "-c", DELETE_EACH, *paths],
+        cwd=checkout.folder,
+        env={**os.environ, "PYTHONPATH": str(checkout.folder / "src")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines() == [f"{path} True" for path in paths]
 
 
 def test_all_deliverables_deleted_at_once(checkout) -> None:

@@ -2,9 +2,8 @@
 
 import os
 import shlex
-from glob import glob
 
-from gptgrid.plan import FOLDERS, OUTPUTS, read_plan
+from gptgrid.plan import FOLDERS, OUTPUTS, count_gpus, read_plan
 from gptgrid.stage import MANIFEST, UserError
 
 
@@ -25,7 +24,7 @@ except UserError as error:
 
 
 # A machine's GPUs are counted here; which of them a job takes is claimed by its program.
-GPUS = len(glob("/dev/nvidia[0-9]*"))
+GPUS = count_gpus()
 GPU_JOB = int(GPUS > 0 and plan.run["device"] in ("auto", "cuda"))
 if "gpu" not in workflow.global_resources:
     workflow.register_resource("gpu", max(1, GPUS))
