@@ -94,6 +94,14 @@ def test_interval_is_students(tmp_path):
     assert spread([1.0, 2.0, 3.0]) == pytest.approx({"mean": 2, "std": 1, "low": 2 - half, "high": 2 + half})
 
 
+def test_interval_of_a_perplexity_is_that_of_its_logarithm():
+    found = spread([math.exp(1.0), math.exp(2.0), math.exp(3.0)], exponential=True)
+    half = 4.302653 * 1 / math.sqrt(3)
+    assert found["mean"] == pytest.approx(statistics.fmean(map(math.exp, (1, 2, 3))))
+    assert (found["low"], found["high"]) == pytest.approx((math.exp(2 - half), math.exp(2 + half)))
+    assert spread([20.0, math.exp(200)], exponential=True)["high"] is None
+
+
 def test_one_seed_has_no_spread():
     assert spread([1.5]) == {"mean": 1.5, "std": None, "low": None, "high": None}
 
@@ -134,6 +142,13 @@ def test_a_cell_without_a_loss_ranks_last(tmp_path):
     edit_facts(experiment, "tales.bpe.llama.base.s2", val_bpb=None, val_loss=None)
     _, _, groups = run(experiment)
     assert [(row.rank, row.val_bpb_mean != "") for row in groups] == [("2", False), ("1", True)]
+
+
+def test_nothing_is_best_where_nothing_was_measured(tmp_path):
+    experiment = Experiment(tmp_path, ("tales",), ("bpe",), ("llama",), (1,))
+    edit_facts(experiment, "tales.bpe.llama.base.s1", val_bpb=None, val_loss=None)
+    facts, _, groups = run(experiment)
+    assert facts["best"] == {} and groups[0].best == "False"
 
 
 def test_same_inputs_same_bytes(tmp_path):

@@ -142,7 +142,8 @@ def spread(values: list[float | None], exponential: bool = False) -> dict[str, f
     half = float(stdtrit(len(scale) - 1, 0.975)) * statistics.stdev(scale) / math.sqrt(len(scale))
     low, high = statistics.fmean(scale) - half, statistics.fmean(scale) + half
     if exponential:
-        low, high = math.exp(low), math.exp(high)
+        # e^709 is about the largest double; a diverged seed can put the upper end beyond.
+        low, high = math.exp(low), math.exp(high) if high < 709 else None
     return {"mean": mean, "std": std, "low": low, "high": high}
 
 

@@ -53,8 +53,8 @@ def verdict(first: dict[str, float | None], other: dict[str, float | None]) -> s
     if first["high"] is None or other["low"] is None:
         return "With one seed there is no interval: the order may be chance."
     if first["high"] < other["low"]:
-        return "Their 95 % intervals do not overlap."
-    return "Their 95 % intervals overlap: more seeds would have to decide."
+        return "Their 95 % intervals on validation do not overlap."
+    return "Their 95 % intervals on validation overlap: more seeds would have to decide."
 
 
 def compared(experiment: Experiment) -> list[tuple[str, list[str]]]:

@@ -141,7 +141,8 @@ placeholder="for example bpe llama"></label>
 
 <section aria-labelledby="charts-title">
 <h2 id="charts-title">Charts</h2>
-<p class="note">A group has one colour and one mark everywhere. Drag to enlarge; double click to see all.</p>
+<p class="note">A group has one colour and one mark everywhere. Drag to enlarge. What leaves the frame, as wide
+intervals and the start of a curve may, a double click shows.</p>
 <div class="charts">
 <figure><h3>Test figure by group</h3>
 <figcaption>Mean with its 95 % interval over seeds; small circles are single seeds. In the order of
@@ -159,8 +160,7 @@ aria-label="Test figure of each group; the same as in the table Ranking"></div><
 <div class="chart" id="chart-size" role="img"
 aria-label="Test figure against size; the same as in the tables"></div></figure>
 <figure><h3>Validation during training</h3>
-<figcaption>One line a cell; means over the seeds of a group where cells are many. The very start may lie
-above the frame.</figcaption>
+<figcaption>One line a cell; means over the seeds of a group where cells are many.</figcaption>
 <div class="chart" id="chart-val" role="img" aria-label="Validation loss over training tokens"></div></figure>
 <figure><h3>Training loss</h3>
 <figcaption>Mean over the steps since the point before, on the training text.</figcaption>

@@ -117,6 +117,16 @@ function markers(groups) {
   return {size: 12, color: groups.map((g) => colours[g.variant % 6]),
     symbol: groups.map((g) => SYMBOLS[shapeOf(g)]), line: {width: 1, color: colour("paper")}};
 }
+/** Range of the test figures: all seeds, and of the intervals what does not make everything else small. */
+function span(groups) {
+  const seeds = groups.flatMap((g) => g.seeds).filter((value) => value !== null);
+  if (!seeds.length) return undefined;
+  const [low, high] = [Math.min(...seeds), Math.max(...seeds)];
+  const room = high - low || Math.abs(high) / 10 || 1;
+  const ends = groups.flatMap((g) => g.test).filter((value) => value !== null);
+  return [Math.max(Math.min(low, ...ends), low - room / 3) - room / 15,
+    Math.min(Math.max(high, ...ends), high + room / 3) + room / 15];
+}
 function drawGroups(groups) {
   const names = groups.map((g) => g.label);
   const seeds = {x: groups.flatMap((g) => g.seeds), y: groups.flatMap((g) => g.seeds.map(() => g.label)),
@@ -126,7 +136,7 @@ function drawGroups(groups) {
     marker: markers(groups), error_x: errors(groups), hovertemplate: "%{y}<br>%{x:.4f}<extra></extra>"};
   const height = Math.max(352, 90 + 24 * groups.length);
   $("chart-groups").style.height = `${height}px`;
-  draw("chart-groups", [means, seeds], {height, xaxis: axis(`test, ${unit()}`),
+  draw("chart-groups", [means, seeds], {height, xaxis: axis(`test, ${unit()}`, {range: span(groups)}),
     yaxis: axis("", {type: "category", categoryarray: names, range: [groups.length - 0.4, -0.6], dtick: 1})});
 }
 function drawSize(groups) {
@@ -136,7 +146,7 @@ function drawSize(groups) {
     mode: "markers", type: "scatter", marker: markers(known), error_y: errors(known),
     hovertemplate: "%{text}<br>%{x:.4s}, %{y:.4f}<extra></extra>"};
   const ticks = {type: "log", tickformat: "~s", dtick: spansDecade(trace.x) ? 1 : null};
-  draw("chart-size", [trace], {height: 352, yaxis: axis(`test, ${unit()}`),
+  draw("chart-size", [trace], {height: 352, yaxis: axis(`test, ${unit()}`, {range: span(known)}),
     xaxis: axis($("size").selectedOptions[0].textContent, ticks)});
 }
 const spansDecade = (values) => Math.max(...values) > 10 * Math.min(...values);

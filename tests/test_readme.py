@@ -1,0 +1,48 @@
+"""What the README shows works as it stands there."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from cells import tiny, write_cell
+
+from gptgrid.configfile import Configuration
+from gptgrid.grid import cells_of
+
+README = (Path(__file__).resolve().parents[1] / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def test_python_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    [example] = blocks("python")
+    path = re.search(r'load\("(.*?)"\)', example)[1]
+    write_cell(tmp_path / path / "train", tiny(257, context=64))
+    monkeypatch.chdir(tmp_path)
+    exec(example, {})
+    assert len(capsys.readouterr().out.splitlines()) >= 2
+
+
+def test_example_of_a_text_of_your_own_is_valid() -> None:
+    own, grid = map(yaml.safe_load, blocks("yaml"))
+    assert len(cells_of(Configuration(own, "config/mine.yaml"))) == 8
+    # The grid of the next section refers to the same names.
+    varied = cells_of(Configuration({**own, "grid": grid["grid"]}, "config/mine.yaml"))
+    assert len(varied) == 2 * 3 * 2 * 3 + 3
+
+
+def test_error_shown_is_the_one_that_comes() -> None:
+    own = yaml.safe_load(blocks("yaml")[0])
+    own["models"]["gpt2"]["n_embd"] = 64
+    with pytest.raises(Exception) as failure:
+        Configuration(own, "config/mine.yaml")
+    assert str(failure.value) in README
+
+
+def test_files_it_names_are_there() -> None:
+    root = Path(__file__).resolve().parents[1]
+    for name in re.findall(r"\]\(((?!http)[^)]+)\)", README):
+        assert (root / name).exists(), name
