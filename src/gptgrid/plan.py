@@ -26,6 +26,7 @@ from gptgrid.stage import (
     VOLATILE,
     Store,
     UserError,
+    canonical,
     content_digest,
     file_digest,
     identity_of,
@@ -310,12 +311,12 @@ class Plan:
     def write_requests(self) -> None:
         """Write the request files, so that exactly those of stale artifacts are newer than the artifact."""
         for artifact in self.artifacts.values():
-            text = json.dumps(self.request_of(artifact), indent=1, sort_keys=True, ensure_ascii=False)
+            asked = self.request_of(artifact)
             if artifact.action == "keep":
-                keep_request(artifact, text)
+                keep_request(artifact, canonical(asked))
             else:
                 self.save_from_deletion(Path(artifact.folder))
-                renew_request(artifact, text)
+                renew_request(artifact, asked)
 
     def request_of(self, artifact: Artifact) -> dict[str, Any]:
         """Return what the stage program is handed."""
@@ -352,21 +353,21 @@ def keep_request(artifact: Artifact, text: str) -> None:
     os.utime(request, ns=(before, before))
 
 
-def renew_request(artifact: Artifact, text: str) -> None:
+def renew_request(artifact: Artifact, asked: dict[str, Any]) -> None:
     """Make the request newer than the artifact, and unlike any earlier one.
 
     Snakemake does not rerun for a newer input whose content it has seen, hence the time inside.
     """
     request = artifact.request
-    asked = {**json.loads(text), "since": time.time_ns()}
     try:
         pending = json.loads(request.read_text(encoding="utf-8"))
         newest = newest_file(Path(artifact.folder))
-        if {**pending, "since": 0} == {**asked, "since": 0} and request.stat().st_mtime_ns > newest:
+        pending.pop("since", None)
+        if pending == asked and request.stat().st_mtime_ns > newest:
             return  # an earlier plan asked the same, and no program has answered
     except (FileNotFoundError, ValueError):
         pass
-    write_text(request, json.dumps(asked, indent=1, sort_keys=True, ensure_ascii=False))
+    write_text(request, canonical({**asked, "since": time.time_ns()}))
 
 
 def newest_file(folder: Path) -> int:

@@ -15,11 +15,15 @@ ROOT = Path(__file__).resolve().parents[1]
 """The folder that holds the package."""
 
 
+BODIES = ("body", "orelse", "finalbody")
+"""The fields of a syntax tree that hold statements."""
+
+
 def fingerprint(script: Path) -> str:
     """Return the sha256 over the script and its import closure, as hex digits."""
     total = hashlib.sha256()
     for name, path in sorted(closure(script).items()):
-        total.update(f"{name}\n{tree_digest(path)}\n".encode())
+        total.update(f"{name}\n{read(path)[1]}\n".encode())
     return total.hexdigest()
 
 
@@ -28,7 +32,7 @@ def closure(script: Path) -> dict[str, Path]:
     found = {f"scripts/{script.name}": script}
     pending = [script]
     while pending:
-        for module in imported_modules(pending.pop()):
+        for module in read(pending.pop())[0]:
             path = module_file(module)
             if path is not None and module not in found:
                 found[module] = path
@@ -49,9 +53,11 @@ def module_file(module: str) -> Path | None:
 
 
 @cache
-def imported_modules(path: Path) -> frozenset[str]:
-    """Return the dotted names that a file imports, at any depth of its syntax tree."""
-    return frozenset(name for node in walk(parse(path)) for name in names_of_import(node))
+def read(path: Path) -> tuple[frozenset[str], str]:
+    """Return the dotted names that a file imports anywhere, and a digest of its syntax tree."""
+    tree = parse(path)
+    names = frozenset(name for node in ast.walk(tree) for name in names_of_import(node))
+    return names, hashlib.sha256(repr(skeleton(tree)).encode()).hexdigest()
 
 
 def names_of_import(node: ast.AST) -> Iterator[str]:
@@ -67,19 +73,13 @@ def names_of_import(node: ast.AST) -> Iterator[str]:
         yield from (".".join(parts[:end]) for end in range(1, len(parts) + 1))
 
 
-@cache
-def tree_digest(path: Path) -> str:
-    """Return a digest of the syntax tree that comments, docstrings, layout and moving do not change."""
-    return hashlib.sha256(repr(skeleton(parse(path))).encode()).hexdigest()
-
-
 def parse(path: Path) -> ast.Module:
     """Parse a file without what cannot change a result: docstrings and imports for type checkers."""
     tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
-    for node in walk(tree):
-        for field, value in ast.iter_fields(node):
-            if isinstance(value, list):
-                setattr(node, field, [child for child in value if not has_no_effect(child)])
+    for node in ast.walk(tree):  # a node is visited before its children, which it may lose here
+        for field in BODIES:
+            if isinstance(children := getattr(node, field, None), list):
+                setattr(node, field, [child for child in children if not has_no_effect(child)])
     return tree
 
 
@@ -88,13 +88,6 @@ def has_no_effect(node: object) -> bool:
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
         return isinstance(node.value.value, str)
     return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
-
-
-def walk(tree: ast.AST) -> Iterator[ast.AST]:
-    """Yield a node and all below it, parents first, so that a parent may drop children on the way."""
-    yield tree
-    for child in ast.iter_child_nodes(tree):
-        yield from walk(child)
 
 
 def skeleton(node: object) -> object:
