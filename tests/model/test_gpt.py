@@ -116,7 +116,7 @@ def test_rope_depends_on_distances_only() -> None:
     text = tokens(batch=1, time=6)
     filler = torch.zeros(1, 10, dtype=torch.long)
     # Rotary positions are relative: shifting a text leaves the attention among its tokens as it was.
-    attention, x = module.blocks[0].attention, module.token_embedding(torch.cat((filler, text), 1))
+    attention, x = module.blocks[0].attention, module.embedding.tokens(torch.cat((filler, text), 1))
     heads = attention.qkv(x).view(1, 16, 12, 8).transpose(1, 2)
     q, k = heads[:, :4], heads[:, 4:8]
     span = module.geometry.at(0, 16)
@@ -179,8 +179,8 @@ def test_gpt2_equals_transformers() -> None:
     theirs = GPT2LMHeadModel(config).eval()
     ours = make(preset="gpt2")
     names = {
-        "token_embedding.weight": ("transformer.wte.weight", False),
-        "position_embedding.weight": ("transformer.wpe.weight", False),
+        "embedding.tokens.weight": ("transformer.wte.weight", False),
+        "embedding.positions.weight": ("transformer.wpe.weight", False),
         "norm.weight": ("transformer.ln_f.weight", False),
         "norm.bias": ("transformer.ln_f.bias", False),
     }
@@ -202,8 +202,8 @@ def test_gpt2_equals_transformers() -> None:
         ours,
         theirs,
         [
-            (ours.token_embedding.weight, inner.wte.weight),
-            (ours.position_embedding.weight, inner.wpe.weight),
+            (ours.embedding.tokens.weight, inner.wte.weight),
+            (ours.embedding.positions.weight, inner.wpe.weight),
             (ours.blocks[0].attention_norm.weight, inner.h[0].ln_1.weight),
             (ours.blocks[1].feed_forward.down.bias, inner.h[1].mlp.c_proj.bias),
         ],
@@ -232,7 +232,7 @@ def test_llama_equals_transformers(n_kv_head: int, tied: bool) -> None:
     theirs = LlamaForCausalLM(config).eval()
     ours = make(preset="llama", n_kv_head=n_kv_head, tie_embeddings=tied)
     names = {
-        "token_embedding.weight": ("model.embed_tokens.weight", False),
+        "embedding.tokens.weight": ("model.embed_tokens.weight", False),
         "norm.weight": ("model.norm.weight", False),
         "head.weight": ("lm_head.weight", False),
     }
@@ -254,7 +254,7 @@ def test_llama_equals_transformers(n_kv_head: int, tied: bool) -> None:
         ours,
         theirs,
         [
-            (ours.token_embedding.weight, theirs.model.embed_tokens.weight),
+            (ours.embedding.tokens.weight, theirs.model.embed_tokens.weight),
             (ours.blocks[1].feed_forward.down.weight, layer.mlp.down_proj.weight),
             (ours.blocks[1].attention.output.weight, layer.self_attn.o_proj.weight),
             (ours.blocks[1].attention_norm.weight, layer.input_layernorm.weight),
@@ -267,7 +267,7 @@ def test_encoder_is_torchs_own() -> None:
     layer = nn.TransformerEncoderLayer(32, 4, 128, 0.0, "relu", batch_first=True)
     reference = nn.TransformerEncoder(layer, 2).eval()
     reference.load_state_dict(ours.encoder.state_dict())
-    x = ours.token_embedding(tokens()) + ours.position_embedding.weight
+    x = ours.embedding.tokens(tokens()) + ours.embedding.positions.weight
     mask = nn.Transformer.generate_square_subsequent_mask(CONTEXT)
     expected = ours.head(reference(x, mask=mask, is_causal=True))
     torch.testing.assert_close(ours(tokens()), expected, rtol=1e-5, atol=1e-5)
@@ -288,7 +288,7 @@ def test_initialization_depends_on_seed_and_name_only() -> None:
         assert torch.equal(a, b)
         assert a.ndim == 1 or not torch.equal(a, c), name
     deeper = make(seed=1, n_layer=3)
-    assert torch.equal(deeper.token_embedding.weight, first.token_embedding.weight)
+    assert torch.equal(deeper.embedding.tokens.weight, first.embedding.tokens.weight)
 
 
 def test_initialization_has_the_stated_spread() -> None:
@@ -308,9 +308,9 @@ def test_parameters_are_those_that_torch_counts(preset: str) -> None:
     unique = {id(parameter): parameter.numel() for parameter in module.parameters()}
     assert parameter_count(module)["parameters"] == sum(unique.values())
     assert count_parameters(module.config, VOCAB) == sum(unique.values())
-    embeddings = [module.token_embedding.weight, module.head.weight, module.head.bias]
-    if hasattr(module, "position_embedding"):
-        embeddings.append(module.position_embedding.weight)
+    embeddings = [module.embedding.tokens.weight, module.head.weight, module.head.bias]
+    if hasattr(module.embedding, "positions"):
+        embeddings.append(module.embedding.positions.weight)
     outside = {id(parameter): parameter.numel() for parameter in embeddings if parameter is not None}
     inside = sum(unique.values()) - sum(outside.values())
     assert parameter_count(module)["non_embedding_parameters"] == inside

@@ -12,7 +12,7 @@ from gptgrid.model.build import build
 if TYPE_CHECKING:
     from gptgrid.config import Model
 
-EMBEDDINGS = ("token_embedding.", "position_embedding.", "head.")
+EMBEDDINGS = ("embedding.", "head.")
 
 
 def parameter_count(module: nn.Module) -> dict[str, int]:
@@ -39,7 +39,9 @@ def flops_per_token(config: Model, vocab_size: int) -> int:
     """
     module = skeleton(config, vocab_size)
     weights = sum(
-        p.numel() for name, p in module.named_parameters() if p.ndim == 2 and "embedding" not in name
+        p.numel()
+        for name, p in module.named_parameters()
+        if p.ndim == 2 and not name.startswith("embedding.")
     )
     if config.tie_embeddings:
         weights += vocab_size * config.d_model  # the output product, whose matrix is named as the embedding

@@ -5,12 +5,12 @@ Its layers keep no keys and values, so it generates without a cache.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
-from gptgrid.model.position import causal_bias, sinusoids
+from gptgrid.model.embedding import Embedding
+from gptgrid.model.position import causal_bias
 
 if TYPE_CHECKING:
     from gptgrid.config import Model
@@ -29,11 +29,7 @@ class Encoder(nn.Module):
         super().__init__()
         self.config = config
         self.vocab_size = vocab_size
-        self.token_embedding = nn.Embedding(vocab_size, config.d_model)
-        if config.position == "learned":
-            self.position_embedding = nn.Embedding(config.context, config.d_model)
-        elif config.position == "sinusoidal":
-            self.register_buffer("sinusoids", sinusoids(config.context, config.d_model), persistent=False)
+        self.embedding = Embedding(config, vocab_size)
         pre_norm = config.norm_position == "pre"
         layer = nn.TransformerEncoderLayer(
             config.d_model,
@@ -49,10 +45,9 @@ class Encoder(nn.Module):
         final = nn.LayerNorm(config.d_model, config.norm_eps, bias=config.bias) if pre_norm else None
         # Nested tensors serve padded batches, which there are none of.
         self.encoder = nn.TransformerEncoder(layer, config.n_layer, final, enable_nested_tensor=False)
-        self.dropout = nn.Dropout(config.dropout)
         self.head = nn.Linear(config.d_model, vocab_size, bias=config.bias and not config.tie_embeddings)
         if config.tie_embeddings:
-            self.head.weight = self.token_embedding.weight
+            self.head.weight = self.embedding.tokens.weight
         self.register_buffer("mask", causal_bias(config.context, None)[0], persistent=False)
 
     def forward(self, tokens: Tensor) -> Tensor:
@@ -64,9 +59,5 @@ class Encoder(nn.Module):
         time = tokens.shape[1]
         if time > self.config.context:
             raise ValueError(f"{time} tokens are more than the context of {self.config.context}")
-        x = self.token_embedding(tokens)
-        if self.config.position == "learned":
-            x = x + self.position_embedding.weight[:time]
-        elif self.config.position == "sinusoidal":
-            x = x * math.sqrt(self.config.d_model) + self.sinusoids[:time]
-        return self.head(self.encoder(self.dropout(x), self.mask[:time, :time], is_causal=True))
+        mask = self.mask[:time, :time]
+        return self.head(self.encoder(self.embedding(tokens), mask, is_causal=True))

@@ -2,23 +2,23 @@
 
     tokens → embeddings (+ positions) → n_layer × [attention, feed-forward] → norm → logits
 
-Shapes: batch B, time T, width d_model, vocabulary V. Positions live in `position.py`, the two sublayers in
-`attention.py` and `feedforward.py`; initial weights in `initialize.py`; choosing the next token in
-`generate.py`. Nothing here knows of losses, optimizers or files.
+Shapes: batch B, time T, width d_model, vocabulary V. Embeddings live in `embedding.py`, relative positions in
+`position.py`, the two sublayers in `attention.py` and `feedforward.py`; initial weights in `initialize.py`;
+choosing the next token in `generate.py`. Nothing here knows of losses, optimizers or files.
 """
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from gptgrid.model.attention import Attention, Cache
+from gptgrid.model.embedding import Embedding
 from gptgrid.model.feedforward import FeedForward
 from gptgrid.model.norm import make_norm
-from gptgrid.model.position import Geometry, sinusoids
+from gptgrid.model.position import Geometry
 
 if TYPE_CHECKING:
     from gptgrid.config import Model
@@ -58,19 +58,14 @@ class GPT(nn.Module):
         super().__init__()
         self.config = config
         self.vocab_size = vocab_size
-        self.token_embedding = nn.Embedding(vocab_size, config.d_model)
-        if config.position == "learned":
-            self.position_embedding = nn.Embedding(config.context, config.d_model)
-        elif config.position == "sinusoidal":
-            self.register_buffer("sinusoids", sinusoids(config.context, config.d_model), persistent=False)
+        self.embedding = Embedding(config, vocab_size)
         self.geometry = Geometry(config)
-        self.dropout = nn.Dropout(config.dropout)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layer))
         # After norms at the end of each sublayer, one more would do nothing.
         self.norm = make_norm(config) if config.norm_position == "pre" else nn.Identity()
         self.head = nn.Linear(config.d_model, vocab_size, bias=False)
         if config.tie_embeddings:
-            self.head.weight = self.token_embedding.weight
+            self.head.weight = self.embedding.tokens.weight
 
     def forward(self, tokens: Tensor, cache: Cache | None = None) -> Tensor:
         """Predict each next token.
@@ -89,7 +84,7 @@ class GPT(nn.Module):
         end = start + tokens.shape[1]
         if end > self.config.context:
             raise ValueError(f"{end} tokens are more than the context of {self.config.context}")
-        x = self.embed(tokens, start, end)
+        x = self.embedding(tokens, start)
         geometry = self.geometry.at(start, end)
         for layer, block in enumerate(self.blocks):
             x = block(x, geometry, cache, layer)
@@ -100,16 +95,6 @@ class GPT(nn.Module):
             logits = self.config.logit_softcap * torch.tanh(logits / self.config.logit_softcap)
         return logits
 
-    def embed(self, tokens: Tensor, start: int, end: int) -> Tensor:
-        """Return the embeddings (batch, time, d_model) of tokens at positions start … end-1."""
-        x = self.token_embedding(tokens)
-        if self.config.position == "learned":
-            x = x + self.position_embedding.weight[start:end]
-        elif self.config.position == "sinusoidal":
-            # Scaled as in Vaswani et al. 2017, section 3.4, so that the fixed waves do not drown the tokens.
-            x = x * math.sqrt(self.config.d_model) + self.sinusoids[start:end]
-        return self.dropout(x)
-
     def new_cache(self, batch: int = 1) -> Cache:
         """Return an empty key-value cache for `batch` sequences, on the model's device and in its type."""
-        return Cache(self.config, batch, self.token_embedding.weight)
+        return Cache(self.config, batch, self.head.weight)

@@ -41,7 +41,7 @@ def load_model(folder: Path, device: torch.device | str = "cpu") -> nn.Module:
     try:
         weights = load_file(path)
         if getattr(module.config, "tie_embeddings", False):
-            weights.setdefault("head.weight", weights["token_embedding.weight"])
+            weights.setdefault("head.weight", weights["embedding.tokens.weight"])
         module.load_state_dict(weights)
     except (OSError, SafetensorError, RuntimeError, KeyError) as error:
         reason = str(error).splitlines()[0]
