@@ -245,6 +245,20 @@ def test_stale_results_laid_over_fresh_ones_are_seen(checkout, tmp_path: Path) -
     checkout.configure(config)
 
 
+def test_a_longer_training_continues_the_finished_one(checkout) -> None:
+    before = checkout.artifacts()
+    config = config_of(checkout)
+    config["training"]["long"] = {"base": "base", "steps": 9, "continues": "base"}
+    config["grid"].append({**config["grid"][1], "training": "long"})
+    checkout.configure(config)
+    assert checkout.run() == ONE_CELL
+    log = checkout.folder / "logs/small/cells/mine.bpe.gpt2.long.s1/train.log"
+    assert "continues its parent at step 6; cosine schedule over 9 steps in all" in log.read_text()
+    after = checkout.artifacts()
+    cells = [path for path in before if "/cells/" in path]
+    assert {path: after[path] for path in cells} == {path: before[path] for path in cells}
+
+
 def test_another_experiment_with_the_same_cells_trains_nothing(checkout) -> None:
     checkout.configure({**config_of(checkout), "experiment": "second"})
     assert checkout.run() == FROM_TRAIN
