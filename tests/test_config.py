@@ -28,7 +28,7 @@ def broken(path: str, value: object) -> dict:
     inner = data
     for key in parents:
         inner = inner[int(key)] if isinstance(inner, list) else inner.setdefault(key, {})
-    inner[last] = value
+    inner[int(last) if isinstance(inner, list) else last] = value
     return data
 
 
@@ -66,6 +66,7 @@ def broken(path: str, value: object) -> dict:
         ("grid/0/model.n_embd", [64], "did you mean 'd_model'?"),
         ("grid/0/tokenizer", ["ids"], "tokenizer ids (kind ids) is for corpora that bring token ids"),
         ("grid/0/corpus", ["ids"], "corpus ids brings token ids and needs a tokenizer of kind ids"),
+        ("grid/0", {"corpus": "ids", "tokenizer": "ids", "model": "small", "training": "base", "training.windows": ["document"]}, "needs end-of-text tokens"),
         ("grid/0/seed", [-1], "grid[0].seed: found -1"),
         ("grid/0/zip", ["tokenizer", "model"], "the lists must be equally long, but tokenizer has 2, model has 1"),
         ("grid/0/exclude", [{"tokenizer": "char"}, {"tokenizer": "bpe"}], "`exclude` leaves nothing over"),

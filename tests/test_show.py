@@ -77,9 +77,20 @@ def test_garbage_is_what_no_folder_links_to() -> None:
     for dry_run, left in ((True, 2), (False, 1)):
         out = console()
         collect_garbage(store, out, dry_run)
-        assert "1 artifacts" in said(out)
+        assert "1 folders" in said(out)
         assert len(list(store.root.glob("*/*/manifest.json"))) == left
     assert Path("data/corpora/a/file").read_text() == "content"
+
+
+def test_unfinished_work_is_garbage_only_on_request_and_never_while_it_is_locked() -> None:
+    store = Store(Path("results/.store"))
+    for name in ("running", "killed"):
+        (store.root / "train" / f"{name}.partial").mkdir(parents=True)
+    with store.lock("train", "running"):
+        collect_garbage(store, console())
+        assert len(list(store.root.glob("*/*.partial"))) == 2
+        collect_garbage(store, console(), unfinished=True)
+        assert [path.name for path in store.root.glob("*/*.partial")] == ["running.partial"]
 
 
 @pytest.mark.parametrize(

@@ -108,11 +108,14 @@ def list_store(folder: StoreFolder = DEFAULT_STORE) -> None:
 def gc(
     folder: StoreFolder = DEFAULT_STORE,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be deleted.")] = False,
+    unfinished: Annotated[
+        bool, typer.Option("--unfinished", help="Also the work of killed programs, and its checkpoints.")
+    ] = False,
 ) -> None:
     """Delete what no folder of data or results links to any more."""
     from gptgrid.show import collect_garbage
 
-    collect_garbage(Store(folder), wide_console(), dry_run)
+    collect_garbage(Store(folder), wide_console(), dry_run, unfinished)
 
 
 def wide_console() -> Console:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
 from rich.console import Console
 from rich.table import Table
 
@@ -151,11 +152,6 @@ class Entry:
     provenance: dict[str, Any]
 
     @property
-    def bytes(self) -> int:
-        """Return the size of its files."""
-        return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
-
-    @property
     def in_use(self) -> bool:
         """Say whether a folder of an experiment, or of data, still links to it."""
         return (self.folder / MANIFEST).stat().st_nlink > 1
@@ -179,27 +175,48 @@ def show_store(store: Store, console: Console) -> None:
     table.add_column("MB", justify="right")
     total = 0
     for entry in entries(store):
-        total += entry.bytes
+        size = size_of(entry.folder)
+        total += size
         made, use = entry.provenance.get("time", ""), "yes" if entry.in_use else "no"
-        table.add_row(entry.stage, entry.folder.name[:12], made, use, f"{entry.bytes / 1e6:.1f}")
+        table.add_row(entry.stage, entry.folder.name[:12], made, use, f"{size / 1e6:.1f}")
     console.print(table)
     console.print(f"{store.root}: {table.row_count} artifacts, {total / 1e6:.1f} MB")
 
 
-def collect_garbage(store: Store, console: Console, dry_run: bool = False) -> None:
-    """Delete what no folder links to, and what was set aside; keep what a running program is making.
+def collect_garbage(store: Store, console: Console, dry_run: bool = False, unfinished: bool = False) -> None:
+    """Delete what no folder links to, and what was set aside as damaged.
 
     In a store that several machines share, links on another file system do not count: there, everything
     may look unused.
+
+    Args:
+        store: what to prune.
+        console: where to say it.
+        dry_run: only say it.
+        unfinished: also delete the work of programs that were killed, from which they would continue.
     """
-    freed = count = 0
-    unused = [entry for entry in entries(store) if not entry.in_use]
-    for folder, size in [
-        *((entry.folder, entry.bytes) for entry in unused),
-        *((path, 0) for path in store.root.glob("*/*.damaged-*")),
-    ]:
+    folders = [entry.folder for entry in entries(store) if not entry.in_use]
+    folders += store.root.glob("*/*.damaged-*")
+    if unfinished:
+        folders += [path for path in store.root.glob("*/*.partial") if not is_locked(path)]
+    freed = 0
+    for folder in folders:
+        freed += size_of(folder)
         console.print(f"{'would delete' if dry_run else 'deleted'} {folder}")
-        freed, count = freed + size, count + 1
         if not dry_run:
             shutil.rmtree(folder)
-    console.print(f"{count} artifacts, {freed / 1e6:.1f} MB")
+    console.print(f"{len(folders)} folders, {freed / 1e6:.1f} MB")
+
+
+def is_locked(partial: Path) -> bool:
+    """Say whether a program is at work in a partial folder."""
+    try:
+        with FileLock(partial.with_suffix(".lock"), timeout=0):
+            return False
+    except Timeout:
+        return True
+
+
+def size_of(folder: Path) -> int:
+    """Return the bytes of the files in a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
