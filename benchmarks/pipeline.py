@@ -1,0 +1,92 @@
+"""What the workflow itself costs: dry runs of small and large grids, and the share of a run that is training.
+
+    python benchmarks/pipeline.py            # dry runs, about a minute
+    python benchmarks/pipeline.py --run      # the default experiment too, cold and warm, about five minutes
+
+Everything happens in a copy of the checkout; nothing of it is kept.
+"""
+
+import argparse
+import csv
+import json
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+REPEATS = 5
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--run", action="store_true", help="run the default experiment too")
+    run = parser.parse_args().run
+    with tempfile.TemporaryDirectory() as folder:
+        checkout = Path(folder) / "gptgrid"
+        names = subprocess.run(
+            ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout.splitlines()
+        for name in names:
+            (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, checkout / name)
+        for cells in (12, 100, 1000):
+            config = checkout / f"{cells}.yaml"
+            config.write_text(yaml.safe_dump(grid_of(cells)))
+            seconds = [timed(checkout, "--dry-run", "--configfile", str(config)) for _ in range(REPEATS)]
+            print(f"snakemake -n, {cells} cells: {describe(seconds)}", flush=True)
+        if run:
+            print(f"default experiment, cold: {timed(checkout):.0f} s", flush=True)
+            print(f"default experiment, nothing to do: {describe([timed(checkout) for _ in range(REPEATS)])}")
+            shutil.rmtree(checkout / "results" / "default")
+            print(f"default experiment, restored from the store: {timed(checkout):.1f} s")
+            report_shares(checkout)
+
+
+def grid_of(cells: int) -> dict:
+    """Return an experiment of so many cells that differ in seed and learning rate."""
+    return {
+        "experiment": f"cells-{cells}",
+        "corpora": {"toy": {"source": "builtin"}},
+        "tokenizers": {"char": {"kind": "char"}},
+        "models": {"gpt2": {"preset": "gpt2"}},
+        "training": {"base": {"steps": 20}},
+        "grid": [{"seed": [1, 2], "training.lr": [round(1e-3 + i * 1e-5, 6) for i in range(cells // 2)]}],
+    }
+
+
+def timed(checkout: Path, *arguments: str) -> float:
+    """Return the wall seconds of a Snakemake run."""
+    start = time.perf_counter()
+    command = [sys.executable, "-m", "snakemake", *arguments]
+    subprocess.run(command, cwd=checkout, capture_output=True, check=True)
+    return time.perf_counter() - start
+
+
+def describe(seconds: list[float]) -> str:
+    return f"median {statistics.median(seconds):.2f} s ({min(seconds):.2f} to {max(seconds):.2f})"
+
+
+def report_shares(checkout: Path) -> None:
+    """Print the processor seconds of each stage, and those of training steps alone."""
+    totals: dict[str, float] = {}
+    for path in checkout.glob("**/timing.csv"):
+        stage = json.loads(path.with_name("manifest.json").read_text())["stage"]
+        with path.open() as file:
+            seconds = {row["step"]: float(row["seconds"]) for row in csv.DictReader(file)}
+        totals[stage] = totals.get(stage, 0) + seconds["total"]
+        if stage == "train":
+            provenance = json.loads(path.with_name("provenance.json").read_text())
+            totals["training steps"] = totals.get("training steps", 0) + provenance["train_seconds"]
+            totals["validation"] = totals.get("validation", 0) + seconds["validate"]
+    for name, seconds in sorted(totals.items(), key=lambda entry: -entry[1]):
+        print(f"  {name}: {seconds:.1f} s")
+
+
+if __name__ == "__main__":
+    main()
