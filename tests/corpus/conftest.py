@@ -9,7 +9,9 @@ import pytest
 from gptgrid.stage import Job, namespace
 
 SPLIT = {"valid": 0.1, "test": 0.1, "by": "document", "seed": 0}
-CLEAN = {"normalize": "none", "dedupe": "none", "min_chars": 0}
+CLEAN = {"normalize": "none", "dedupe": "none", "similarity": 0.8, "min_chars": 0, "max_chars": None}
+COMMON = {"license": None, "private": False, "shards": 1, "document": "whole"}
+FILES = {"encoding": "auto", "errors": "strict", "members": None, "format": None, "field": "text"}
 
 
 @pytest.fixture
@@ -19,6 +21,7 @@ def make_job(tmp_path):
     def make(split=None, clean=None, files=None, **config) -> Job:
         folder, scratch = tmp_path / "artifact", tmp_path / "scratch"
         folder.mkdir(exist_ok=True)
+        scratch.mkdir(exist_ok=True)
         raw = {}
         if config["source"] == "files":
             raw = {
@@ -26,7 +29,7 @@ def make_job(tmp_path):
                 for paths in files.values()
                 for path in paths
             }
-        slice_ = {"license": None, "document": "whole", "encoding": "auto", **config}
+        slice_ = {**COMMON, **FILES, "max_bytes": None, "insecure": False, **config}
         slice_ |= {"split": {**SPLIT, **(split or {})}, "clean": {**CLEAN, **(clean or {})}, "files": files}
         return Job(namespace(slice_), {}, folder, scratch, SimpleNamespace(), raw)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gptgrid.corpus.documents import cut
+from gptgrid.corpus.documents import as_lines, cut
 
 
 @pytest.mark.parametrize(
@@ -18,5 +18,13 @@ from gptgrid.corpus.documents import cut
         ("a<|e|><|e|>b", "<|e|>", ["a", "", "b"]),
     ],
 )
-def test_cut(text, document, expected):
-    assert list(cut(text, document)) == expected
+@pytest.mark.parametrize("block", [1, 2, 3, 100])
+def test_cut(text, document, expected, block):
+    blocks = [text[start : start + block] for start in range(0, len(text), block)]
+    assert list(cut(iter(blocks), document)) == expected
+
+
+def test_records_end_their_lines():
+    rows = ["", " = Title = \n", "no end", "", "more\n"]
+    assert "".join(as_lines(rows)) == "\n = Title = \nno end\n\nmore\n"
+    assert list(cut(as_lines(rows), "blank-line")) == [" = Title = \nno end", "more"]

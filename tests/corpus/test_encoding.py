@@ -1,12 +1,30 @@
 """Bytes become the right text, or an error that says where they do not."""
 
 import codecs
+import io
 
 import pytest
 
-from gptgrid.corpus.encoding import decode
+from gptgrid.corpus import encoding as module
 from gptgrid.corpus.toy import PAIRS
 from gptgrid.stage import UserError
+
+
+def decode(data, encoding="auto", name="f", errors="strict"):
+    """Return text and facts, as the stage finds them."""
+    if encoding == "auto":
+        facts = module.detect(io.BytesIO(data), name)
+    else:
+        facts = {"encoding": encoding, "guessed": False}
+    text = "".join(module.decode(io.BytesIO(data), name, facts["encoding"], errors, facts))
+    return text, facts
+
+
+@pytest.fixture(params=[1, 3, 2**20], autouse=True)
+def block(request, monkeypatch):
+    """Where a file is cut into blocks never matters."""
+    monkeypatch.setattr(module, "BLOCK", request.param)
+
 
 TEXT = "红楼梦 naïve 🙂\nzweite Zeile"
 
@@ -22,11 +40,13 @@ TEXT = "红楼梦 naïve 🙂\nzweite Zeile"
     ],
 )
 def test_auto_reads_marks_and_utf8(data, encoding):
-    assert decode(data, "auto", "f") == (TEXT, {"encoding": encoding, "guessed": False})
+    facts = {"encoding": encoding, "guessed": False, "line_ends": ["LF"], "replaced": 0}
+    assert decode(data) == (TEXT, facts)
 
 
 def test_line_ends_become_line_feeds_and_a_mark_is_no_text():
-    assert decode(codecs.BOM_UTF8 + b"a\r\nb\x00\rc\n", "utf-8", "f")[0] == "a\nb\x00\rc\n"
+    text, facts = decode(codecs.BOM_UTF8 + b"a\r\nb\x00\rc\n", "utf-8")
+    assert text == "a\nb\x00\nc\n" and facts["line_ends"] == ["CR", "CRLF", "LF"]
 
 
 CHINESE = "".join(chinese for chinese, _ in PAIRS)

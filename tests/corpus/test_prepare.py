@@ -27,9 +27,9 @@ def test_facts_count_what_was_written(make_job):
     job = make_job(source="builtin", name="tales", documents=60, seed=0)
     facts = prepare(job)
     assert sorted(path.name for path in job.folder.iterdir()) == sorted(
-        f"{split}-00000.parquet" for split in SPLITS
+        ["card.md", *(f"{split}-00000.parquet" for split in SPLITS)]
     )
-    assert set(facts) == {"splits", "source", "dropped", "license"} and facts["license"] == "MIT"
+    assert set(facts) == {"splits", "about"} and facts["about"]["license"] == "MIT"
     for split in SPLITS:
         texts = rows(job, split)
         assert facts["splits"][split] == {
@@ -72,8 +72,8 @@ def test_own_file_cleaned_and_split(make_job, tmp_path):
     facts = prepare(job)
     assert sorted(chain(*(rows(job, split) for split in SPLITS))) == sorted(f"line {i}" for i in range(50))
     # The last of the blank lines ends the file.
-    assert facts["dropped"] == {"empty": 100, "min_chars": 0, "duplicate": 50}
-    assert facts["license"] == "CC0"
+    assert facts["about"]["dropped"] == {"empty": 100, "duplicate": 50}
+    assert facts["about"]["license"] == "CC0"
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,11 @@ class TestRealTexts:
     def job(self, make_job, tmp_path, monkeypatch, url, sha256, **keys):
         monkeypatch.setenv("GPTGRID_MIRROR", str(Path(MIRROR).resolve()))
         monkeypatch.chdir(tmp_path)
-        return make_job(source="url", files={"all": [{"url": url, "sha256": sha256}]}, **keys)
+        return make_job(
+            source="url",
+            files={"all": [{"url": url, "sha256": sha256, "members": None, "format": None}]},
+            **keys,
+        )
 
     def test_shakespeare_is_cut_like_nanogpt(self, make_job, tmp_path, monkeypatch):
         url = "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt"
@@ -132,4 +136,50 @@ class TestRealTexts:
         facts = prepare(job)
         texts = list(chain(*(rows(job, name) for name in SPLITS)))
         assert not any("\r" in text or "\n" in text for text in texts)
-        assert len(texts) + facts["dropped"]["empty"] == 5_591
+        assert len(texts) + facts["about"]["dropped"]["empty"] == 5_591
+
+    def test_wikitext_2_of_the_hub(self, make_job, tmp_path, monkeypatch):
+        """The counts are those of the data set's card and of its papers (Merity et al. 2016, table 1)."""
+        monkeypatch.setenv("GPTGRID_MIRROR", str(Path(MIRROR).resolve()))
+        monkeypatch.chdir(tmp_path)
+        hub = {
+            "source": "hub",
+            "path": "Salesforce/wikitext",
+            "name": "wikitext-2-v1",
+            "revision": "b08601e04326c79dfdd32d625aee71d232d685c3",
+            "splits": {"train": "train", "valid": "validation", "test": "test"},
+        }
+        facts = prepare(make_job(**hub, document=None))
+        lines = [facts["splits"][name]["documents"] for name in SPLITS]
+        assert lines == [23_767, 2_461, 2_891]
+        assert facts["about"]["dropped"] == {"empty": 36_718 + 3_760 + 4_358 - sum(lines)}
+        assert facts["about"]["leakage"]["share"] < 0.01
+        whole = prepare(make_job(**hub, document="whole"))
+        # Words and line ends together are the tokens of the papers.
+        tokens = [whole["splits"][name]["words"] + whole["splits"][name]["newlines"] for name in SPLITS]
+        assert tokens == [2_088_628, 217_646, 245_569]
+
+    def test_text_files_of_the_mirror(self, make_job, tmp_path, monkeypatch):
+        """Their line ends, encodings and sizes are those of the files."""
+        base = Path(MIRROR) / "raw.githubusercontent.com"
+        paths = sorted(
+            [
+                *base.glob("tennessine/corpus/*/*.txt"),
+                *base.glob("*/*/*/data/tin*stories*.txt"),
+                *base.glob("stanford-cs336/*/*/tests/fixtures/tinystories_sample.txt"),
+            ]
+        )
+        assert len(paths) == 5
+        job = make_job(source="files", document="line", files={"all": list(map(str, paths))})
+        facts = prepare(job)
+        records = facts["about"]["source"]["files"]
+        ends = {Path(record["name"]).name: record["line_ends"] for record in records}
+        assert ends["红楼梦.txt"] == ends["三国演义.txt"] == ["CRLF"] and ends["tinystories_val.txt"] == [
+            "LF"
+        ]
+        assert all(record["encodings"] == {"utf-8": 1} for record in records)
+        texts = list(chain(*(rows(job, split) for split in SPLITS)))
+        kept = sum(map(len, texts))
+        originals = [path.read_text(encoding="utf-8") for path in paths]
+        blank = sum(len(line) for text in originals for line in text.split("\n") if not line.strip())
+        assert kept == sum(len(text) - text.count("\n") for text in originals) - blank

@@ -12,7 +12,7 @@ from gptgrid.stage import UserError
 
 def test_toy_is_bilingual_and_without_copies(make_job):
     found = sources.read(make_job(source="builtin", name="toy", documents=None, seed=0))
-    assert found.parts == {"all": list(SENTENCES)} and 2 * len(SENTENCES) >= 400
+    assert list(found.parts["all"]) == list(SENTENCES) and 2 * len(SENTENCES) >= 400
     assert len({text for pair in PAIRS for text in pair}) == 2 * len(PAIRS)
     for chinese, english in PAIRS:
         assert english.isascii() and all(not "a" <= letter.lower() <= "z" for letter in chinese)
@@ -21,7 +21,7 @@ def test_toy_is_bilingual_and_without_copies(make_job):
 @pytest.mark.parametrize("name", ["toy", "tales"])
 def test_builtin_has_the_number_of_documents_asked_for(make_job, name):
     found = sources.read(make_job(source="builtin", name=name, documents=7, seed=3))
-    assert len(found.parts["all"]) == 7 and found.license == "MIT"
+    assert len(list(found.parts["all"])) == 7 and found.license == "MIT"
 
 
 def test_toy_does_not_pretend_to_be_larger(make_job):
@@ -43,14 +43,17 @@ def test_files_of_published_splits(make_job, tmp_path):
         (tmp_path / name).write_bytes(f"{name} one\r\n{name} two\r\n".encode())
     files = {"train": [str(tmp_path / "a"), str(tmp_path / "b")], "valid": [str(tmp_path / "v")]}
     found = sources.read(make_job(source="files", document="line", files=files))
-    assert found.parts == {"train": ["a one", "a two", "b one", "b two"], "valid": ["v one", "v two"]}
+    texts = {part: list(documents) for part, documents in found.parts.items()}
+    assert texts == {"train": ["a one", "a two", "b one", "b two"], "valid": ["v one", "v two"]}
     assert found.facts["files"][2] == {
         "part": "valid",
         "name": str(tmp_path / "v"),
         "sha256": hashlib.sha256((tmp_path / "v").read_bytes()).hexdigest(),
         "bytes": 14,
-        "encoding": "utf-8",
-        "guessed": False,
+        "encodings": {"utf-8": 1},
+        "guessed": 0,
+        "line_ends": ["CRLF"],
+        "replaced": 0,
     }
 
 
@@ -59,11 +62,11 @@ def test_url_is_fetched_by_its_checksum(make_job, tmp_path, monkeypatch):
     monkeypatch.setattr(
         sources,
         "fetch",
-        lambda url, sha256: tmp_path / "got" if (url, sha256) == ("https://x/y", "ab") else None,
+        lambda url, sha256, **how: tmp_path / "got" if (url, sha256) == ("https://x/y", "ab") else None,
     )
-    files = {"all": [{"url": "https://x/y", "sha256": "ab"}]}
+    files = {"all": [{"url": "https://x/y", "sha256": "ab", "members": None, "format": None, "field": None}]}
     found = sources.read(make_job(source="url", document="blank-line", files=files))
-    assert found.parts == {"all": ["one", "two"]}
+    assert list(found.parts["all"]) == ["one", "two"]
     assert found.facts["files"][0]["name"] == "https://x/y"
 
 
@@ -82,4 +85,4 @@ def test_bad_files_are_named(make_job, tmp_path, before, after, said):
     job = make_job(source="files", files={"all": [str(path)]})
     path.unlink() if after is None else path.write_bytes(after)
     with pytest.raises(UserError, match=f"mine.txt {said}"):
-        sources.read(job)
+        list(sources.read(job).parts["all"])

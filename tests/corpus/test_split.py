@@ -1,21 +1,27 @@
 """The split is stable, fair, never empty, and never has copies on both sides."""
 
 from itertools import chain, pairwise
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gptgrid.corpus.split import keep_apart, split
+from gptgrid.corpus.split import Sizes, decide, keep_apart, key_of, secret_of
 from gptgrid.stage import UserError
 
 
-def cut(documents, inside=False, **keys):
-    keys = {"valid": 0.1, "test": 0.1, "by": "document", "seed": 0, **keys}
-    parts = documents if isinstance(documents, dict) else {"all": documents}
-    return split(parts, SimpleNamespace(**keys), inside)
+def cut(documents, inside=False, names=("train", "valid", "test"), by="document", seed=0, **shares):
+    keys = [key_of(document, secret_of(seed)) for document in documents]
+    sizes = Sizes(np.array(keys, dtype=np.uint64), np.array(list(map(len, documents)), dtype=np.int64))
+    shares = {"valid": 0.1, "test": 0.1, **shares}
+    decision = decide(sizes, [shares[name] for name in names[1:]], by, inside)
+    found = {name: [] for name in names}
+    for index, document in enumerate(documents):
+        for number, piece in decision.pieces(index, document):
+            found[names[number]].append(piece)
+    assert decision.first_length(sizes) == sum(map(len, found[names[0]]))
+    return found
 
 
 def place(found):
@@ -55,16 +61,11 @@ def test_small_corpora_fill_every_split_and_copies_stay_together(number, seed):
     assert sum(len(set(documents)) for documents in found.values()) == number
 
 
-def test_published_splits_are_used_as_they_are():
-    parts = {"train": WORDS, "valid": ["v"], "test": ["t", WORDS[0]]}
-    assert cut(parts) == parts
-
-
-def test_missing_split_is_cut_from_train():
-    found = cut({"train": WORDS, "test": ["t"]})
-    assert found["test"] == ["t"]
+def test_one_share_makes_two_splits_and_none_makes_one():
+    found = cut(WORDS, names=("train", "valid"))
     assert len(found["valid"]) == pytest.approx(200, abs=50)
     assert len(found["train"]) + len(found["valid"]) == 2000
+    assert cut(WORDS, names=("train",)) == {"train": WORDS}
 
 
 def test_by_position_goes_between_documents_at_their_characters():
@@ -101,7 +102,6 @@ def test_by_position_inside_keeps_the_borders_of_files():
         (["one", "two", "one"], False, "document", ["2 different documents ", "by: position"]),
         (["one", "two"], False, "position", ["2 documents ", "document: line"]),
         (["ab"], True, "position", ["2 characters"]),
-        ({"train": ["one"], "valid": ["two"]}, False, "document", ["1 different document "]),
     ],
 )
 def test_too_little_text_is_an_error_that_says_what_to_do(documents, inside, by, said):

@@ -2,36 +2,79 @@
 
 import unicodedata
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from types import SimpleNamespace
+from typing import Any
 
-REASONS = ("empty", "min_chars", "duplicate")
+from gptgrid.corpus.near import NearDuplicates
 
-
-def clean(documents: Iterable[str], settings: SimpleNamespace, dropped: dict[str, int]) -> Iterator[str]:
-    """Yield the documents to keep.
-
-    Args:
-        documents: in order.
-        settings: the `clean` section: normalize, dedupe, min_chars.
-        dropped: reason → count; added to.
-    """
-    seen = set()
-    for text in documents:
-        if settings.normalize != "none":
-            text = unicodedata.normalize(settings.normalize, text)
-        if not text.strip():
-            dropped["empty"] += 1
-        elif len(text) < settings.min_chars:
-            dropped["min_chars"] += 1
-        elif settings.dedupe == "exact" and (key := digest(text)) in seen:
-            dropped["duplicate"] += 1
-        else:
-            if settings.dedupe == "exact":
-                seen.add(key)
-            yield text
+EXCERPT = 80
+"""Characters shown of a document that was dropped."""
 
 
-def digest(text: str) -> bytes:
-    """Return 16 bytes that stand for a document, so that what was seen takes little memory."""
-    return blake2b(text.encode(), digest_size=16).digest()
+@dataclass
+class Dropped:
+    """How many documents were dropped, and the first of each kind."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    examples: dict[str, str] = field(default_factory=dict)
+
+    def add(self, reason: str, text: str) -> None:
+        """Count a drop."""
+        self.counts[reason] = self.counts.get(reason, 0) + 1
+        self.examples.setdefault(reason, text[:EXCERPT])
+
+    def __str__(self) -> str:
+        return ", ".join(f"{number:,} {reason}" for reason, number in sorted(self.counts.items()))
+
+
+class Cleaner:
+    """The `clean` section at work. It remembers what it has seen: give it what must keep its copies first."""
+
+    def __init__(self, settings: SimpleNamespace) -> None:
+        """Prepare for documents.
+
+        Args:
+            settings: normalize, dedupe, similarity, min_chars, max_chars.
+        """
+        self.settings = settings
+        self.dropped = Dropped()
+        self.seen: set[bytes] = set()
+        self.near = NearDuplicates(settings.similarity) if settings.dedupe == "near" else None
+
+    def clean(self, documents: Iterable[str]) -> Iterator[str]:
+        """Yield the documents to keep, normalized."""
+        form = self.settings.normalize
+        for document in documents:
+            text = document if form == "none" else unicodedata.normalize(form, document)
+            reason = self.objection(text)
+            if reason:
+                self.dropped.add(reason, text)
+            else:
+                yield text
+
+    def objection(self, text: str) -> str | None:
+        """Return why a document is dropped; None if it is not."""
+        settings = self.settings
+        if not text or text.isspace():
+            return "empty"
+        if len(text) < settings.min_chars:
+            return "min_chars"
+        if settings.max_chars is not None and len(text) > settings.max_chars:
+            return "max_chars"
+        if settings.dedupe == "none":
+            return None
+        # 16 bytes stand for a document, so that what was seen takes little memory.
+        key = blake2b(text.encode(), digest_size=16).digest()
+        if key in self.seen:
+            return "duplicate"
+        self.seen.add(key)
+        return "near-duplicate" if self.near and self.near.is_copy(text) else None
+
+    def facts(self, private: bool) -> dict[str, Any]:
+        """Return what was dropped; the documents of a private corpus are not shown."""
+        return {
+            "dropped": dict(sorted(self.dropped.counts.items())),
+            "dropped_examples": {} if private else dict(sorted(self.dropped.examples.items())),
+        }

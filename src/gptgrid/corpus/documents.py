@@ -1,32 +1,53 @@
-"""Cut a text into documents.
+"""Cut a text into documents as it streams by.
 
 Pieces come as they stand in the text; what is dropped afterwards is the business of `clean`.
 """
 
-from collections.abc import Iterator
-from itertools import groupby
+from collections.abc import Iterable, Iterator
+from itertools import chain, groupby
 
 
-def cut(text: str, document: str) -> Iterator[str]:
+def cut(blocks: Iterable[str], document: str) -> Iterator[str]:
     """Yield the documents of a text.
 
     Args:
-        text: with LF line ends.
+        blocks: the text with LF line ends, in pieces of any length.
         document: `whole`, `line` (without its line feed), `blank-line` (paragraphs, which one or more
             blank lines separate), or the delimiter that stands between documents.
     """
     if document == "whole":
-        yield text
+        yield "".join(blocks)
     elif document == "blank-line":
-        yield from paragraphs(text)
+        yield from paragraphs(pieces(blocks, "\n"))
     else:
-        delimiter = "\n" if document == "line" else document
-        # What follows a closing delimiter is not one more document.
-        yield from text.removesuffix(delimiter).split(delimiter)
+        yield from pieces(blocks, "\n" if document == "line" else document)
 
 
-def paragraphs(text: str) -> Iterator[str]:
+def pieces(blocks: Iterable[str], delimiter: str) -> Iterator[str]:
+    """Yield what stands between delimiters; what follows a closing delimiter is not one more piece."""
+    parts: list[str] = []
+    """Of the piece that has not ended."""
+    tail = ""
+    """Its last characters, which may begin a delimiter."""
+    for block in blocks:
+        *ended, last = (tail + block).split(delimiter)
+        for piece in ended:
+            yield "".join([*parts, piece])
+            parts = []
+        sure = max(0, len(last) - len(delimiter) + 1)
+        parts.append(last[:sure])
+        tail = last[sure:]
+    if rest := "".join([*parts, tail]):
+        yield rest
+
+
+def paragraphs(lines: Iterable[str]) -> Iterator[str]:
     """Yield runs of lines that are not blank; indentation stays."""
-    for blank, lines in groupby(text.split("\n"), key=lambda line: not line.strip()):
+    for blank, run in groupby(lines, key=lambda line: not line or line.isspace()):
         if not blank:
-            yield "\n".join(lines)
+            yield "\n".join(run)
+
+
+def as_lines(records: Iterable[str]) -> Iterator[str]:
+    """Yield records as blocks of one text in which each ends its line."""
+    return chain.from_iterable((record,) if record.endswith("\n") else (record, "\n") for record in records)

@@ -1,19 +1,28 @@
-"""The whole way from a source to parquet files: read, clean, split, write, count."""
+"""The whole way from a source to parquet files: read, clean, split, write, describe.
 
-from collections.abc import Sequence
+The text goes through in two streams, source → scratch file → splits, because a split can only be decided
+when all documents are known. What is in memory is a row group, and some 30 bytes a document.
+"""
+
+from contextlib import ExitStack
 from typing import Any
 
-import numpy as np
+from gptgrid.corpus.clean import Cleaner
+from gptgrid.corpus.datacard import describe, render
+from gptgrid.corpus.leakage import measure_leakage
+from gptgrid.corpus.pool import Pool
+from gptgrid.corpus.sources import Source, read
+from gptgrid.corpus.split import decide, secret_of
+from gptgrid.corpus.writing import SplitFiles
+from gptgrid.stage import ABOUT, CARD, Job, UserError
+from gptgrid.text import SPLITS
 
-from gptgrid.corpus.clean import REASONS, clean
-from gptgrid.corpus.sources import read
-from gptgrid.corpus.split import Document, split
-from gptgrid.stage import Job, UserError
-from gptgrid.text import write_documents
+READING_ORDER = ("test", "valid", "train", "all")
+"""A published test keeps its documents; copies of them are taken from the other parts."""
 
 
 def prepare(job: Job) -> dict[str, Any]:
-    """Write `{train,valid,test}-00000.parquet` into the job's folder and return the facts.
+    """Write `{train,valid,test}-NNNNN.parquet` and the data card into the job's folder; return the facts.
 
     Raises:
         UserError: the source cannot be read, or a split would have no documents.
@@ -21,50 +30,63 @@ def prepare(job: Job) -> dict[str, Any]:
     config = job.config
     with job.timing("read"):
         source = read(job)
-    dropped = dict.fromkeys(REASONS, 0)
-    if config.source != "random":
-        with job.timing("clean"):
-            source.parts = {
-                part: list(clean(documents, config.clean, dropped))
-                for part, documents in source.parts.items()
-            }
-        refuse_empty(source.parts, dropped)
-    # A text that is one document can be cut only inside it.
-    inside = config.source in ("files", "url") and config.document == "whole"
-    splits = split(source.parts, config.split, inside)
-    for name, documents in splits.items():
-        with job.timing("write"):
-            write_documents(job.folder / f"{name}-00000.parquet", documents)
-        print(f"{name}: {len(documents):,} documents", flush=True)
-    facts = {
-        "splits": {name: measure(documents) for name, documents in splits.items()},
+        cleaner = None if source.ids else Cleaner(config.clean)
+        pools = fill(job, source, cleaner)
+    with job.timing("write"):
+        splits = cut(job, source, pools)
+    facts: dict[str, Any] = {"splits": {name: splits[name].counts() for name in SPLITS}, **source.ids}
+    about: dict[str, Any] = {
         "source": source.facts,
-        "dropped": dropped,
         "license": config.license or source.license,
+        "private": config.private,
     }
-    return {**facts, "vocab_size": config.vocab_size} if config.source == "random" else facts
+    if cleaner is not None:
+        with job.timing("describe"):
+            about |= cleaner.facts(config.private)
+            about |= describe(job.folder, splits, config.private)
+            about["leakage"] = measure_leakage(job.folder, facts["splits"]["test"]["characters"])
+    (job.folder / CARD).write_text(render(config, facts, about), encoding="utf-8")
+    return {**facts, ABOUT: about}
 
 
-def refuse_empty(parts: dict[str, list[Document]], dropped: dict[str, int]) -> None:
+def fill(job: Job, source: Source, cleaner: Cleaner | None) -> dict[str, Pool]:
+    """Read every part of a source into a pool of its documents."""
+    secret = secret_of(job.config.split.seed)
+    pools = {}
+    for part in READING_ORDER:
+        if part in source.parts:
+            documents = source.parts[part]
+            kept = documents if cleaner is None else cleaner.clean(documents)
+            pools[part] = Pool.fill(job.scratch / f"{part}.parquet", kept, secret, bool(source.ids))
+            if not len(pools[part]):
+                refuse_empty(part, cleaner)
+    return pools
+
+
+def refuse_empty(part: str, cleaner: Cleaner | None) -> None:
     """Raise an error that names the part of the corpus that has no documents."""
-    for part, documents in parts.items():
-        if not documents:
-            reasons = ", ".join(f"{number} {reason}" for reason, number in dropped.items() if number)
-            where = "the corpus has" if part == "all" else f"the {part} files have"
-            raise UserError(
-                f"{where} no documents left (dropped: {reasons}); give more text, or loosen `clean`"
-            )
+    where = "the corpus has" if part == "all" else f"the {part} files have"
+    dropped = f" (dropped: {cleaner.dropped})" if cleaner and cleaner.dropped.counts else ""
+    raise UserError(f"{where} no documents left{dropped}; give more text, or loosen `clean`")
 
 
-def measure(documents: Sequence[Document]) -> dict[str, int | None]:
-    """Return the size of a split; for token ids, what has no meaning is None."""
-    if isinstance(documents[0], np.ndarray):
-        unknown = dict.fromkeys(("characters", "bytes", "words", "newlines"))
-        return {"documents": len(documents), **unknown}
-    return {
-        "documents": len(documents),
-        "characters": sum(map(len, documents)),
-        "bytes": sum(len(text.encode()) for text in documents),
-        "words": sum(len(text.split()) for text in documents),
-        "newlines": sum(text.count("\n") for text in documents),
-    }
+def cut(job: Job, source: Source, pools: dict[str, Pool]) -> dict[str, SplitFiles]:
+    """Write the documents of pools into the files of their splits."""
+    config = job.config
+    missing = [name for name in ("valid", "test") if name not in pools]
+    with ExitStack() as stack:
+        files = {name: SplitFiles(stack, job.folder, name, bool(source.ids)) for name in SPLITS}
+        for part, pool in pools.items():
+            published = part in ("valid", "test")
+            names = (part,) if published else ("train", *missing)
+            shares = [getattr(config.split, name) for name in names[1:]]
+            decision = decide(pool.sizes, shares, config.split.by, source.inside)
+            if not published:
+                files["train"].spread(decision.first_length(pool.sizes), config.shards)
+            for index, document in enumerate(pool):
+                for number, piece in decision.pieces(index, document):
+                    files[names[number]].add(piece)
+    files["train"].check()
+    for name, split in files.items():
+        print(f"{name}: {len(split.lengths):,} documents", flush=True)
+    return files

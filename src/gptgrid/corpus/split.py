@@ -7,73 +7,81 @@ documents as fill it. (Exact shares by rank would fill every split too, but let 
 others over the borders.)
 
 By position: train, then valid, then test, in the order of the text.
+
+The decision needs a hash and a length of each document, never the texts.
 """
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from hashlib import blake2b
 from itertools import accumulate, pairwise
 from math import floor
-from types import SimpleNamespace
+from typing import Protocol
 
 import numpy as np
 
 from gptgrid.seeds import derive
 from gptgrid.stage import UserError
-
-Document = str | np.ndarray
-"""A text, or its token ids."""
-
-SPLITS = ("train", "valid", "test")
+from gptgrid.text import Document
 
 
-def split(
-    parts: dict[str, list[Document]], settings: SimpleNamespace, inside: bool
-) -> dict[str, list[Document]]:
-    """Return split → documents.
+@dataclass(frozen=True)
+class Sizes:
+    """What is known of documents when they are to be cut."""
 
-    Args:
-        parts: `all` to be cut, or `train` with published `valid` and `test`, which are used as they are;
-            one that is missing is cut from `train`.
-        settings: the `split` section: valid, test (shares), by, seed.
-        inside: by position, cut at the exact character, also inside a document.
-
-    Raises:
-        UserError: a split would have no documents.
-    """
-    missing = [name for name in ("valid", "test") if name not in parts]
-    if not missing:
-        return {name: parts[name] for name in SPLITS}
-    documents = parts.get("all", parts.get("train"))
-    # The decimals that the user wrote, not their nearest binary fractions: 0.8 of 10 is 8.
-    shares = [Fraction(str(getattr(settings, name))) for name in missing]
-    starts = list(accumulate(shares[:-1], initial=1 - sum(shares)))
-    if settings.by == "document":
-        pieces = by_document(documents, starts, settings.seed)
-    else:
-        pieces = inside_documents(documents, starts) if inside else between_documents(documents, starts)
-    found = {**parts, **dict(zip(["train", *missing], pieces, strict=True))}
-    return {name: found[name] for name in SPLITS}
+    keys: np.ndarray
+    """(documents,) uint64: the hash of each."""
+    lengths: np.ndarray
+    """(documents,) int64: characters, or ids."""
 
 
-def by_document(documents: Sequence[Document], starts: list[Fraction], seed: int) -> list[list[Document]]:
-    """Draw the split of each document by its keyed hash; `starts` are where the later splits begin."""
-    secret = derive(seed, "split").to_bytes(8, "little")
-    keys = [key_of(document, secret) for document in documents]
-    ranked = sorted(set(keys))
-    if len(ranked) <= len(starts):
-        raise UserError(
-            f"{count(len(ranked), 'different document')} cannot fill {len(starts) + 1} splits; cut the text "
-            "finer (`document: line` or `blank-line`), or cut it in order: `split: {by: position}` "
-            "(with `document: whole` also inside one document)"
-        )
-    borders = keep_apart([bisect_left(ranked, floor(start * 2**64)) for start in starts], len(ranked))
-    firsts = [ranked[border] for border in borders]
-    pieces = [[] for _ in range(len(starts) + 1)]
-    for document, key in zip(documents, keys, strict=True):
-        pieces[bisect_right(firsts, key)].append(document)
-    return pieces
+class Cut(Protocol):
+    """A decision."""
+
+    def pieces(self, index: int, document: Document) -> Iterator[tuple[int, Document]]:
+        """Yield (number of the split, what of the document belongs to it)."""
+
+    def first_length(self, sizes: Sizes) -> int:
+        """Return the characters, or ids, of the first split."""
+
+
+@dataclass(frozen=True)
+class Whole:
+    """Each document belongs to one split."""
+
+    splits: np.ndarray
+    """(documents,) the number of the split."""
+
+    def pieces(self, index: int, document: Document) -> Iterator[tuple[int, Document]]:
+        yield int(self.splits[index]), document
+
+    def first_length(self, sizes: Sizes) -> int:
+        return int(sizes.lengths[self.splits == 0].sum())
+
+
+@dataclass(frozen=True)
+class Inside:
+    """Splits end at a character of all documents together."""
+
+    edges: list[int]
+    """Where each split begins, and where the last one ends."""
+    offsets: np.ndarray
+    """(documents,) where each document begins."""
+
+    def pieces(self, index: int, document: Document) -> Iterator[tuple[int, Document]]:
+        offset = int(self.offsets[index])
+        for number, (low, high) in enumerate(pairwise(self.edges)):
+            if piece := document[max(low - offset, 0) : max(high - offset, 0)]:
+                yield number, piece
+
+    def first_length(self, sizes: Sizes) -> int:
+        return self.edges[1]
+
+
+def secret_of(seed: int) -> bytes:
+    """Return the key of the hash."""
+    return derive(seed, "split").to_bytes(8, "little")
 
 
 def key_of(document: Document, secret: bytes) -> int:
@@ -82,35 +90,64 @@ def key_of(document: Document, secret: bytes) -> int:
     return int.from_bytes(blake2b(data, digest_size=8, key=secret).digest(), "little")
 
 
-def between_documents(documents: Sequence[Document], starts: list[Fraction]) -> list[list[Document]]:
-    """Cut in order: a document belongs where its first character (or token) falls."""
-    if len(documents) <= len(starts):
+def decide(sizes: Sizes, shares: list[float], by: str, inside: bool) -> Cut:
+    """Return how documents are cut into a first split and one for each share.
+
+    Args:
+        sizes: of all documents.
+        shares: of the splits behind the first.
+        by: `document` or `position`.
+        inside: by position, cut at the exact character, also inside a document.
+
+    Raises:
+        UserError: a split would have no documents.
+    """
+    # The decimals that the user wrote, not their nearest binary fractions: 0.8 of 10 is 8.
+    exact = [Fraction(str(share)) for share in shares]
+    starts = list(accumulate(exact[:-1], initial=1 - sum(exact))) if exact else []
+    if by == "document":
+        return by_document(sizes.keys, starts)
+    return inside_documents(sizes.lengths, starts) if inside else between_documents(sizes.lengths, starts)
+
+
+def by_document(keys: np.ndarray, starts: list[Fraction]) -> Whole:
+    """Draw the split of each document by its keyed hash; `starts` are where the later splits begin."""
+    ranked = np.unique(keys)
+    if len(ranked) <= len(starts):
         raise UserError(
-            f"{count(len(documents), 'document')} cannot fill {len(starts) + 1} splits; cut the text finer "
+            f"{count(len(ranked), 'different document')} cannot fill {len(starts) + 1} splits; cut the text "
+            "finer (`document: line` or `blank-line`), or cut it in order: `split: {by: position}` "
+            "(with `document: whole` also inside one document)"
+        )
+    # An end of 2⁶⁴ does not fit, but a share above 0 never begins there.
+    wanted = np.array([floor(start * 2**64) for start in starts], dtype=np.uint64)
+    borders = keep_apart(np.searchsorted(ranked, wanted).tolist(), len(ranked))
+    return Whole(np.searchsorted(ranked[borders], keys, side="right").astype(np.uint8))
+
+
+def between_documents(lengths: np.ndarray, starts: list[Fraction]) -> Whole:
+    """Cut in order: a document belongs where its first character (or token) falls."""
+    if len(lengths) <= len(starts):
+        raise UserError(
+            f"{count(len(lengths), 'document')} cannot fill {len(starts) + 1} splits; cut the text finer "
             "(`document: line`), or also inside a document: `document: whole`"
         )
-    *offsets, total = accumulate(map(len, documents), initial=0)
-    borders = keep_apart([bisect_left(offsets, start * total) for start in starts], len(documents))
-    edges = [0, *borders, len(documents)]
-    return [list(documents[low:high]) for low, high in pairwise(edges)]
+    ends = np.cumsum(lengths)
+    wanted = [int(np.searchsorted(ends - lengths, float(start * int(ends[-1])))) for start in starts]
+    borders = keep_apart(wanted, len(lengths))
+    return Whole(np.searchsorted(borders, np.arange(len(lengths)), side="right").astype(np.uint8))
 
 
-def inside_documents(documents: Sequence[str], starts: list[Fraction]) -> list[list[str]]:
+def inside_documents(lengths: np.ndarray, starts: list[Fraction]) -> Inside:
     """Cut in order, at the exact character of all documents together, rounded down as nanoGPT does."""
-    *offsets, total = accumulate(map(len, documents), initial=0)
+    ends = np.cumsum(lengths)
+    total = int(ends[-1])
     if total <= len(starts):
         raise UserError(
             f"{count(total, 'character')} cannot fill {len(starts) + 1} splits; give a longer text"
         )
     edges = [0, *keep_apart([floor(start * total) for start in starts], total), total]
-    return [
-        [
-            piece
-            for offset, text in zip(offsets, documents, strict=True)
-            if (piece := text[max(low - offset, 0) : max(high - offset, 0)])
-        ]
-        for low, high in pairwise(edges)
-    ]
+    return Inside(edges, ends - lengths)
 
 
 def keep_apart(borders: list[int], total: int) -> list[int]:
