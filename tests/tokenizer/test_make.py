@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from gptgrid import tokenizer
-from gptgrid.stage import Job
+from gptgrid.stage import Job, UserError, file_digest
 from gptgrid.text import write_documents
 from gptgrid.tokenizer.make import make_tokenizer
 from gptgrid.tokens.codec import read_codec
@@ -24,6 +24,10 @@ def make_job(tmp_path: Path, **config: object) -> Job:
         path.mkdir(exist_ok=True)
     for split in ("train", "valid", "test"):
         write_documents(corpus / f"{split}-00000.parquet", TEXTS if split == "train" else ["the owl 😀"])
+    size = sum(len(text.encode()) for text in TEXTS)
+    facts = {"splits": {"train": {"bytes": size}}, "vocab_size": 12}
+    (corpus / "manifest.json").write_text(json.dumps({"facts": facts}))
+    config = {"special_tokens": [], "memory": 500_000_000, **config}
     return Job(SimpleNamespace(**config), {"corpus": corpus}, folder, tmp_path)
 
 
@@ -32,7 +36,7 @@ def test_bpe_has_the_size_asked_for_and_compresses(tmp_path: Path) -> None:
     facts = make_tokenizer(job)
     codec = read_codec(job.folder)
     assert (facts["vocab_size"], facts["eot"]) == (280, 279) == (codec.vocab_size, codec.eot)
-    train = facts["compression"]["train"]
+    train = facts["about"]["compression"]["train"]
     assert train["bytes"] == sum(len(text.encode()) for text in TEXTS)
     assert train["tokens"] == sum(len(codec.encode(text)) for text in TEXTS)
     assert train["bytes_per_token"] == train["bytes"] / train["tokens"] > 1.5
@@ -42,7 +46,7 @@ def test_bpe_has_the_size_asked_for_and_compresses(tmp_path: Path) -> None:
 def test_a_small_text_runs_out_of_merges(tmp_path: Path, capsys) -> None:
     facts = make_tokenizer(make_job(tmp_path, kind="bpe", vocab_size=5000, pattern="gpt4"))
     assert 256 < facts["vocab_size"] < 5000
-    assert f"no more pairs to merge: {facts['vocab_size']} tokens, not 5000" in capsys.readouterr().out
+    assert f"no more pairs to merge: {facts['vocab_size'] - 1} tokens, not 4999" in capsys.readouterr().out
 
 
 def test_char_learns_from_the_training_split_alone(tmp_path: Path) -> None:
@@ -83,5 +87,36 @@ def test_another_process_learns_the_same_bytes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("kind", "vocab_size"), [("bytes", 257), ("ids", 12)])
 def test_kinds_that_learn_nothing(tmp_path: Path, kind: str, vocab_size: int) -> None:
     job = make_job(tmp_path, kind=kind)
-    (job.inputs["corpus"] / "manifest.json").write_text('{"facts": {"vocab_size": 12}}')
     assert make_tokenizer(job)["vocab_size"] == vocab_size
+
+
+def test_special_tokens_are_part_of_the_vocabulary(tmp_path: Path) -> None:
+    job = make_job(
+        tmp_path, kind="bpe", vocab_size=280, pattern="gpt4", special_tokens=["<|user|>", "<|end|>"]
+    )
+    assert make_tokenizer(job)["vocab_size"] == 280
+    assert read_codec(job.folder).special_tokens == {"<|endoftext|>": 277, "<|user|>": 278, "<|end|>": 279}
+    added = json.loads((job.folder / "tokenizer.json").read_text())["added_tokens"]
+    assert [(token["content"], token["id"]) for token in added] == [
+        *read_codec(job.folder).special_tokens.items()
+    ]
+
+
+def test_hugging_face_file(tmp_path: Path) -> None:
+    made = make_job(tmp_path, kind="bpe", vocab_size=280, pattern="gpt4")
+    make_tokenizer(made)
+    path = made.folder / "tokenizer.json"
+    job = make_job(tmp_path, kind="huggingface", file=str(path), eot=None)
+    job.folder = tmp_path / "again"
+    job.folder.mkdir()
+    job.raw = {str(path): file_digest(path)}
+    facts = make_tokenizer(job)
+    assert (facts["vocab_size"], facts["eot"]) == (280, 279)
+    assert read_codec(job.folder).encode(TEXTS[0]) == read_codec(made.folder).encode(TEXTS[0])
+    assert json.loads((job.folder / "tokenizer.json").read_text()) == json.loads(path.read_text())
+    path.write_text("{}")
+    with pytest.raises(UserError, match="changed after the plan"):
+        make_tokenizer(job)
+    job.raw = {str(path): file_digest(path)}
+    with pytest.raises(UserError, match="byte-level"):
+        make_tokenizer(job)

@@ -3,28 +3,30 @@
 import itertools
 import json
 import os
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
-import tiktoken
-from hypothesis import given, settings
+import regex
+import tiktoken_ext.openai_public as openai_public
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from gptgrid.stage import UserError
 from gptgrid.tokenizer.make import fetch_gpt2, learn_characters, learn_merges
+from gptgrid.tokens.base import END_OF_TEXT, Codec
 from gptgrid.tokens.codec import (
-    END_OF_TEXT,
-    PATTERNS,
     BpeCodec,
     BytesCodec,
-    Codec,
+    CharCodec,
     IdsCodec,
     read_codec,
     write_codec,
 )
 from gptgrid.tokens.huggingface import to_tokenizer_json
+from gptgrid.tokens.patterns import PATTERNS
 
 DOCUMENTS = [
     "The cat sat on the mat. The dog sat on the log, and the cat's 12345 friends didn't.",
@@ -45,14 +47,15 @@ HARD = [
 ]
 
 
-def codecs() -> dict[str, Codec]:
-    from types import SimpleNamespace
+SPECIAL = ("<|user|>", "<|assistant|>")
 
+
+def codecs() -> dict[str, Codec]:
     merges = {
-        f"bpe-{pattern}": learn_merges(SimpleNamespace(vocab_size=400, pattern=pattern), DOCUMENTS * 3)
-        for pattern in PATTERNS
+        f"bpe-{name}": BpeCodec("bpe", pattern, learn_merges(DOCUMENTS * 3, 399, pattern), SPECIAL)
+        for name, pattern in PATTERNS.items()
     }
-    return {"bytes": BytesCodec(), "char": learn_characters(DOCUMENTS), **merges}
+    return {"bytes": BytesCodec(SPECIAL), "char": CharCodec(learn_characters(DOCUMENTS)), **merges}
 
 
 CODECS = codecs()
@@ -66,7 +69,7 @@ def test_lossless_on_every_string(codec: Codec, text: str) -> None:
     ids = codec.encode(text)
     assert codec.decode(ids) == text
     assert codec.decode_bytes(ids) == text.encode()
-    assert all(0 <= index < codec.vocab_size and index != codec.eot for index in ids)
+    assert all(0 <= index < codec.eot for index in ids)
 
 
 @every_codec
@@ -79,7 +82,17 @@ def test_lossless_on_hard_cases(codec: Codec, text: str) -> None:
 def test_end_of_text_reads_as_nothing(codec: Codec) -> None:
     ids = codec.encode("one")
     assert codec.decode([codec.eot, *ids, codec.eot]) == "one"
-    assert codec.vocab_size == codec.eot + 1
+    assert codec.vocab_size == codec.eot + len(codec.special_tokens)
+
+
+@every_codec
+def test_special_tokens_are_meant_only_where_one_says_so(codec: Codec) -> None:
+    assert next(iter(codec.special_tokens)) == END_OF_TEXT
+    for name, index in codec.special_tokens.items():
+        text = f"one{name}two{name}"
+        assert codec.encode_marked(text) == [*codec.encode("one"), index, *codec.encode("two"), index]
+        assert index not in codec.encode(text) and codec.decode(codec.encode(text)) == text
+        assert codec.token_bytes(index) == b""
 
 
 @every_codec
@@ -107,7 +120,7 @@ def test_file_gives_the_codec_back(codec: Codec, tmp_path: Path) -> None:
     assert (tmp_path / "again.json").read_bytes() == (tmp_path / "codec.json").read_bytes()
 
 
-@pytest.mark.parametrize("name", [name for name in CODECS if name != "char"])
+@pytest.mark.parametrize("name", CODECS)
 @settings(max_examples=150, deadline=None)
 @given(text=st.text() | st.text(alphabet="aT'sSlL 今\n\r\t1２é", max_size=60))
 def test_hugging_face_gives_the_same_ids(name: str, text: str) -> None:
@@ -115,7 +128,7 @@ def test_hugging_face_gives_the_same_ids(name: str, text: str) -> None:
     assert exchanged(name).encode(text).ids == list(codec.encode(text)) or END_OF_TEXT in text
 
 
-@pytest.mark.parametrize("name", [name for name in CODECS if name != "char"])
+@pytest.mark.parametrize("name", CODECS)
 @pytest.mark.parametrize("text", HARD, ids=range(len(HARD)))
 def test_hugging_face_gives_the_same_ids_on_hard_cases(name: str, text: str) -> None:
     if END_OF_TEXT in text:
@@ -123,7 +136,8 @@ def test_hugging_face_gives_the_same_ids_on_hard_cases(name: str, text: str) -> 
     found = exchanged(name)
     assert found.encode(text).ids == CODECS[name].encode(text)
     assert found.decode(found.encode(text).ids) == text
-    assert found.token_to_id(END_OF_TEXT) == CODECS[name].eot
+    for special, index in CODECS[name].special_tokens.items():
+        assert found.token_to_id(special) == index
 
 
 _exchanged: dict[str, Tokenizer] = {}
@@ -136,13 +150,12 @@ def exchanged(name: str) -> Tokenizer:
     return _exchanged[name]
 
 
-def test_kinds_without_an_exchange_format() -> None:
-    assert to_tokenizer_json(CODECS["char"]) is None
+def test_ids_have_no_exchange_format() -> None:
     assert to_tokenizer_json(IdsCodec(5)) is None
 
 
 def test_characters_outside_the_vocabulary_become_their_bytes() -> None:
-    codec = learn_characters(["abc"])
+    codec = CharCodec(learn_characters(["abc"]))
     assert codec.encode("aéb") == [256, *"é".encode(), 257]
     assert codec.vocab_size == 256 + 3 + 1
 
@@ -150,8 +163,6 @@ def test_characters_outside_the_vocabulary_become_their_bytes() -> None:
 def test_merges_are_those_of_a_slow_byte_pair_encoding() -> None:
     """Against the textbook loop: count pairs, merge the most frequent, again."""
     codec = CODECS["bpe-gpt2"]
-    import regex
-
     pieces = [
         [bytes([b]) for b in piece.encode()]
         for text in DOCUMENTS * 3
@@ -221,7 +232,7 @@ def test_gpt2_reads_the_verdict_as_published(gpt2: BpeCodec) -> None:
 def test_gpt2_ids_are_those_of_its_encoder_file(gpt2: BpeCodec) -> None:
     mirror = Path(os.environ["GPTGRID_MIRROR"]) / "openaipublic.blob.core.windows.net/gpt-2/encodings/main"
     published = json.loads((mirror / "encoder.json").read_text())
-    from gptgrid.tokens.huggingface import byte_letters
+    from gptgrid.tokens.bytelevel import byte_letters
 
     letters = byte_letters()
     for index in np.random.default_rng(0).integers(0, 50256, 500):
@@ -229,15 +240,53 @@ def test_gpt2_ids_are_those_of_its_encoder_file(gpt2: BpeCodec) -> None:
         assert published[spelled] == index
 
 
-def test_patterns_are_tiktokens_own() -> None:
-    """The patterns cut as those that tiktoken ships, possessive quantifiers or not."""
-    import regex
-    import tiktoken_ext.openai_public as published
+@pytest.mark.parametrize(
+    ("name", "theirs"), [("gpt2", "r50k_base"), ("gpt4", "cl100k_base"), ("o200k", "o200k_base")]
+)
+@settings(max_examples=300, deadline=None)
+@given(text=st.text() | st.text(alphabet="aT'sSlL 今\n\r\t1２é,/.-", max_size=60))
+@example(text="\n".join(HARD))
+def test_patterns_cut_as_those_that_tiktoken_publishes(name: str, theirs: str, text: str) -> None:
+    text += "x"
+    assert regex.findall(PATTERNS[name], text) == regex.findall(published_pattern(theirs), text)
 
-    source = Path(published.__file__).read_text()
-    assert r"\p{N}{1,3}" in source
-    ours = regex.compile(PATTERNS["gpt2"])
-    theirs = regex.compile(published.r50k_pat_str)
-    for text in HARD:
-        assert ours.findall(text) == theirs.findall(text)
-    assert tiktoken.__version__
+
+@cache
+def published_pattern(name: str) -> str:
+    """Return a pattern of tiktoken without the download of its ranks."""
+    with pytest.MonkeyPatch.context() as patch:
+        for loader in ("load_tiktoken_bpe", "data_gym_to_mergeable_bpe_ranks"):
+            patch.setattr(openai_public, loader, lambda *_, **__: {})
+        return getattr(openai_public, name)()["pat_str"]
+
+
+def test_chinese_characters_and_other_letters_are_apart() -> None:
+    cut = regex.compile(PATTERNS["chinese"], regex.VERSION1)
+    assert cut.findall("用Python写，很好！") == ["用", "Python", "写", "，很好", "！"]
+    assert max(map(len, cut.findall("天地玄黄" * 100))) <= 9
+
+
+LONG = {
+    "one letter": "a" * 1_000_000,
+    "blanks": " " * 1_000_000 + "x",
+    "line feeds": "\n" * 1_000_000 + "x",
+    "NUL": "\0" * 1_000_000,
+    "Chinese without punctuation": "天地玄黄宇宙洪荒日月盈昃" * 30_000,
+    "mixed": "abc 今天\r\n\t１２3 😀" * 60_000,
+}
+
+
+@pytest.mark.parametrize("text", LONG.values(), ids=LONG)
+@pytest.mark.parametrize("name", ["bytes", "char", "bpe-gpt2", "bpe-gpt4", "bpe-o200k", "bpe-chinese"])
+def test_endless_runs_are_lossless(name: str, text: str) -> None:
+    codec = CODECS[name]
+    ids = codec.encode_array(text)
+    assert codec.decode_bytes(ids.tolist()) == text.encode()
+
+
+@pytest.mark.parametrize("blanks", [998, 999, 1000, 1001, 2500])
+@pytest.mark.parametrize("name", PATTERNS)
+def test_long_runs_have_the_same_ids_in_the_hugging_face_format(name: str, blanks: int) -> None:
+    codec = CODECS[f"bpe-{name}"]
+    text = "a" + " " * blanks + "b" + "\n" * blanks + "c"
+    assert exchanged(f"bpe-{name}").encode(text).ids == codec.encode(text)

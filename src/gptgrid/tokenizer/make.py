@@ -5,19 +5,24 @@ What a codec does with text is defined in gptgrid.tokens.codec.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import rustbpe
 from tiktoken.load import data_gym_to_mergeable_bpe_ranks
 
 from gptgrid.download import fetch
-from gptgrid.stage import Job, UserError
-from gptgrid.text import read_documents
-from gptgrid.tokens.codec import PATTERNS, BpeCodec, BytesCodec, CharCodec, Codec, IdsCodec, write_codec
+from gptgrid.stage import ABOUT, Job, UserError, file_digest
+from gptgrid.text import SPLITS, read_documents
+from gptgrid.tokenizer.thinning import affordable_share, thinned
+from gptgrid.tokens.base import Codec
+from gptgrid.tokens.bytelevel import ByteLevelCodec
+from gptgrid.tokens.codec import BpeCodec, BytesCodec, CharCodec, IdsCodec, write_codec
 from gptgrid.tokens.huggingface import to_tokenizer_json
+from gptgrid.tokens.patterns import PATTERNS
+from gptgrid.web import HUB
 
 PUBLISHED = "https://openaipublic.blob.core.windows.net/gpt-2/encodings/main/"
 GPT2_FILES = {
@@ -31,59 +36,85 @@ MEASURED = 4_000_000
 
 def make_tokenizer(job: Job) -> dict[str, Any]:
     """Write codec.json, and tokenizer.json where the kind has one; return the facts."""
+    about: dict[str, Any] = {}
     with job.timing("make"):
-        codec = make_codec(job)
+        codec = make_codec(job, about)
     write_codec(codec, job.folder / "codec.json")
     exchange = to_tokenizer_json(codec)
     if exchange is not None:
         (job.folder / "tokenizer.json").write_text(exchange + "\n", encoding="utf-8")
-    facts = {"kind": codec.kind, "vocab_size": codec.vocab_size, "eot": codec.eot}
     if "corpus" in job.inputs and codec.kind != "ids":
         with job.timing("measure"):
-            facts["compression"] = {
-                split: compression(codec, read_documents(job.inputs["corpus"], split))
-                for split in ("train", "valid", "test")
+            about["compression"] = {
+                split: compression(codec, read_documents(job.inputs["corpus"], split)) for split in SPLITS
             }
-    return facts
+    return {"kind": codec.kind, "vocab_size": codec.vocab_size, "eot": codec.eot, ABOUT: about}
 
 
-def make_codec(job: Job) -> Codec:
-    """Return the codec that the configuration asks for."""
+def make_codec(job: Job, about: dict[str, Any]) -> Codec:
+    """Return the codec that the configuration asks for; add to `about` how it came about."""
     config = job.config
     match config.kind:
         case "bytes":
-            return BytesCodec()
+            return BytesCodec(config.special_tokens)
         case "char":
-            return learn_characters(read_documents(job.inputs["corpus"], "train"))
+            characters = learn_characters(read_documents(job.inputs["corpus"], "train"))
+            return CharCodec(characters, config.special_tokens)
         case "bpe":
-            return learn_merges(config, read_documents(job.inputs["corpus"], "train"))
+            size = job.manifest("corpus")["facts"]["splits"]["train"]["bytes"]
+            pattern = PATTERNS[config.pattern]
+            share = affordable_share(job.inputs["corpus"], size, pattern, config.memory)
+            about["trained_on"] = share
+            merges = config.vocab_size - 1 - len(config.special_tokens)
+            documents = read_documents(job.inputs["corpus"], "train")
+            ranks = learn_merges(thinned(documents, share), merges, pattern)
+            return BpeCodec("bpe", pattern, ranks, config.special_tokens)
         case "tiktoken":
             return fetch_gpt2()
-    return IdsCodec(job.manifest("corpus")["facts"]["vocab_size"])
+        case "huggingface":
+            return read_huggingface(job)
+    facts = job.manifest("corpus")["facts"]
+    return IdsCodec(facts["vocab_size"], facts.get("eot"))
 
 
-def learn_characters(documents: Iterable[str]) -> CharCodec:
-    """Return a codec of the characters in some documents, in the order of Unicode."""
+def learn_characters(documents: Iterable[str]) -> str:
+    """Return the characters of some documents, in the order of Unicode."""
     characters: set[str] = set()
     for text in documents:
         characters.update(text)
-    return CharCodec("".join(sorted(characters)))
+    return "".join(sorted(characters))
 
 
-def learn_merges(config: SimpleNamespace, documents: Iterable[str]) -> BpeCodec:
-    """Return a byte pair encoding of at most `vocab_size` tokens, the end of text among them.
+def learn_merges(documents: Iterable[str], tokens: int, pattern: str) -> list[bytes]:
+    """Return at most so many tokens by byte pair encoding: the 256 bytes, then the merges.
 
     rustbpe does the counting: it streams, and was two to three times as fast as the trainer of Hugging
     Face's tokenizers on less memory. Small texts run out of pairs before the vocabulary is full.
     """
-    pattern = PATTERNS[config.pattern]
     trainer = rustbpe.Tokenizer()
-    trainer.train_from_iterator(iter(documents), config.vocab_size - 1, pattern=pattern)
+    trainer.train_from_iterator(iter(documents), tokens, pattern=pattern)
     ranks = sorted(trainer.get_mergeable_ranks(), key=lambda entry: entry[1])
-    codec = BpeCodec("bpe", pattern, [bytes(piece) for piece, _ in ranks])
-    if codec.vocab_size < config.vocab_size:
-        print(f"the text has no more pairs to merge: {codec.vocab_size} tokens, not {config.vocab_size}")
-    return codec
+    if len(ranks) < tokens:
+        print(f"the text has no more pairs to merge: {len(ranks)} tokens, not {tokens}", flush=True)
+    return [bytes(piece) for piece, _ in ranks]
+
+
+def read_huggingface(job: Job) -> ByteLevelCodec:
+    """Return the tokenizer in a user's tokenizer.json, or in one of the Hugging Face hub."""
+    config = job.config
+    if config.file is None:
+        url = f"{HUB}/{config.path}/resolve/{config.revision}/tokenizer.json"
+        name, path = url, fetch(url, config.sha256)
+    else:
+        name, path = config.file, Path(config.file)
+        if file_digest(path) != job.raw[config.file]:
+            raise UserError(f"{name} changed after the plan was made; run the same command again")
+    try:
+        return ByteLevelCodec(json.loads(path.read_text(encoding="utf-8")), config.eot)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{name} is not a tokenizer.json ({error!r}); take another file") from None
+    except UserError as error:
+        raise UserError(f"{name}: {error}") from None
 
 
 def fetch_gpt2() -> BpeCodec:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from itertools import pairwise
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
 
-from gptgrid.tokens.codec import END_OF_TEXT, BpeCodec, BytesCodec, Codec
+from gptgrid.tokens.base import Codec
+from gptgrid.tokens.bytelevel import ByteLevelCodec, byte_letters
+from gptgrid.tokens.codec import BpeCodec, BytesCodec, CharCodec
 
 
 def to_tokenizer_json(codec: Codec) -> str | None:
     """Return tokenizer.json for a codec; None for kinds that the format cannot express."""
+    if isinstance(codec, ByteLevelCodec):
+        return json.dumps(codec.data, ensure_ascii=False)
+    if isinstance(codec, CharCodec):
+        return characters(codec)
     if isinstance(codec, BytesCodec):
         vocabulary, merges, pattern = [bytes([value]) for value in range(256)], [], None
     elif isinstance(codec, BpeCodec):
@@ -36,8 +43,24 @@ def to_tokenizer_json(codec: Codec) -> str | None:
         cut = pre_tokenizers.Split(Regex(pattern), "isolated")
         tokenizer.pre_tokenizer = pre_tokenizers.Sequence([cut, bytewise])
     tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens([AddedToken(END_OF_TEXT, special=True, normalized=False)])
+    return finished(tokenizer, codec)
+
+
+def finished(tokenizer: Tokenizer, codec: Codec) -> str:
+    """Return tokenizer.json, with the special tokens behind all others."""
+    tokenizer.add_special_tokens(
+        [AddedToken(name, special=True, normalized=False) for name in codec.special_tokens]
+    )
     return tokenizer.to_str(pretty=False)
+
+
+def characters(codec: CharCodec) -> str:
+    """Return tokenizer.json for characters: a BPE without merges, which falls back to bytes."""
+    vocabulary = {f"<0x{value:02X}>": value for value in range(256)}
+    vocabulary |= {character: 256 + place for place, character in enumerate(codec.characters)}
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[], byte_fallback=True))
+    tokenizer.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse()])
+    return finished(tokenizer, codec)
 
 
 def merges_of(codec: BpeCodec) -> list[tuple[bytes, bytes]]:
@@ -66,15 +89,3 @@ def split_by_ranks(piece: bytes, ranks: dict[bytes, int], below: int) -> list[by
         place = pairs.index(best)
         parts[place : place + 2] = [parts[place] + parts[place + 1]]
     return parts
-
-
-def byte_letters() -> dict[int, str]:
-    """Return the printable letter for each byte that GPT-2's vocabulary files use (Radford et al. 2019)."""
-    printable = [
-        *range(ord("!"), ord("~") + 1),
-        *range(ord("¡"), ord("¬") + 1),
-        *range(ord("®"), ord("ÿ") + 1),
-    ]
-    others = [value for value in range(256) if value not in printable]
-    letters = {value: chr(value) for value in printable}
-    return letters | {value: chr(256 + place) for place, value in enumerate(others)}
