@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from gptgrid.config import BuiltinCorpus, FilesCorpus, UrlCorpus
+from gptgrid.config import BuiltinCorpus, FilesCorpus, ShardsCorpus, UrlCorpus
 from gptgrid.configfile import ConfigError, Configuration, load
 from gptgrid.grid import Cell, Part, cells_of, parent_of
 from gptgrid.source import fingerprint
@@ -27,9 +27,9 @@ from gptgrid.stage import (
     Store,
     UserError,
     canonical,
-    content_digest,
     file_digest,
     identity_of,
+    input_digest,
     read_manifest,
     write_text,
 )
@@ -39,6 +39,7 @@ OUTPUTS = {
     "corpus": ("train-00000.parquet", "valid-00000.parquet", "test-00000.parquet"),
     "tokenizer": ("codec.json",),
     "encode": ("train-00000.bin", "valid-00000.bin", "test-00000.bin"),
+    "encode_shard": ("train-00000.bin",),
     "train": (
         "model.safetensors",
         "config.json",
@@ -52,18 +53,19 @@ OUTPUTS = {
     "compare": ("summary.csv", "comparison.csv"),
     "report": ("report.html",),
 }
-"""Stage → the files that every artifact of it has, beside the manifest."""
+"""Rule → the files that every artifact of it has, beside the manifest."""
 FOLDERS = {
     "corpus": "data/corpora/{corpus}",
     "tokenizer": "data/tokenizers/{tokenizer}",
     "encode": "data/shards/{shards}",
+    "encode_shard": "data/shards/{shards}/shard-{number}",
     "train": "results/{experiment}/cells/{cell}/train",
     "evaluate": "results/{experiment}/cells/{cell}/evaluate",
     "sample": "results/{experiment}/cells/{cell}/sample",
     "compare": "results/{experiment}/compare",
     "report": "results/{experiment}/report",
 }
-"""Stage → where its artifacts lie, in the order of the stages."""
+"""Rule → where its artifacts lie, in the order of the stages."""
 DEFAULT_CONFIG = Path("config") / "config.yaml"
 STATE = Path(".snakemake") / "gptgrid"
 """Requests and remembered digests. Deleting it costs a second."""
@@ -81,12 +83,14 @@ class Artifact:
     raw: dict[str, str] = field(default_factory=dict)
     """A user's own file → sha256."""
     threads: int = 1
+    shard: int | None = None
+    """The number of a part of an encoded corpus that has a job of its own."""
 
     # What resolve() finds:
     identity: str | None = None
     """None while the content of an input is not known."""
-    content: str | None = None
-    """Content digest; None if it has to be made first."""
+    manifest: dict[str, Any] | None = None
+    """None if it has to be made first."""
     action: str = "run"
     """`keep`, `restore` (from the store) or `run`."""
     reason: str = ""
@@ -94,7 +98,8 @@ class Artifact:
     @property
     def deliverables(self) -> list[str]:
         """Return the files that a person expects in the folder."""
-        return [f"{self.folder}/{name}" for name in (*OUTPUTS[self.stage], MANIFEST)]
+        rule = self.stage if self.shard is None else "encode_shard"
+        return [f"{self.folder}/{name}" for name in (*OUTPUTS[rule], MANIFEST)]
 
     @property
     def request(self) -> Path:
@@ -137,12 +142,9 @@ class Plan:
         if folder in self.artifacts:
             return folder
         entry, config, raw = corpus.value, corpus.value.slice(), {}
-        if isinstance(entry, FilesCorpus):
+        if isinstance(entry, FilesCorpus | ShardsCorpus):
             where = f"{self.configuration.origin}: corpora.{corpus.name}"
-            config["files"] = {
-                split: expand_globs(globs, where, self.configuration.origin)
-                for split, globs in entry.files().items()
-            }
+            config["files"] = {split: expand_globs(globs, where) for split, globs in entry.files().items()}
             raw = {path: self.digests.of(path) for paths in config["files"].values() for path in paths}
         elif isinstance(entry, UrlCorpus):
             config["files"] = {
@@ -156,7 +158,11 @@ class Plan:
         config = cell.tokenizer.value.slice()
         config.pop("train_on", None)
         if cell.tokenizer_corpus is None:
-            return self.add(Artifact("tokenizer", f"data/tokenizers/{cell.tokenizer.label}", config))
+            raw = {}
+            if own := config.get("file"):
+                where = f"{self.configuration.origin}: tokenizers.{cell.tokenizer.name}.file"
+                raw = {path: self.digests.of(path) for path in expand_globs([own], where)}
+            return self.add(Artifact("tokenizer", f"data/tokenizers/{cell.tokenizer.label}", config, raw=raw))
         corpus = self.add_corpus(cell.tokenizer_corpus)
         folder = f"data/tokenizers/{cell.tokenizer.label}@{cell.tokenizer_corpus.label}"
         return self.add(Artifact("tokenizer", folder, config, {"corpus": corpus}))
@@ -164,7 +170,14 @@ class Plan:
     def add_shards(self, cell: Cell) -> str:
         inputs = {"corpus": self.add_corpus(cell.corpus), "tokenizer": self.add_tokenizer(cell)}
         folder = f"data/shards/{cell.tokenizer.label}@{cell.corpus.label}"
-        return self.add(Artifact("encode", folder, {}, inputs))
+        shards = cell.corpus.value.shards
+        parts = {}
+        if shards > 1:
+            for number in range(shards):
+                name = f"shard-{number:05d}"
+                part = Artifact("encode", f"{folder}/{name}", {"shard": number}, inputs, shard=number)
+                parts[name] = self.add(part)
+        return self.add(Artifact("encode", folder, {"shard": None}, {**inputs, **parts}))
 
     def add_train(self, cell: Cell) -> str:
         training = cell.training.value
@@ -217,6 +230,7 @@ class Plan:
             if (
                 kind := {"corpus": "corpus", "tokenizer": "tokenizer", "encode": "shards"}.get(artifact.stage)
             )
+            and artifact.shard is None
         }
         compare = self.add(
             Artifact("compare", f"{self.results}/compare", config, inputs("train", "evaluate"))
@@ -231,7 +245,10 @@ class Plan:
         for artifact in self.artifacts.values():
             inputs = {name: self.artifacts[folder] for name, folder in artifact.inputs.items()}
             source = stage_source(artifact.stage)
-            contents = {name: upstream.content for name, upstream in inputs.items()}
+            contents = {
+                name: upstream.manifest and input_digest(artifact.stage, upstream.manifest)
+                for name, upstream in inputs.items()
+            }
             if None not in contents.values():
                 artifact.identity = identity_of(
                     artifact.stage, artifact.config, source, {**contents, **artifact.raw}
@@ -239,12 +256,12 @@ class Plan:
             found = manifest_or_none(Path(artifact.folder))
             missing = first_missing(Path(artifact.folder), found)
             if found and not missing and found["identity"] == artifact.identity:
-                artifact.action, artifact.content = "keep", content_digest(found)
+                artifact.action, artifact.manifest = "keep", found
                 continue
             artifact.reason = self.explain(artifact, found, missing, source, contents)
             if artifact.identity and self.store.has(artifact.stage, artifact.identity):
                 stored = self.store.folder(artifact.stage, artifact.identity)
-                artifact.action, artifact.content = "restore", content_digest(read_manifest(stored))
+                artifact.action, artifact.manifest = "restore", read_manifest(stored)
 
     def explain(
         self,
@@ -420,7 +437,7 @@ def stage_source(stage: str) -> str:
     return fingerprint(SCRIPTS / f"{stage}.py")
 
 
-def expand_globs(globs: list[str], where: str, origin: str) -> list[str]:
+def expand_globs(globs: list[str], where: str) -> list[str]:
     """Return the files that the patterns name, sorted within each pattern, each once.
 
     Raises:

@@ -31,6 +31,9 @@ from gptgrid.source import fingerprint
 MANIFEST = "manifest.json"
 VOLATILE = ("provenance.json", "timing.csv")
 """Files beside the outputs that no identity and no digest covers."""
+ABOUT, CARD = "about", "card.md"
+"""The fact and the output that describe an artifact to people. What is made from its content does not depend
+on them: a licence that is mended retrains nothing."""
 
 
 class UserError(Exception):
@@ -84,9 +87,19 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 def content_digest(manifest: dict[str, Any]) -> str:
     """Return the digest of what an artifact holds, however and from wherever it came about."""
-    files = {name: output["sha256"] for name, output in manifest["outputs"].items()}
-    facts = {name: fact for name, fact in manifest["facts"].items() if name != "source"}
+    files = {name: output["sha256"] for name, output in manifest["outputs"].items() if name != CARD}
+    facts = {name: fact for name, fact in manifest["facts"].items() if name != ABOUT}
     return digest({"outputs": files, "facts": facts})
+
+
+def described_digest(manifest: dict[str, Any]) -> str:
+    """Return the digest of what an artifact holds and of what it says about itself."""
+    return digest({"content": content_digest(manifest), ABOUT: manifest["facts"].get(ABOUT)})
+
+
+def input_digest(stage: str, manifest: dict[str, Any]) -> str:
+    """Return what the identity of a stage's artifact takes from an input: the report shows descriptions."""
+    return described_digest(manifest) if stage == "report" else content_digest(manifest)
 
 
 def identity_of(stage: str, config: Any, source: str, inputs: dict[str, str]) -> str:
@@ -200,22 +213,24 @@ def link_artifact(origin: Path, target: Path, manifest: dict[str, Any]) -> None:
     target.mkdir(parents=True, exist_ok=True)
     (target / MANIFEST).unlink(missing_ok=True)
     volatile = [name for name in VOLATILE if (origin / name).is_file()]
+    # Of an earlier artifact here that had more of them; readers take all that they find.
+    for numbered in target.glob("*-[0-9][0-9][0-9][0-9][0-9].*"):
+        if numbered.name not in manifest["outputs"]:
+            numbered.unlink()
     for name in [*manifest["outputs"], *volatile, MANIFEST]:
-        path = target / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.unlink(missing_ok=True)
-        try:
-            path.hardlink_to(origin / name)
-        except OSError as error:
-            if error.errno not in (
-                errno.EXDEV,
-                errno.EPERM,
-                errno.EMLINK,
-                errno.ENOTSUP,
-                errno.EACCES,
-            ):
-                raise
-            shutil.copy2(origin / name, path)
+        link(origin / name, target / name)
+
+
+def link(origin: Path, target: Path) -> None:
+    """Give a file a second name: a hard link, or a copy where links cannot be made."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)
+    try:
+        target.hardlink_to(origin)
+    except OSError as error:
+        if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EACCES):
+            raise
+        shutil.copy2(origin, target)
 
 
 # -------------------------------------------------------------------------------------------- job
@@ -319,7 +334,7 @@ def fulfil(request: dict[str, Any], build: Build, script: Path, threads: int = 1
             "run the same command again"
         )
     inputs = {name: Path(folder) for name, folder in request["inputs"].items()}
-    digests = {name: content_digest(read_manifest(folder)) for name, folder in inputs.items()}
+    digests = {name: input_digest(stage, read_manifest(folder)) for name, folder in inputs.items()}
     identity = identity_of(stage, config, source, {**digests, **request["raw"]})
     store = Store(Path(request["store"]))
     with store.lock(stage, identity):

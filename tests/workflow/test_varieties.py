@@ -1,6 +1,8 @@
 """Corpora, windows, precisions and presets that the other tests leave out, through the whole workflow."""
 
 import csv
+import json
+import shutil
 from pathlib import Path
 
 from checkout import CONFIG, Checkout
@@ -45,3 +47,38 @@ def test_every_variety_ends_in_the_table(tmp_path: Path) -> None:
     assert rows[-1]["train_tokens"] == "256"
     # Nothing can be learned from noise: ln 40 nats a token.
     assert abs(float(rows[0]["test_loss"]) - 3.689) < 0.1
+
+
+def test_shards_of_several_jobs_train_like_ready_made_ones(tmp_path: Path) -> None:
+    """A corpus in three parts, its shards taken as a corpus of ids: the same tokens, the same weights."""
+    checkout = Checkout(tmp_path / "gptgrid")
+    text = {**CONFIG, "corpora": {"toy": {"source": "builtin", "shards": 3}}}
+    text |= {"tokenizers": {"char": {"kind": "char"}}, "grid": [{"model": "gpt2"}]}
+    checkout.configure(text)
+    checkout.run()
+    shards = checkout.folder / "data/shards/char@toy"
+    assert [path.name for path in sorted(shards.glob("train-*.bin"))] == [
+        f"train-0000{i}.bin" for i in range(3)
+    ]
+    assert (shards / "shard-00002" / "train-00000.bin").samefile(shards / "train-00002.bin")
+
+    ready = checkout.folder / "ready"
+    ready.mkdir()
+    for path in shards.glob("*.bin"):
+        shutil.copy(path, ready)
+    facts = json.loads((shards / "manifest.json").read_text())["facts"]
+    files = {split: [f"ready/{split}-*.bin"] for split in ("train", "valid", "test")}
+    corpus = {"source": "shards", "vocab_size": facts["vocab_size"], "eot": facts["eot"], **files}
+    checkout.configure({**text, "corpora": {"ready": corpus}, "tokenizers": {"ids": {"kind": "ids"}}})
+    checkout.run()
+    cells = checkout.folder / "results/small/cells"
+    weights = [path.read_bytes() for path in sorted(cells.glob("*/train/model.safetensors"))]
+    assert len(weights) == 2 and weights[0] == weights[1]
+
+    # One part is lost and comes back from the store.
+    checkout.configure(text)
+    checkout.run()
+    lost = shards / "shard-00001" / "train-00000.bin"
+    lost.unlink()
+    checkout.run()
+    assert lost.samefile(shards / "train-00001.bin") and not checkout.made

@@ -11,6 +11,7 @@ wildcard_constraints:
     corpus="[^/]+",
     tokenizer="[^/]+",
     shards="[^/]+",
+    number="[0-9]{5}",
     experiment="[^/]+",
     cell="[^/]+",
 

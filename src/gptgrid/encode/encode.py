@@ -5,52 +5,52 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from gptgrid.stage import Job, UserError, file_digest
-from gptgrid.text import read_documents
-from gptgrid.tokens.codec import Codec, read_codec
-from gptgrid.tokens.shards import write_shard
+from gptgrid.encode.table import describe
+from gptgrid.stage import ABOUT, Job, UserError, file_digest, link
+from gptgrid.text import SPLITS, batches, read_file
+from gptgrid.tokens.base import Codec
+from gptgrid.tokens.codec import read_codec
+from gptgrid.tokens.shards import read_shard, write_shard
 
 CHUNK = 2**20
 """Characters in one call of the tokenizer: fewer cost calls, more cost memory."""
-SPLITS = ("train", "valid", "test")
-
-
-@dataclass
-class Counts:
-    """What goes through, counted on the way."""
-
-    documents: int = 0
-    bytes: int = 0
-    words: int = 0
-    newlines: int = 0
-
-    def add(self, text: str) -> None:
-        self.documents += 1
-        self.bytes += len(text.encode())
-        self.words += len(text.split())
-        self.newlines += text.count("\n")
 
 
 def encode(job: Job) -> dict[str, Any]:
-    """Write `{train,valid,test}-00000.bin`; return the facts."""
+    """Write `{train,valid,test}-NNNNN.bin`, one for each file of the corpus; return the facts.
+
+    With `shard`, write that file of the training split alone, as `train-00000.bin`.
+    """
     codec = read_codec(job.inputs["tokenizer"])
-    check(codec, job.manifest("corpus")["facts"].get("vocab_size"))
-    splits = {}
-    for split in SPLITS:
-        with job.timing(split):
-            splits[split] = encode_split(job, codec, split)
-        print(f"{split}: {splits[split]['tokens']:,} tokens", flush=True)
-    return {
+    corpus = job.manifest("corpus")["facts"]
+    check(codec, corpus.get("vocab_size"))
+    facts = {
         "tokenizer": file_digest(job.inputs["tokenizer"] / "codec.json"),
         "vocab_size": codec.vocab_size,
         "eot": codec.eot,
-        "splits": splits,
     }
+    if job.config.shard is not None:
+        source = job.inputs["corpus"] / f"train-{job.config.shard:05d}.parquet"
+        with job.timing("train"):
+            return {
+                **facts,
+                "tokens": encode_file(source, job.folder / "train-00000.bin", codec, job.threads),
+            }
+    splits = {}
+    for split in SPLITS:
+        with job.timing(split):
+            splits[split] = {"tokens": encode_split(job, codec, split), **corpus["splits"][split]}
+        print(f"{split}: {splits[split]['tokens']:,} tokens", flush=True)
+    if codec.kind != "ids":
+        with job.timing("describe"):
+            private = corpus.get(ABOUT, {}).get("private", False)
+            facts[ABOUT] = describe(codec, job.inputs["corpus"], job.folder, private)
+    return {**facts, "splits": splits}
 
 
 def check(codec: Codec, ids_below: int | None) -> None:
@@ -62,39 +62,38 @@ def check(codec: Codec, ids_below: int | None) -> None:
         )
 
 
-def encode_split(job: Job, codec: Codec, split: str) -> dict[str, Any]:
-    """Write one split; return its counts, which mean nothing for corpora of ids and are None there."""
-    documents = read_documents(job.inputs["corpus"], split)
-    path = job.folder / f"{split}-00000.bin"
-    if codec.kind == "ids":
-        arrays = list(documents)
-        unknown = dict.fromkeys(("bytes", "words", "newlines"))
-        return {"tokens": write_shard(path, arrays, codec.vocab_size), "documents": len(arrays), **unknown}
-    counts = Counts()
-    arrays = streams(codec, chunks(documents, counts), job.threads)
-    tokens = write_shard(path, arrays, codec.vocab_size)
-    return {"tokens": tokens, **vars(counts)}
+def encode_split(job: Job, codec: Codec, split: str) -> int:
+    """Write the files of a split, or link those that other jobs made; return the number of tokens."""
+    tokens = 0
+    for number, source in enumerate(sorted(job.inputs["corpus"].glob(f"{split}-*.parquet"))):
+        target = job.folder / f"{split}-{number:05d}.bin"
+        made = job.inputs.get(f"shard-{number:05d}") if split == "train" else None
+        if made is None:
+            tokens += encode_file(source, target, codec, job.threads)
+        else:
+            link(made / "train-00000.bin", target)
+            tokens += len(read_shard(target))
+    return tokens
 
 
-def chunks(documents: Iterable[str], counts: Counts) -> Iterator[list[str]]:
-    """Yield runs of whole documents, about CHUNK characters each."""
-    chunk, size = [], 0
-    for text in documents:
-        counts.add(text)
-        chunk.append(text)
-        size += len(text)
-        if size >= CHUNK:
-            yield chunk
-            chunk, size = [], 0
-    if chunk:
-        yield chunk
+def encode_file(source: Path, target: Path, codec: Codec, threads: int) -> int:
+    """Write a shard of the documents in a parquet file; return the number of tokens."""
+    documents = read_file(source)
+    arrays = marked(documents, codec.eot) if codec.kind == "ids" else streams(documents, codec, threads)
+    return write_shard(target, arrays, codec.vocab_size)
 
 
-def streams(codec: Codec, chunked: Iterable[list[str]], threads: int) -> Iterator[np.ndarray]:
-    """Yield the ids of each chunk in order. tiktoken works outside Python's lock, so threads do."""
+def marked(documents: Iterable[np.ndarray], eot: int | None) -> Iterator[np.ndarray]:
+    """Yield documents of ids, each behind an end-of-text token where there is one."""
+    for ids in documents:
+        yield ids if eot is None else np.concatenate([np.array([eot], dtype=ids.dtype), ids])
+
+
+def streams(documents: Iterable[str], codec: Codec, threads: int) -> Iterator[np.ndarray]:
+    """Yield the ids of documents in order. tiktoken works outside Python's lock, so threads do."""
     with ThreadPoolExecutor(threads) as pool:
         pending: deque = deque()
-        for chunk in chunked:
+        for chunk in batches(documents, CHUNK):
             pending.append(pool.submit(codec.encode_stream, chunk))
             if len(pending) > threads:
                 yield pending.popleft().result()
