@@ -24,6 +24,9 @@ STEPS = 60
 STORY = "there was a fox <b>& a “lamp”</b> 狐狸 who said: </script><script>alert(1)</script> and went home"
 
 
+CARD = "---\n---\n\n# Data card\n\n## Documents\n\n| split | words |\n|---|---:|\n| train | 7 |\n\n    [a](http://b) <b>\n"
+
+
 class Experiment:
     """Artifacts under a root folder, and the jobs of the two stages that read all of them."""
 
@@ -35,9 +38,10 @@ class Experiment:
         models: tuple[str, ...] = ("gpt2", "llama", "encoder"),
         seeds: tuple[int, ...] = (1, 2),
         overrides: tuple[dict[str, Any], ...] = ({},),
+        private: tuple[str, ...] = (),
     ) -> None:
         """Write the artifacts of a cross product; the corpus `noise` gets ids in place of text."""
-        self.root = root
+        self.root, self.private = root, private
         self.inputs: dict[str, Path] = {}
         self.cells: list[dict[str, Any]] = []
         for corpus in corpora:
@@ -107,8 +111,10 @@ class Experiment:
             }
             for split, size in BYTES.items()
         }
-        facts = {"splits": splits, "source": {"name": corpus}, "dropped": {"empty": 3}, "license": "MIT"}
-        self.put(f"corpus:{corpus}", facts)
+        about = {"source": {"name": corpus}, "license": "MIT", "private": corpus in self.private}
+        if text:
+            about |= {"dropped": {"empty": 3}, "leakage": {"share": 0.0123}}
+        self.put(f"corpus:{corpus}", {"splits": splits, "about": about}, card_md=CARD)
 
     def write_shards(self, corpus: str, tokenizer: str) -> None:
         ratio = BYTES_PER_TOKEN[tokenizer]
@@ -122,7 +128,16 @@ class Experiment:
             for split, size in BYTES.items()
         }
         made = self.put(f"tokenizer:{tokenizer}@{corpus}", {"kind": tokenizer, **vocab}, codec_json=tokenizer)
-        facts = {"tokenizer": made["outputs"]["codec.json"]["sha256"], **vocab, "splits": splits}
+        about = {
+            "used": 0.5,
+            "single_bytes": 0.25,
+            "by_script": {"train": {"Han": 2.5}, "test": {"Han": 2.25}},
+        }
+        if corpus not in self.private:
+            about |= {"longest": [["今天<b>", 6]], "most_frequent": [[" the", 123456]]}
+        facts = {"tokenizer": made["outputs"]["codec.json"]["sha256"], **vocab, "splits": splits} | (
+            {"about": about} if ratio else {}
+        )
         self.put(f"shards:{tokenizer}@{corpus}", facts, train_bin=f"{corpus}{tokenizer}")
 
     def write_cell(self, corpus: str, tokenizer: str, model: str, changes: dict[str, Any], seed: int) -> None:

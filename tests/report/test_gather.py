@@ -86,6 +86,13 @@ def test_tables_of_data(small):
     assert (ids["kind"], ids["bytes_per_token"]["train"]) == ("ids", None)
 
 
+def test_private_text_brings_figures_and_no_samples(tmp_path):
+    experiment = gathered(Experiment(tmp_path, ("tales", "toy"), ("bpe",), ("gpt2",), (1,), private=("toy",)))
+    assert [cell["corpus"] for cell in experiment.cells] == ["tales", "toy"]
+    assert {row["cell"] for row in experiment.samples} == {0}
+    assert {row["cell"] for row in experiment.training_samples} == {0}
+
+
 def test_cells_of_one_environment_are_one_row(small):
     environments = gather(small.report_job()).environments
     assert [(row["cells"], row["dirty"]) for row in environments] == [(15, False), (15, True)]

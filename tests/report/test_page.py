@@ -57,6 +57,17 @@ def test_names_are_escaped(tmp_path):
     assert "<i>x</i>" not in page and "&lt;i&gt;x&lt;/i&gt;" in page
 
 
+def test_data_cards_are_shown_and_link_nowhere(page):
+    assert page.count("<summary>Data card of") == 3
+    assert "<h4>Documents</h4>" in page and ">7</td>" in page
+    assert "[a](http://b) &lt;b&gt;" in page
+
+
+def test_tokenizers_are_described(page):
+    assert page.count("by script and by token</summary>") == 4
+    assert "今天\\u003cb\\u003e" in page and "123,456" in page
+
+
 def test_ids_are_unique_and_fixed(elements):
     ids = [attributes["id"] for _, attributes in elements.tags if "id" in attributes]
     assert len(ids) == len(set(ids))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gptgrid.stage import Job, content_digest
+from gptgrid.stage import ABOUT, CARD, Job, content_digest
 
 Row = dict[str, Any]
 PARTS = ("tokenizer", "model", "training")
@@ -40,6 +40,7 @@ class Experiment:
     """summary.csv, with the index of the group and bits for a nat of its validation loss."""
     curves: list[Row]
     samples: list[Row]
+    """But not of models of private corpora, which may repeat their text."""
     training_samples: list[Row]
     corpora: list[Row]
     encodings: list[Row]
@@ -54,6 +55,9 @@ def gather(job: Job) -> Experiment:
     keys = [column for column in groups[0] if "." in column]
     name_variants(groups, keys)
     join(cells, groups)
+    corpora = [corpus_row(job, name) for name in inputs_of(job, "corpus")]
+    private = {part_of(row["name"]) for row in corpora if row["private"]}
+    shown = [(number, cell) for number, cell in enumerate(cells) if cell["corpus"] not in private]
     return Experiment(
         name=job.config.experiment,
         texts=texts_of(groups),
@@ -61,9 +65,9 @@ def gather(job: Job) -> Experiment:
         groups=groups,
         cells=cells,
         curves=curves_of(job, cells, groups),
-        samples=[row for n, cell in enumerate(cells) for row in samples_of(job, "sample", n, cell)],
-        training_samples=[row for n, cell in enumerate(cells) for row in samples_of(job, "train", n, cell)],
-        corpora=[corpus_row(job, name) for name in inputs_of(job, "corpus")],
+        samples=[row for number, cell in shown for row in samples_of(job, "sample", number, cell)],
+        training_samples=[row for number, cell in shown for row in samples_of(job, "train", number, cell)],
+        corpora=corpora,
         encodings=encoding_rows(job),
         environments=environments_of(job, cells),
     )
@@ -210,15 +214,24 @@ def samples_of(job: Job, stage: str, number: int, cell: Row) -> Iterable[Row]:
 
 
 def corpus_row(job: Job, name: str) -> Row:
-    """Return what the table of corpora says about one."""
+    """Return what the table of corpora says about one, and its data card."""
     facts = job.manifest(name)["facts"]
+    about = facts[ABOUT]
     return {
         "name": name.removeprefix("corpus:"),
-        "sources": sources_of(facts["source"]),
-        "license": facts["license"],
-        "dropped": sum(facts["dropped"].values()),
+        "sources": sources_of(about["source"]),
+        "license": about["license"],
+        "private": about["private"],
+        "dropped": sum(about.get("dropped", {}).values()),
+        "leakage": about.get("leakage", {}).get("share"),
+        "card": (job.inputs[name] / CARD).read_text(encoding="utf-8"),
         **facts["splits"],
     }
+
+
+def part_of(label: str) -> str:
+    """Return the name of a corpus without its overrides, as cells give it."""
+    return label.split("+", 1)[0]
 
 
 def sources_of(source: Row) -> list[str]:
@@ -242,6 +255,7 @@ def encoding_rows(job: Job) -> list[Row]:
                 "corpus": corpus,
                 "kind": kinds.get(facts["tokenizer"]),
                 "vocab_size": facts["vocab_size"],
+                "about": facts.get(ABOUT),
                 "tokens": {split: counts["tokens"] for split, counts in facts["splits"].items()},
                 "bytes_per_token": {
                     split: bytes_per_token(counts, facts["eot"]) for split, counts in facts["splits"].items()

@@ -195,7 +195,7 @@ aria-label="Test figure against size; the same as in the tables"></div></figure>
 {{ head([('Corpus', ''), ('Read from', ''), ('Licence', ''),
          ('Documents: train', 'n'), ('Documents: valid', 'n'), ('Documents: test', 'n'),
          ('Bytes: train', 'n'), ('Bytes: valid', 'n'), ('Bytes: test', 'n'), ('Words: train', 'n'),
-         ('Dropped documents', 'n')]) }}
+         ('Dropped documents', 'n'), ('Test text in train', 'n')]) }}
 <tbody>
 {% for corpus in experiment.corpora %}
 <tr><th scope="row">{{ corpus.name }}</th>
@@ -207,9 +207,15 @@ aria-label="Test figure against size; the same as in the tables"></div></figure>
 {% endfor %}{% endfor %}
 {{ number(corpus.train.words, corpus.train.words | count) -}}
 {{ number(corpus.dropped, corpus.dropped | count) -}}
+{{ number(corpus.leakage, corpus.leakage | percent if corpus.leakage is not none else '–') -}}
 </tr>
 {% endfor %}
 </tbody></table></div>
+{% for corpus in experiment.corpora %}
+<details class="card"><summary>Data card of {{ corpus.name }}</summary>
+{{ corpus.card | card }}
+</details>
+{% endfor %}
 <div class="scroll" tabindex="0" role="region" aria-label="Tokenizers">
 <table><caption>Tokenizers, and what they make of each corpus</caption>
 {{ head([('Tokenizer', ''), ('Kind', ''), ('Corpus', ''), ('Vocabulary', 'n'),
@@ -228,6 +234,25 @@ aria-label="Test figure against size; the same as in the tables"></div></figure>
 </tr>
 {% endfor %}
 </tbody></table></div>
+{% for row in experiment.encodings if row.about %}
+<details class="card"><summary>{{ row.tokenizer }} on {{ row.corpus }}, by script and by token</summary>
+<p>{{ row.about.used | percent }} of the vocabulary is used; {{ row.about.single_bytes | percent }} of the
+tokens are single bytes.</p>
+<table><caption>Bytes per token</caption>
+<thead><tr><th>Letters</th><th class="n">train</th><th class="n">test</th></tr></thead><tbody>
+{% for kind in row.about.by_script.train %}
+<tr><th scope="row">{{ kind }}</th><td class="n">{{ row.about.by_script.train[kind] | figure }}</td>
+<td class="n">{{ row.about.by_script.test.get(kind) | figure }}</td></tr>
+{% endfor %}
+</tbody></table>
+{% if row.about.longest %}
+<p>Longest tokens: {% for text, size in row.about.longest %}<code>{{ text | tojson }}</code> ({{ size }} bytes)
+{{- '' if loop.last else ', ' }}{% endfor %}</p>
+<p>Most frequent tokens: {% for text, number in row.about.most_frequent %}<code>{{ text | tojson }}</code>
+({{ number | count }}){{ '' if loop.last else ', ' }}{% endfor %}</p>
+{% endif %}
+</details>
+{% endfor %}
 </section>
 
 <section aria-labelledby="provenance-title">

@@ -16,6 +16,7 @@ from plotly.offline import get_plotlyjs
 
 from gptgrid.report import figures
 from gptgrid.report.answer import answers, compared
+from gptgrid.report.cards import card
 from gptgrid.report.gather import Experiment, Row
 from gptgrid.report.page import PAGE
 from gptgrid.report.script import SCRIPT
@@ -32,7 +33,8 @@ def render(experiment: Experiment) -> str:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    for show in (figures.figure, figures.count, figures.short, figures.duration, mark):
+    environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False}
+    for show in (figures.figure, figures.count, figures.short, figures.duration, figures.percent, mark, card):
         environment.filters[show.__name__] = show
     names = [text["name"] for text in experiment.texts]
     return environment.from_string(PAGE).render(

@@ -63,7 +63,7 @@ function sortTable(table, header) {
   });
   table.tBodies[0].append(...rows.map(([, row]) => row));
 }
-for (const table of document.querySelectorAll("table"))
+for (const table of document.querySelectorAll("table:not(.card *)"))
   for (const header of table.tHead.rows[0].cells)
     header.firstElementChild.addEventListener("click", () => sortTable(table, header));
 for (const input of document.querySelectorAll("[data-filters]"))
