@@ -57,6 +57,19 @@ def broken(path: str, value: object) -> dict:
         ("corpora/mine", {"source": "files"}, "give either `paths`"),
         ("corpora/mine", {"source": "url", "url": "https://a/b"}, "give the sha256"),
         ("corpora/mine", {"source": "url", "url": "http://a/b", "sha256": "0" * 64}, "not an https:// address"),
+        ("corpora/mine", {"source": "url", "url": [{"url": "file:///b", "sha256": "0" * 64}]}, "not an https:// address; see the key `insecure`"),
+        ("corpora/mine", {"source": "url", "url": "ftp://a/b", "sha256": "0" * 64, "insecure": True}, "is not an https:// or http:// or file:// address"),
+        ("corpora/mine", {"source": "url", "url": "https://me:pw@a/b", "sha256": "0" * 64}, "an address with a user name or password; set GPTGRID_HEADERS"),
+        ("corpora/mine", {"source": "url", "url": "https://a/b", "sha256": "0" * 64, "format": "xml"}, "corpora.mine.format: found 'xml'"),
+        ("corpora/mine", {"source": "url", "train": [{"url": "https://a/b", "sha256": "0" * 64, "memebrs": ["a"]}]}, "corpora.mine.train.0: unknown key 'memebrs'; did you mean 'members'?"),
+        ("corpora/mine", {"source": "files", "paths": ["a"], "members": []}, "corpora.mine.members: found []"),
+        ("corpora/mine", {"source": "hub", "path": "a/b"}, "corpora.mine.revision: this key is missing"),
+        ("corpora/mine", {"source": "hub", "path": "a/b", "revision": "main"}, "corpora.mine.revision: found 'main'"),
+        ("corpora/mine", {"source": "hub", "path": "a/../b", "revision": "0" * 40}, "corpora.mine.path: found 'a/../b'"),
+        ("corpora/mine", {"source": "hub", "path": "a/..", "revision": "0" * 40}, "corpora.mine.path: found 'a/..'"),
+        ("corpora/mine", {"source": "hub", "path": "a/b", "revision": "0" * 40, "name": "../c"}, "corpora.mine.name: found '../c'"),
+        ("corpora/mine", {"source": "hub", "path": "a/b", "revision": "0" * 40, "splits": {"test": "test"}}, "`splits` has no train"),
+        ("corpora/mine", {"source": "hub", "path": "a/b", "revision": "0" * 40, "splits": {"dev": "test"}}, "corpora.mine.splits.dev"),
         ("corpora/a.b", {"source": "builtin"}, "corpora.a.b: a name is made of"),
         ("corpora/tales/split", {"valid": 0.5, "test": 0.5}, "leave a share for training"),
         ("tokenizers/bpe/vocab_size", 100, "tokenizers.bpe.vocab_size: found 100"),
@@ -84,6 +97,27 @@ def test_error_names_file_key_and_remedy(path: str, value: object, expected: str
 def test_good_configuration_is_accepted() -> None:
     names = [cell.name for cell in cells_of(Configuration(GOOD, "my.yaml"))]
     assert names == ["tales.char.small.base.s1", "tales.bpe.small.base.s1"]
+
+
+def test_files_on_the_web_have_their_own_reading_or_that_of_the_corpus() -> None:
+    one, two = ({"url": f"{scheme}://a/b", "sha256": "0" * 64} for scheme in ("http", "file"))
+    keys = {"insecure": True, "members": ["*.txt"], "format": "csv", "max_bytes": "2G"}
+    corpus = {"source": "url", "train": [one, {**two, "format": "text", "field": "b"}], **keys}
+    configuration = Configuration(broken("corpora/mine", corpus), "my.yaml")
+    files = configuration.entry("corpora", "mine").files()
+    assert [file.slice() for file in files["train"]] == [
+        {**one, "members": ["*.txt"], "format": "csv", "field": None},
+        {**two, "members": ["*.txt"], "format": "text", "field": "b"},
+    ]
+    single = {"source": "url", **one, **keys}
+    configuration = Configuration(broken("corpora/mine", single), "my.yaml")
+    assert configuration.entry("corpora", "mine").files()["all"][0].format == "csv"
+
+
+def test_data_sets_of_the_hub() -> None:
+    corpus = {"source": "hub", "path": "Salesforce/wikitext", "name": "wikitext-2-v1", "revision": "0" * 40}
+    found = Configuration(broken("corpora/mine", corpus), "my.yaml").entry("corpora", "mine")
+    assert found.splits == {"train": "train", "valid": "validation", "test": "test"} and found.field == "text"
 
 
 def test_yaml_reads_numbers_as_people_mean_them(tmp_path: Path) -> None:

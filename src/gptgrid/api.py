@@ -24,7 +24,8 @@ from gptgrid.model.generate import generate
 from gptgrid.model.load import load_model, read_recipe
 from gptgrid.model.score import default_stride, score
 from gptgrid.stage import UserError
-from gptgrid.tokens.codec import Codec, read_codec
+from gptgrid.tokens.base import Codec
+from gptgrid.tokens.codec import read_codec
 from gptgrid.tokens.shards import Shards
 
 FILES = ("model.safetensors", "config.json", "codec.json")
@@ -123,8 +124,7 @@ class Cell:
         decoding = SimpleNamespace(
             temperature=temperature, top_k=top_k, top_p=top_p, repetition_penalty=repetition_penalty
         )
-        # Bare ids have no token that begins a document.
-        start = self.beginning(prompt) or [0]
+        start = self.codec.begin(prompt)
         ids = generate(self.module, start, decoding, max_new_tokens, self.codec.eot, seed, ignore_eos)
         pieces = self.pieces(ids)
         return pieces if stream else "".join(pieces)
@@ -140,18 +140,14 @@ class Cell:
             UserError: the text has nothing to score.
             ValueError: the stride is not between 1 and the context.
         """
-        tokens = Shards([np.array(self.beginning(text))])
+        tokens = Shards([np.array(self.codec.begin(text))])
         if len(tokens) < 2:
             raise UserError("the text has no token to score: a text needs one, bare ids two")
         stride = default_stride(self.context) if stride is None else stride
         nats = float(score(self.module, tokens, self.context, stride).sum())
-        size = None if self.codec.eot is None else len(text.encode())
+        size = None if self.codec.kind == "ids" else len(text.encode())
         found = figures(nats, len(tokens) - 1, size, words=None, newlines=None)
         return Score(nats, len(tokens) - 1, size, found["bpb"], found["perplexity"])
-
-    def beginning(self, text: str) -> list[int]:
-        """Return the ids of a text as a document begins: after the end-of-text token, where there is one."""
-        return self.encode(text) if self.codec.eot is None else [self.codec.eot, *self.encode(text)]
 
     def pieces(self, ids: Iterator[int]) -> Iterator[str]:
         """Yield the text of ids as they come; bytes wait until they make a character."""

@@ -37,6 +37,8 @@ Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Size = Annotated[int, Field(gt=0)]
+HubName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)?$")]
+Commit = Annotated[str, Field(pattern="^[0-9a-f]{40}$")]
 
 
 class Section(BaseModel):
@@ -79,13 +81,50 @@ class Clean(Section):
 
     normalize: Literal["none", "NFC", "NFKC"] = "none"
     """Unicode normalization form."""
-    dedupe: Literal["none", "exact"] = "none"
-    """`exact` keeps the first of equal documents."""
+    dedupe: Literal["none", "exact", "near"] = "none"
+    """`exact` keeps the first of equal documents; `near` also drops those that are nearly equal to one that
+    is kept (MinHash over runs of five words). Published test and validation texts keep theirs: copies of
+    them are taken out of the training text."""
+    similarity: Annotated[float, Field(gt=0, le=1)] = 0.8
+    """How alike documents are that count as nearly equal: the share of their runs of words in common."""
     min_chars: Annotated[int, Field(ge=0)] = 0
     """Documents with fewer characters are dropped."""
+    max_chars: Count | None = None
+    """Documents with more characters are dropped."""
+
+    @model_validator(mode="after")
+    def a_length_between(self) -> Clean:
+        if self.max_chars is not None and self.max_chars < self.min_chars:
+            raise ValueError(f"max_chars is {self.max_chars}, below min_chars, which is {self.min_chars}")
+        return self
 
 
-class Remote(Section):
+class Reading(Section):
+    """How texts stand in files. gz, zst, bz2, xz, zip and tar are known by their content."""
+
+    members: Annotated[list[str], Field(min_length=1)] | None = None
+    """Which files of an archive, as patterns such as `data/*.txt` (`*` crosses folders); default: all."""
+    format: Literal["text", "parquet", "jsonl", "json", "csv", "tsv"] | None = None
+    """What a file holds: `text`, or records of which one `field` is the text; default: by its ending, `text`
+    where that says nothing."""
+    field: Annotated[str, Field(min_length=1)] | None = None
+    """The field of a record that is the text, `a.b` for a field in a field; in a csv or tsv without a header
+    the number of the column, from 0, in quotes; default: `text`."""
+
+
+class TextFiles(Reading):
+    """How a corpus of files is read."""
+
+    encoding: str = "auto"
+    """Text encoding; `auto` reads byte order marks and UTF-8 and otherwise guesses, and says so."""
+    errors: Literal["strict", "replace"] = "strict"
+    """What happens to bytes that do not fit: `strict` is an error with their place, `replace` puts U+FFFD and
+    counts them in the manifest."""
+    max_bytes: Count | None = None
+    """A file that is larger, or unpacks to more, is refused; default: any, and 100G unpacked."""
+
+
+class Remote(Reading):
     """One file on the web, pinned."""
 
     url: str
@@ -93,25 +132,30 @@ class Remote(Section):
     sha256: Sha256
     """What it must contain."""
 
-    @model_validator(mode="after")
-    def only_https(self) -> Remote:
-        if not self.url.startswith("https://"):
-            raise ValueError(f"{self.url!r} is not an https:// address")
-        return self
 
+class CommonCorpus(Section):
+    """Keys of every corpus."""
 
-class TextCorpus(Section):
-    """Keys of every corpus that has text."""
-
-    document: Annotated[str, Field(min_length=1)] = "blank-line"
-    """What one document is: `whole` (a file), `line`, `blank-line` (paragraphs), or any other string: the
-    delimiter between documents, for example `<|endoftext|>`."""
     split: Split = Split()
     """How to cut off validation and test text where the source brings none."""
+    shards: Size = 1
+    """Files that the training split is cut into, of about the same length; each is encoded by a job of its
+    own, on a cluster perhaps on a machine of its own."""
+    license: str | None = None
+    """The licence of the text, carried into the data card."""
+    private: bool = False
+    """Keep the text, examples of it and what models make of it out of the data card, the report and logs."""
+
+
+class TextCorpus(CommonCorpus):
+    """Keys of every corpus that has text."""
+
+    document: Annotated[str, Field(min_length=1)] | None = None
+    """What one document is: `whole` (a file), `line`, `blank-line` (paragraphs), `record` (of a table), or
+    any other string: the delimiter between documents, for example `<|endoftext|>`. Default: `record` where
+    there are records, `blank-line` in texts."""
     clean: Clean = Clean()
     """Preparation of the documents."""
-    license: str | None = None
-    """The licence of the text, carried into the manifest."""
 
 
 class BuiltinCorpus(TextCorpus):
@@ -129,13 +173,15 @@ class BuiltinCorpus(TextCorpus):
     """The generator's own documents."""
 
 
-class UrlCorpus(TextCorpus):
-    """Files on the web. `GPTGRID_MIRROR` (a folder or an address) is tried first."""
+class UrlCorpus(TextCorpus, TextFiles):
+    """Files on the web. `GPTGRID_MIRROR` (a folder or an address) is tried first. Headers that a host needs
+    come from the environment: `GPTGRID_HEADERS`, a JSON object of host → {header: value}."""
 
     source: Literal["url"]
     """`url`"""
     url: str | list[Remote] | None = None
-    """One address (with `sha256`), or a list of `{url, sha256}`; cut into splits."""
+    """One address (with `sha256`), or a list of `{url, sha256}`; cut into splits. An entry of a list may have
+    its own `members`, `format` and `field`."""
     sha256: Sha256 | None = None
     """Of the one address."""
     train: list[Remote] | None = None
@@ -144,33 +190,63 @@ class UrlCorpus(TextCorpus):
     """Published validation files."""
     test: list[Remote] | None = None
     """Published test files."""
-    encoding: str = "auto"
-    """Text encoding; `auto` reads byte order marks and UTF-8 and otherwise guesses, and says so."""
+    insecure: bool = False
+    """Allow `http://` and `file://` addresses, too; the checksum holds all the same."""
 
     @model_validator(mode="after")
     def one_way_to_name_files(self) -> UrlCorpus:
         if isinstance(self.url, str):
             if self.sha256 is None:
                 raise ValueError("give the sha256 of the url, so that everybody trains on the same bytes")
-            Remote(url=self.url, sha256=self.sha256)
         elif self.sha256 is not None:
             raise ValueError("sha256 belongs to a single url; in a list each entry has its own")
         check_split_sources(self.url, self.train, self.valid, self.test, "url")
+        for files in self.files().values():
+            for file in files:
+                check_address(file.url, self.insecure)
         return self
 
     def files(self) -> dict[str, list[Remote]]:
-        """Return split → files; the key `all` holds what is still to be cut."""
+        """Return split → files with their own or the corpus's reading; `all` is still to be cut."""
         single = [Remote(url=self.url, sha256=self.sha256)] if isinstance(self.url, str) else self.url
-        found = {
-            "all": single,
-            "train": self.train,
-            "valid": self.valid,
-            "test": self.test,
+        shared = {key: getattr(self, key) for key in Reading.model_fields}
+        return {
+            split: [Remote.model_validate({**shared, **file.model_dump(exclude_none=True)}) for file in files]
+            for split, files in named_files(single, self.train, self.valid, self.test).items()
         }
-        return {split: files for split, files in found.items() if files}
 
 
-class FilesCorpus(TextCorpus):
+class HubCorpus(TextCorpus):
+    """A data set of the Hugging Face hub: its parquet, jsonl, json, csv, tsv or txt files; no code of it is
+    run. A `GPTGRID_MIRROR` folder that has it is read instead. `HF_TOKEN` opens what asks for a token."""
+
+    source: Literal["hub"]
+    """`hub`"""
+    path: HubName
+    """The data set, such as `Salesforce/wikitext`."""
+    revision: Commit
+    """The commit: 40 hex digits from the data set's history, so that everybody trains on the same bytes."""
+    name: Annotated[str, Field(pattern=r"^[^/\\.][^/\\]*$")] | None = None
+    """Its configuration, such as `wikitext-2-v1`; default: the only one, or that which its card says."""
+    splits: Annotated[dict[Literal["train", "valid", "test"], str], Field(min_length=1)] = {
+        "train": "train",
+        "valid": "validation",
+        "test": "test",
+    }
+    """train, valid, test → the hub's name of that split. Leave out what the data set lacks: it is cut off."""
+    field: Annotated[str, Field(min_length=1)] = "text"
+    """The field that is the text, `a.b` for a field in a field."""
+    max_bytes: Count | None = None
+    """A file that is larger, or unpacks to more, is refused; default: any, and 100G unpacked."""
+
+    @model_validator(mode="after")
+    def train_is_there(self) -> HubCorpus:
+        if "train" not in self.splits:
+            raise ValueError("`splits` has no train; give the hub's name of the training split")
+        return self
+
+
+class FilesCorpus(TextCorpus, TextFiles):
     """Your own text files."""
 
     source: Literal["files"]
@@ -183,8 +259,6 @@ class FilesCorpus(TextCorpus):
     """Validation files."""
     test: list[str] | None = None
     """Test files."""
-    encoding: str = "auto"
-    """Text encoding; `auto` reads byte order marks and UTF-8 and otherwise guesses, and says so."""
 
     @model_validator(mode="after")
     def one_way_to_name_files(self) -> FilesCorpus:
@@ -193,16 +267,10 @@ class FilesCorpus(TextCorpus):
 
     def files(self) -> dict[str, list[str]]:
         """Return split → globs; the key `all` holds what is still to be cut."""
-        found = {
-            "all": self.paths,
-            "train": self.train,
-            "valid": self.valid,
-            "test": self.test,
-        }
-        return {split: paths for split, paths in found.items() if paths}
+        return named_files(self.paths, self.train, self.valid, self.test)
 
 
-class RandomCorpus(Section):
+class RandomCorpus(CommonCorpus):
     """Uniformly random token ids, to measure speed or to check that nothing can be learned."""
 
     source: Literal["random"]
@@ -215,10 +283,47 @@ class RandomCorpus(Section):
     """Ids in one document."""
     seed: int = 0
     """Seed of the draw."""
-    split: Split = Split()
-    """How to cut off validation and test."""
-    license: str | None = None
-    """The licence, carried into the manifest."""
+
+
+class ShardsCorpus(CommonCorpus):
+    """Ready-made token shards with the header of llm.c, to train on without their text."""
+
+    source: Literal["shards"]
+    """`shards`"""
+    paths: list[str] | None = None
+    """Files or globs; cut into splits."""
+    train: list[str] | None = None
+    """Training shards, in place of `paths`."""
+    valid: list[str] | None = None
+    """Validation shards."""
+    test: list[str] | None = None
+    """Test shards."""
+    vocab_size: Count
+    """Size of the vocabulary that the ids are of: 50257 for GPT-2's."""
+    eot: Annotated[int, Field(ge=0)] | None = None
+    """The id that begins every document: 50256 for GPT-2's. Without one, a shard is one running text."""
+
+    @model_validator(mode="after")
+    def files_and_ids(self) -> ShardsCorpus:
+        check_split_sources(self.paths, self.train, self.valid, self.test, "paths")
+        if self.eot is not None and self.eot >= self.vocab_size:
+            raise ValueError(f"eot is {self.eot}, which is no id of a vocabulary of {self.vocab_size}")
+        return self
+
+    def files(self) -> dict[str, list[str]]:
+        """Return split → globs; the key `all` holds what is still to be cut."""
+        return named_files(self.paths, self.train, self.valid, self.test)
+
+
+def check_address(url: str, insecure: bool) -> None:
+    """Accept an https address without a password; http and file addresses where the corpus allows them."""
+    schemes = ("https://", "http://", "file://") if insecure else ("https://",)
+    if re.match("[a-z]+://[^/]*@", url):
+        raise ValueError(
+            "an address with a user name or password; set GPTGRID_HEADERS in the environment instead"
+        )
+    if not url.startswith(schemes):
+        raise ValueError(f"{url!r} is not an {' or '.join(schemes)} address; see the key `insecure`")
 
 
 def check_split_sources(cut: Any, train: Any, valid: Any, test: Any, key: str) -> None:
@@ -231,22 +336,42 @@ def check_split_sources(cut: Any, train: Any, valid: Any, test: Any, key: str) -
         raise ValueError("an empty list of files")
 
 
+def named_files(cut: Any, train: Any, valid: Any, test: Any) -> dict[str, Any]:
+    """Return split → files for the splits that have some; `all` is still to be cut."""
+    found = {"all": cut, "train": train, "valid": valid, "test": test}
+    return {split: files for split, files in found.items() if files}
+
+
 Corpus = Annotated[
-    BuiltinCorpus | UrlCorpus | FilesCorpus | RandomCorpus,
+    BuiltinCorpus | UrlCorpus | HubCorpus | FilesCorpus | RandomCorpus | ShardsCorpus,
     Discriminator("source"),
 ]
 
 # ------------------------------------------------------------------------------------- tokenizers
 
 
-class BytesTokenizer(Section):
+class OwnTokenizer(Section):
+    """Keys of tokenizers that are made here."""
+
+    special_tokens: list[Annotated[str, Field(min_length=1)]] = []
+    """Names of tokens beside the end of text that stand for no text, such as `<|user|>` for chats."""
+
+    @model_validator(mode="after")
+    def each_name_once(self) -> OwnTokenizer:
+        names = ["<|endoftext|>", *self.special_tokens]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"{twice[0]} is there twice (<|endoftext|> always is)")
+        return self
+
+
+class BytesTokenizer(OwnTokenizer):
     """One token a byte: no vocabulary to train."""
 
     kind: Literal["bytes"]
     """`bytes`"""
 
 
-class CharTokenizer(Section):
+class CharTokenizer(OwnTokenizer):
     """One token a character of the training text; other characters become their UTF-8 bytes."""
 
     kind: Literal["char"]
@@ -255,17 +380,27 @@ class CharTokenizer(Section):
     """The corpus whose characters count; default: the cell's own."""
 
 
-class BpeTokenizer(Section):
+class BpeTokenizer(OwnTokenizer):
     """Byte-level byte pair encoding, trained here."""
 
     kind: Literal["bpe"]
     """`bpe`"""
     vocab_size: Annotated[Count, Field(ge=257, le=1_000_000)] = 512
-    """256 bytes, the merges, and the end-of-text token."""
-    pattern: Literal["gpt2", "gpt4", "o200k"] = "gpt4"
-    """How text is cut into pieces that merges never cross."""
+    """256 bytes, the merges, the end-of-text token, and other special tokens."""
+    pattern: Literal["gpt2", "gpt4", "o200k", "chinese"] = "gpt4"
+    """How text is cut into pieces that merges never cross. `chinese` keeps letters apart from Chinese
+    characters and bounds runs of these."""
+    memory: Count = 500_000_000
+    """About how many bytes counting pairs may take. Of a text that needs more, such as more than some 10 MB
+    of Chinese, a share drawn by hash is trained on; the manifest says which."""
     train_on: str | None = None
     """The corpus to train on; default: the cell's own."""
+
+    @model_validator(mode="after")
+    def room_for_special_tokens(self) -> BpeTokenizer:
+        if self.vocab_size < (least := 257 + len(self.special_tokens)):
+            raise ValueError(f"vocab_size is {self.vocab_size}; bytes and special tokens alone are {least}")
+        return self
 
 
 class TiktokenTokenizer(Section):
@@ -277,6 +412,32 @@ class TiktokenTokenizer(Section):
     """Which one."""
 
 
+class HuggingFaceTokenizer(Section):
+    """A byte-level tokenizer.json, such as those of GPT-2, Llama 3, Qwen or SmolLM; its ids are kept."""
+
+    kind: Literal["huggingface"]
+    """`huggingface`"""
+    file: str | None = None
+    """A tokenizer.json of your own."""
+    path: HubName | None = None
+    """In its place, a model of the Hugging Face hub, such as `HuggingFaceTB/SmolLM2-135M`."""
+    revision: Commit | None = None
+    """Of the model: the commit, 40 hex digits."""
+    sha256: Sha256 | None = None
+    """Of the model's tokenizer.json."""
+    eot: str | None = None
+    """Name of the end-of-text token; default: a usual one, such as `<|endoftext|>` or `</s>`."""
+
+    @model_validator(mode="after")
+    def one_place(self) -> HuggingFaceTokenizer:
+        of_hub = (self.path, self.revision, self.sha256)
+        if self.file is None and None in of_hub:
+            raise ValueError("give a `file`, or `path`, `revision` and `sha256` of one on the hub")
+        if self.file is not None and any(of_hub):
+            raise ValueError("give either a `file`, or `path`, `revision` and `sha256`")
+        return self
+
+
 class IdsTokenizer(Section):
     """The identity, for corpora that bring token ids."""
 
@@ -285,7 +446,7 @@ class IdsTokenizer(Section):
 
 
 Tokenizer = Annotated[
-    BytesTokenizer | CharTokenizer | BpeTokenizer | TiktokenTokenizer | IdsTokenizer,
+    BytesTokenizer | CharTokenizer | BpeTokenizer | TiktokenTokenizer | HuggingFaceTokenizer | IdsTokenizer,
     Discriminator("kind"),
 ]
 

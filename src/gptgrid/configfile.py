@@ -24,10 +24,14 @@ from gptgrid.config import (
     Decoding,
     Experiment,
     FilesCorpus,
+    HubCorpus,
+    HuggingFaceTokenizer,
     IdsTokenizer,
     Model,
     RandomCorpus,
+    Remote,
     Section,
+    ShardsCorpus,
     TiktokenTokenizer,
     Training,
     UrlCorpus,
@@ -37,12 +41,20 @@ from gptgrid.stage import UserError
 NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 VARIANTS: dict[str, dict[str, type[Section]]] = {
-    "corpora": {"builtin": BuiltinCorpus, "url": UrlCorpus, "files": FilesCorpus, "random": RandomCorpus},
+    "corpora": {
+        "builtin": BuiltinCorpus,
+        "url": UrlCorpus,
+        "hub": HubCorpus,
+        "files": FilesCorpus,
+        "random": RandomCorpus,
+        "shards": ShardsCorpus,
+    },
     "tokenizers": {
         "bytes": BytesTokenizer,
         "char": CharTokenizer,
         "bpe": BpeTokenizer,
         "tiktoken": TiktokenTokenizer,
+        "huggingface": HuggingFaceTokenizer,
         "ids": IdsTokenizer,
     },
 }
@@ -220,7 +232,11 @@ def known_keys(prefix: tuple[str, ...], finding: Any) -> list[str]:
         if field is None:
             break
         current = next(
-            (t for t in (field.annotation, Decoding) if hasattr(t, "model_fields")),
+            (
+                t
+                for t in (field.annotation, Remote if prefix[:1] == ("corpora",) else Decoding)
+                if hasattr(t, "model_fields")
+            ),
             current,
         )
     return list(current.model_fields)

@@ -17,6 +17,7 @@ from gptgrid.config import (
     CharTokenizer,
     IdsTokenizer,
     RandomCorpus,
+    ShardsCorpus,
 )
 from gptgrid.configfile import ConfigError, Configuration, unknown
 from gptgrid.stage import canonical
@@ -204,8 +205,8 @@ def check_cell(cell: Cell, evaluation_stride: int | None) -> None:
         )
     if training.stride is not None and training.stride > model.context:
         raise ValueError(f"training stride {training.stride} is longer than context {model.context}")
-    brings_ids = isinstance(cell.corpus.value, RandomCorpus)
-    if brings_ids and training.windows == "document":
+    brings_ids = isinstance(cell.corpus.value, RandomCorpus | ShardsCorpus)
+    if brings_ids and training.windows == "document" and getattr(cell.corpus.value, "eot", None) is None:
         raise ValueError("`windows: document` needs end-of-text tokens, which a corpus of bare ids has not")
     if brings_ids != isinstance(cell.tokenizer.value, IdsTokenizer):
         corpus, tokenizer = cell.corpus.label, cell.tokenizer.label

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from inspect import getdoc
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from gptgrid.config import (
     Evaluation,
     Experiment,
     Model,
+    Reading,
     Run,
     Sampling,
     Section,
@@ -70,7 +72,7 @@ def reference() -> str:
     for section, title in (("corpora", "Corpora"), ("tokenizers", "Tokenizers")):
         parts.append(f"## {title}\n")
         for name, variant in VARIANTS[section].items():
-            parts += [f"### {name}\n", f"{variant.__doc__}\n", table(variant)]
+            parts += [f"### {name}\n", f"{getdoc(variant)}\n", table(variant)]
     parts += [
         "### split\n",
         f"{Split.__doc__}\n",
@@ -96,7 +98,9 @@ def table(model: type[Section]) -> str:
     rows = ["| key | values | default | meaning |", "|---|---|---|---|"]
     properties = model.model_json_schema()["properties"]
     # What is a variant's own comes before what it shares with the others.
-    for key in sorted(properties, key=lambda key: key in TextCorpus.model_fields):
+    for key in sorted(
+        properties, key=lambda key: (key in TextCorpus.model_fields, key in Reading.model_fields)
+    ):
         schema, field = properties[key], model.model_fields[key]
         default = "required" if field.is_required() else shown(schema.get("default"))
         meaning = " ".join((field.description or "").split()).replace("|", "\\|")
@@ -108,7 +112,7 @@ def shown(default: Any) -> str:
     """Return a default value for the table."""
     if default is None or default == {}:
         return ""
-    if isinstance(default, dict):
+    if isinstance(default, dict) and not all(isinstance(value, str) for value in default.values()):
         return "see below"
     return f"`{json.dumps(default, ensure_ascii=False)}`"
 

@@ -16,7 +16,8 @@ from gptgrid.model.generate import generate
 from gptgrid.model.load import load_model
 from gptgrid.seeds import derive
 from gptgrid.stage import Job
-from gptgrid.tokens.codec import Codec, read_codec
+from gptgrid.tokens.base import Codec
+from gptgrid.tokens.codec import read_codec
 
 
 def sample(job: Job) -> dict[str, Any]:
@@ -25,9 +26,10 @@ def sample(job: Job) -> dict[str, Any]:
     codec = read_codec(job.inputs["train"])
     module = load_model(job.inputs["train"], device)
     rows = []
-    for prompt in prompts_for(codec, job.config.prompts):
+    prompts = prompts_for(codec, job.config.prompts)
+    for number, prompt in enumerate(prompts, 1):
+        print(f"prompt {number}/{len(prompts)}", flush=True)
         for name, decoding in vars(job.config.decodings).items():
-            print(f"{name}: {prompt!r}", flush=True)
             rows.append(continuation(module, codec, prompt, name, decoding, job.config))
     lines = [json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows]
     (job.folder / "samples.jsonl").write_text("".join(lines), encoding="utf-8")
@@ -37,7 +39,7 @@ def sample(job: Job) -> dict[str, Any]:
 
 def prompts_for(codec: Codec, prompts: list[str]) -> list[str]:
     """Return the prompts that a tokenizer can read: bare ids are no text, and continue an empty prompt."""
-    return [""] if codec.eot is None else prompts
+    return [""] if codec.kind == "ids" else prompts
 
 
 def continuation(
@@ -63,10 +65,8 @@ def continuation(
         end-of-text token, before the limit).
     """
     seed = derive(sampling.seed, f"{prompt}/{name}")
-    limit, eot = sampling.max_new_tokens, codec.eot
-    # A document begins with the end-of-text token; bare ids have none and begin with the first id.
-    start = [0] if eot is None else [eot, *codec.encode(prompt)]
-    ids = list(generate(module, start, decoding, limit, eot, seed, sampling.ignore_eos))
+    limit, start = sampling.max_new_tokens, codec.begin(prompt)
+    ids = list(generate(module, start, decoding, limit, codec.eot, seed, sampling.ignore_eos))
     return {
         "prompt": prompt,
         "decoding": name,

@@ -334,10 +334,10 @@ class Trainer:
 
     def sample(self) -> None:
         """Let the model continue the prompt, greedily and shortly."""
-        step, eot, prompt = self.progress["step"], self.codec.eot, self.job.config.sample_prompt
-        # A document begins with the end-of-text token. Bare ids know no text and begin with the first id.
-        start, prompt = ([0], "") if eot is None else ([eot, *self.codec.encode(prompt)], prompt)
+        step, eot = self.progress["step"], self.codec.eot
+        prompt = "" if self.codec.kind == "ids" else self.job.config.sample_prompt
         with self.aside("sample"), self.evaluating():
+            start = self.codec.begin(prompt)
             ids = list(generate(self.module, start, GREEDY, SAMPLE_TOKENS, eot, self.seed, False))
         self.progress["samples"].append({"step": step, "prompt": prompt, "text": self.codec.decode(ids)})
 
