@@ -179,13 +179,14 @@ def test_server_without_ranges_starts_anew(server: Server, tmp_path: Path) -> No
     assert fetch(f"{server.url}/a", SHA256, tmp_path, schemes=HTTP).read_bytes() == CONTENT
 
 
-def test_range_at_the_wrong_place_starts_anew(server: Server, tmp_path: Path) -> None:
+def test_range_at_the_wrong_place_starts_anew(server: Server, tmp_path: Path, capsys) -> None:
     def shifted(request) -> None:
         request.send(CONTENT[7:], 206, Content_Range=f"bytes 7-{len(CONTENT) - 1}/{len(CONTENT)}")
 
     server.answers = [ranged(CONTENT, 300_000), shifted, ranged(CONTENT)]
     assert fetch(f"{server.url}/a", SHA256, tmp_path, schemes=HTTP).read_bytes() == CONTENT
     assert ranges(server) == [None, "bytes=300000-", None]
+    assert "it cannot go on where it broke off" in capsys.readouterr().out
 
 
 def test_server_that_promises_more_than_it_has(server: Server, tmp_path: Path) -> None:
@@ -270,6 +271,12 @@ def test_size_limit(server: Server, tmp_path: Path, chunked: bool) -> None:
     with pytest.raises(UserError, match="but the limit is 1,000,000; raise `max_bytes`"):
         fetch(f"{server.url}/a", SHA256, tmp_path, limit=1_000_000, schemes=HTTP)
     assert left(tmp_path) == []
+
+
+def test_size_limit_is_checked_before_anything_comes(server: Server, tmp_path: Path) -> None:
+    server.answers = [lambda request: request.send(b"", 200, 2_000_000)]
+    with pytest.raises(UserError, match="has 2,000,000 bytes or more, but the limit is 1,000,000"):
+        fetch(f"{server.url}/a", SHA256, tmp_path, limit=1_000_000, schemes=HTTP)
 
 
 def test_size_limit_of_a_mirror(mirror: Path, tmp_path: Path) -> None:

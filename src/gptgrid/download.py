@@ -149,7 +149,7 @@ def obtain(url: str, part: Part, schemes: Collection[str]) -> str:
                 f"{part.path} cannot be written ({error.strerror}); make room, then run again"
             ) from None
     raise UserError(
-        f"{said}; check the address and the network, or set GPTGRID_MIRROR to a folder that has {name}"
+        f"{said}; check the address and the network, or set GPTGRID_MIRROR to a folder that has {label(name)}"
     )
 
 

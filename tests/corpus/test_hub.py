@@ -6,6 +6,7 @@ import json
 import os
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pytest
@@ -41,6 +42,7 @@ FILES = {
     "small/run.py": b"raise SystemExit('it ran')",
     "big/test.csv": b"text\nt\n",
     "big/train.csv": b"text\na\n",
+    "big/train 红#2.csv": b"text\nb\n",
     ".gitattributes": b"x",
 }
 
@@ -92,6 +94,7 @@ def hub(repository, monkeypatch):
         blob = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
         found = {"type": "file", "path": name, "size": len(content), "oid": blob}
         if name.endswith(".parquet"):
+            found["oid"] = "0" * 40  # the hub gives the id of git's pointer to the file
             found["lfs"] = {
                 "oid": hashlib.sha256(content).hexdigest(),
                 "size": len(content),
@@ -114,7 +117,7 @@ def hub(repository, monkeypatch):
         elif path.endswith(".parquet"):
             request.send(b"", 302, Location=f"{store.url}/{path.removeprefix(prefix)}?signature=geheim")
         else:
-            request.send((repository / path.removeprefix(prefix)).read_bytes())
+            request.send((repository / unquote(path.removeprefix(prefix))).read_bytes())
 
     with (
         serve(answer) as server,
@@ -198,7 +201,7 @@ def test_only_the_files_that_are_needed_are_fetched_and_kept(hub, tmp_path):
 
 def test_configuration_with_a_folder_and_small_files_of_git(hub, tmp_path):
     found = open_hub(config("large", train="train", test="test"), tmp_path)
-    assert rows(found) == ["a"] and rows(found, "test") == ["t"]
+    assert rows(found) == ["b", "a"] and rows(found, "test") == ["t"]
 
 
 def test_changed_file_is_refused(hub, repository, tmp_path, monkeypatch):
@@ -211,7 +214,7 @@ def test_changed_file_is_refused(hub, repository, tmp_path, monkeypatch):
     ]
     with pytest.raises(UserError, match=r"train\.csv has git id .* was expected"):
         open_hub(config("large", train="train"), tmp_path / "b")
-    assert rows(first) == ["a"]
+    assert rows(first) == ["b", "a"]
 
 
 def test_names_say_the_splits_without_a_card(mirror):
@@ -220,8 +223,31 @@ def test_names_say_the_splits_without_a_card(mirror):
         (mirror / "small" / "dev.jsonl.parquet").read_bytes()
     )
     assert rows(open_hub(config("small"))) == ["one", "two"]
+    with pytest.raises(UserError, match=r"no split 'test' at .*; it has train, validation; set `splits`"):
+        open_hub(config("small", train="train", test="test"))
     with pytest.raises(UserError, match="org/data has no configuration 'smal'; its folders: big, small"):
         open_hub(config("smal"))
+
+
+def test_of_two_forms_the_more_frequent_is_read_and_parquet_first(mirror):
+    (mirror / "small" / "train-copy.csv").write_bytes(b"text\none\n")
+    (mirror / "small" / "train-copy.txt").write_bytes(b"one\n")
+    assert rows(open_hub(config(train="train"))) == ["one", "two"]
+    (mirror / "small" / "train-00000-of-00002.parquet").unlink()
+    (mirror / "small" / "train-00001-of-00002.parquet").rename(mirror / "small" / "train-b.parquet")
+    assert rows(open_hub(config(train="train"))) == ["two"]
+    (mirror / "small" / "dev.jsonl.parquet").unlink()
+    assert rows(open_hub(config(train="train"))) == ["two"]
+    (mirror / "small" / "train-more.csv").write_bytes(b"text\ntwo\n")
+    assert rows(open_hub(config(train="train"))) == ["one", "two"]
+
+
+@pytest.mark.parametrize("name", ["../a.csv", "/etc/a.csv"])
+def test_listing_that_leads_outside(hub, tmp_path, name):
+    listed = [{"type": "file", "path": name, "size": 1, "oid": "0" * 40}]
+    hub.answers = [lambda request: request.send(json.dumps(listed).encode(), Content_Type="application/json")]
+    with pytest.raises(UserError, match=f"has a file {name}, which leads outside; mistrust it"):
+        open_hub(config(), tmp_path)
 
 
 def test_packed_lines_and_text(mirror):
@@ -247,7 +273,7 @@ def test_packed_lines_and_text(mirror):
         ({"README.md": CARD.replace("data_dir: big", "data_dir: /etc")}, {"name": "large"}, "outside of the data set"),
         ({"README.md": "---\nconfigs: 7\n---\n"}, {}, "the card of org/data cannot be read"),
         ({"small/train-00000-of-00002.parquet": None}, {}, r"lacks small/train-00000-of-00002\.parquet; complete"),
-        ({"big/train.csv": None, "big/test.csv": None, "big/run.py": "1"}, {"name": "large"}, "no script is ever run"),
+        ({"big/train.csv": None, "big/train 红#2.csv": None, "big/test.csv": None, "big/run.py": "1"}, {"name": "large"}, "no script is ever run"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_said(mirror, change, asked, said):

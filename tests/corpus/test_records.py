@@ -176,8 +176,9 @@ def test_encodings(encoding):
 def test_stream_stays_open():
     stream = io.BytesIO(CONTENT["csv"])
     assert list(read_records(stream, "x", "csv", "text")) == TEXTS and not stream.closed
-    texts = read_records(stream, "x", "jsonl", "text")
     stream.seek(0)
+    texts = read_records(stream, "x", "csv", "text")
+    assert next(texts) == "one"
     stream.close()
     texts.close()
 
