@@ -120,11 +120,13 @@ class BuiltinCorpus(TextCorpus):
     source: Literal["builtin"]
     """`builtin`"""
     name: Literal["tales", "toy"]
-    """`tales`: generated English stories. `toy`: Chinese and English sentences. Default: the entry's name."""
+    """`tales`: generated stories. `toy`: Chinese and English sentences. Default: the entry's name."""
     documents: Count | None = None
     """How many documents; default: 2000 for tales, all for toy."""
     seed: int = 0
     """Seed of the generator."""
+    language: Literal["en", "zh", "both"] = "en"
+    """Of tales: `en` English, `zh` Chinese, `both` by turns."""
     document: Literal["whole"] = "whole"
     """The generator's own documents."""
 
