@@ -24,7 +24,7 @@ def digests(job):
 
 
 def test_facts_count_what_was_written(make_job):
-    job = make_job(source="builtin", name="tales", documents=60, seed=0)
+    job = make_job(source="builtin", name="tales", documents=60, seed=0, language="en")
     facts = prepare(job)
     assert sorted(path.name for path in job.folder.iterdir()) == sorted(
         f"{split}-00000.parquet" for split in SPLITS

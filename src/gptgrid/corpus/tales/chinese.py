@@ -34,6 +34,7 @@ def place(words: str) -> dict[str, str]:
 
 
 NAMES = "小美 小刚 小兰 小明 小芳 小军 小雪 小虎 小云 小龙 小玉 小亮 小燕 小强 小梅 小宝"
+PLACES = "谷仓 里,池塘边,公园 里,磨坊 里,小桥 上,集市 上,海滩 上,图书馆 里,水井边,山坡 上"
 CHINESE = Language(
     tables={
         "person": table("person", *(person(name, at % 2 == 0) for at, name in enumerate(NAMES.split()))),
@@ -44,7 +45,7 @@ CHINESE = Language(
             "place",
             *map(
                 place,
-                "谷仓 里,池塘边,公园 里,磨坊 里,小桥 上,集市 上,海滩 上,图书馆 里,水井边,山坡 上".split(","),
+                PLACES.split(","),
             ),
         ),
         "spot": plain(
@@ -63,10 +64,7 @@ CHINESE = Language(
         ),
         "number": table(
             "number",
-            *(
-                {"": count, "of": "两" if count == "二" else count}
-                for count in "三 二 五 四 七 六 九 八 十".split()
-            ),
+            *({"": count, "of": "两" if count == "二" else count} for count in "三二五四七六九八十"),
         ),
         "animals": plain("animals", "小鸟, 鸭子, 蜗牛, 青蛙, 山羊, 绵羊"),
         "song": plain("song", "月亮, 大熊, 大海, 火车, 国王"),

@@ -71,7 +71,7 @@ ENGLISH = Language(
         ),
         "place": table("place", *map(place, PLACES.split(", "))),
         "spot": plain("spot", SPOTS),
-        "weather": table("weather", *map(weather, "rainy rain,sunny sun,windy wind,foggy fog".split(","))),
+        "weather": table("weather", *map(weather, ("rainy rain", "sunny sun", "windy wind", "foggy fog"))),
         "mood": plain("mood", "sad, cross, worried, grumpy, gloomy, upset"),
         "cause": plain("cause", CAUSES),
         "number": plain("number", "three, two, five, four, seven, six, nine, eight, ten, twelve"),

@@ -8,7 +8,7 @@ from gptgrid.corpus.tales.chinese import CHINESE
 from gptgrid.corpus.tales.choices import Chooser, Drawing, Reading
 from gptgrid.corpus.tales.english import ENGLISH
 from gptgrid.corpus.tales.schemes import ROLES, tell
-from gptgrid.corpus.tales.story import Language, Story
+from gptgrid.corpus.tales.story import Story
 from gptgrid.seeds import derive
 
 LANGUAGES = {"en": ENGLISH, "zh": CHINESE}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from gptgrid.corpus.tales.choices import zipf
 from gptgrid.corpus.tales.story import Story
 
 OUTDOORS = ("count", "stranger", "rest", "cloud")
@@ -28,7 +29,7 @@ ROLES: dict[str, str | tuple[str, ...]] = {
 def tell(story: Story) -> tuple[str, str, tuple[str, ...]]:
     """Tell a tale; return the closing question, its answer, and other answers that the tale suggests."""
     begin(story)
-    scheme = story.chooser.choose("scheme", list(SCHEMES), [3, 3, 2, 2, 2], story.events_open)
+    scheme = story.chooser.choose("scheme", list(SCHEMES), zipf(len(SCHEMES)), story.events_open)
     SCHEMES[scheme](story)
     end(story)
     return story.close()

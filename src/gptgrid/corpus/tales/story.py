@@ -161,7 +161,7 @@ class Story:
         return capital(self.fill(question)), capital(self.fill(answer)), tuple(self.alternatives(answer))
 
     def alternatives(self, answer: str) -> list[str]:
-        """Return the answer about everything else of its kind that the tale mentions, or about three others."""
+        """Return the answer about all else of its kind that the tale mentions, or about three others."""
         asked = next(mention.role for mention in mentions(answer) if mention.role)
         right = self.cast[asked]
         others = dict.fromkeys(entity for entity in self.cast.values() if entity.kind == right.kind)

@@ -50,5 +50,6 @@ class World:
 
     def release(self, who: Entity, thing: Entity) -> None:
         """Let go of a thing, which only its holder can."""
-        if self.holder.pop(thing, None) is not who:
+        if self.holder.get(thing) is not who:
             raise ValueError(f"{who} does not hold {thing}")
+        del self.holder[thing]
