@@ -24,8 +24,8 @@ from gptgrid.corpus.tales.world import Entity, Table, World
 
 MANY = {language: list(generate(1000, 0, language)) for language in LANGUAGES}
 SHA256 = {
-    "en": "e1cb30307dcc4a562316a2ad6837eba12ff811f9163b40a059da837ee461bc20",
-    "zh": "218d5ed4a5c352015f7a868b144cb41d41ec3d3f08fe2ac07bbb552aa8d289d9",
+    "en": "eddfb1194f0ca09ab546cd19558e138ca1f8295c1e9d720fa8f2727dbb000ab1",
+    "zh": "b6062ec9bc5c67c28f832a9cb662693266780e7f0fba344a24ac1347c7b60cfd",
 }
 SIZES = {"person": 3, "thing": 2, "place": 2, "spot": 2, "mood": 2, "cause": 2}
 
@@ -138,7 +138,7 @@ def test_the_answer_is_far_back_in_the_story_and_no_alternative_is_right(languag
         distances.append(len(story[at:].split()) if language == "en" else len(story) - at)
         kinds.add(re.sub(r"[A-Z]\w+|\b(red|blue|green|white|yellow|black)\b", "", found.question[:9]))
     far = sum(distance >= 20 for distance in distances)
-    assert far > 0.5 * len(distances) and max(distances) <= (250 if language == "en" else 500)
+    assert far > 0.75 * len(distances) and max(distances) <= (250 if language == "en" else 500)
     assert len(kinds) >= 5
 
 

@@ -188,11 +188,11 @@ ENGLISH = Language(
         "wish c": ('"And I would like {y.a}," said {c}.', "{c} dreamed of {y.a}."),
         "shop": (
             "The next day {a} went to a shop near {shop}.",
-            "A week later {a} found a shop near {shop}.",
+            "A few days later {a} found a shop near {shop}.",
         ),
         "sees": (
-            "There {a} saw {z.a}, but {a} remembered what the friends had said.",
-            "The first thing there was {z.a}, but nobody had wished for that.",
+            "In the shop {a} saw {z.a}, but {a} remembered what the friends had said.",
+            "The first thing in the shop was {z.a}, but nobody had wished for that.",
         ),
         "buys": ("{a} bought two presents.", "So {a} took only two things from the shop."),
         "gift b": ("{b} got {x} and laughed.", "First {a} gave {x} to {b}."),
