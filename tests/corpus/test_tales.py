@@ -24,8 +24,8 @@ from gptgrid.corpus.tales.world import Entity, Table, World
 
 MANY = {language: list(generate(1000, 0, language)) for language in LANGUAGES}
 SHA256 = {
-    "en": "eddfb1194f0ca09ab546cd19558e138ca1f8295c1e9d720fa8f2727dbb000ab1",
-    "zh": "b6062ec9bc5c67c28f832a9cb662693266780e7f0fba344a24ac1347c7b60cfd",
+    "en": "2151cf2423a465c7ba9940017960284af2aadb483af2f213df7a839ef958bc63",
+    "zh": "af155699dd15fcbd3d80a10bdf1a85602cf5f40dc41df761c80b6f843e3a6bf1",
 }
 SIZES = {"person": 3, "thing": 2, "place": 2, "spot": 2, "mood": 2, "cause": 2}
 

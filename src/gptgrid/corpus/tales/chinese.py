@@ -34,7 +34,7 @@ def place(words: str) -> dict[str, str]:
 
 
 NAMES = "小美 小刚 小兰 小明 小芳 小军 小雪 小虎 小云 小龙 小玉 小亮 小燕 小强 小梅 小宝"
-PLACES = "谷仓 里,池塘边,公园 里,磨坊 里,小桥 上,集市 上,海滩 上,图书馆 里,水井边,山坡 上"
+PLACES = "谷仓 里,池塘边,公园 里,磨坊 里,小桥 上,集市 上,海滩 上,花园 里,水井边,山坡 上"
 CHINESE = Language(
     tables={
         "person": table("person", *(person(name, at % 2 == 0) for at, name in enumerate(NAMES.split()))),
@@ -95,7 +95,7 @@ CHINESE = Language(
         "sing": ("{a}唱了一首关于{song}的歌。", "{a}轻轻地唱起歌来，歌里唱的是{song}。"),
         "eat": ("{a}饿了，吃了{food}。", "不久，{a}吃了{food}。"),
         "bell": ("远处的钟敲了{times.of}下。", "塔楼上的钟响了{times.of}下。"),
-        "weather": ("外面{weather.still}。", "{a}看了看外面，{weather.still}。"),
+        "weather": ("{weather.still}。", "这时候，{weather.still}。"),
         "mood": ("{a}还是很{mood}。", "可是{a}心里还是{mood}。"),
         # ---------------------------------------------------------------------------- lost and found
         "lose": ("走到哪里，{a}都带着{thing.a}。", "{a}最喜欢的东西是{thing.a}。"),

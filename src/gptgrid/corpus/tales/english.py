@@ -53,7 +53,7 @@ def weather(words: str) -> dict[str, str]:
 NAMES = "Mia Tom Anna Ben Lily Sam Rosa Max Nora Leo Ella Jack Zoe Paul Ivy Finn"
 PLACES = (
     "in the barn, at the pond, in the park, at the mill, on the bridge, at the market, on the beach, "
-    "in the library, at the well, on the hill"
+    "in the garden, at the well, on the hill"
 )
 SPOTS = (
     "under the bed, behind the door, in the cupboard, on the shelf, under the table, behind the curtain, "
