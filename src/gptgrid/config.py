@@ -164,13 +164,21 @@ class BuiltinCorpus(TextCorpus):
     source: Literal["builtin"]
     """`builtin`"""
     name: Literal["tales", "toy"]
-    """`tales`: generated English stories. `toy`: Chinese and English sentences. Default: the entry's name."""
+    """`tales`: generated stories. `toy`: Chinese and English sentences. Default: the entry's name."""
     documents: Count | None = None
     """How many documents; default: 2000 for tales, all for toy."""
     seed: int = 0
     """Seed of the generator."""
+    language: Literal["en", "zh", "both"] = "en"
+    """Of tales: `en` English, `zh` Chinese, `both` by turns."""
     document: Literal["whole"] = "whole"
     """The generator's own documents."""
+
+    @model_validator(mode="after")
+    def tales_stay_as_they_are(self) -> BuiltinCorpus:
+        if self.name == "tales" and self.clean.normalize == "NFKC":
+            raise ValueError("NFKC changes the punctuation of tales, which would lose their probabilities")
+        return self
 
 
 class UrlCorpus(TextCorpus, TextFiles):

@@ -202,6 +202,8 @@ class Plan:
         train = self.add_train(cell)
         folder = train.removesuffix("/train")
         inputs = {"train": train, "shards": self.add_shards(cell)}
+        if asks_questions(cell.corpus.value):
+            inputs["corpus"] = self.add_corpus(cell.corpus)
         self.add(Artifact("evaluate", f"{folder}/evaluate", experiment.evaluation.slice(), inputs))
         self.add(Artifact("sample", f"{folder}/sample", experiment.sampling.slice(), {"train": train}))
 
@@ -353,6 +355,11 @@ class Plan:
         found = manifest_or_none(folder)
         if found and not self.store.has(found["stage"], found["identity"]):
             self.store.adopt(folder)
+
+
+def asks_questions(corpus: Any) -> bool:
+    """Say whether a corpus brings questions that an evaluation can ask."""
+    return isinstance(corpus, BuiltinCorpus) and corpus.name == "tales"
 
 
 def keep_request(artifact: Artifact, text: str) -> None:

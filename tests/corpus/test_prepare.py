@@ -24,10 +24,10 @@ def digests(job):
 
 
 def test_facts_count_what_was_written(make_job):
-    job = make_job(source="builtin", name="tales", documents=60, seed=0)
+    job = make_job(source="builtin", name="tales", documents=60, seed=0, language="en")
     facts = prepare(job)
     assert sorted(path.name for path in job.folder.iterdir()) == sorted(
-        ["card.md", *(f"{split}-00000.parquet" for split in SPLITS)]
+        ["card.md", "questions.jsonl", *(f"{split}-00000.parquet" for split in SPLITS)]
     )
     assert set(facts) == {"splits", "about"} and facts["about"]["license"] == "MIT"
     for split in SPLITS:

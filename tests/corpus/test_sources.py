@@ -20,7 +20,7 @@ def test_toy_is_bilingual_and_without_copies(make_job):
 
 @pytest.mark.parametrize("name", ["toy", "tales"])
 def test_builtin_has_the_number_of_documents_asked_for(make_job, name):
-    found = sources.read(make_job(source="builtin", name=name, documents=7, seed=3))
+    found = sources.read(make_job(source="builtin", name=name, documents=7, seed=3, language="en"))
     assert len(list(found.parts["all"])) == 7 and found.license == "MIT"
 
 

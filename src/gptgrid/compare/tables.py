@@ -18,7 +18,7 @@ from scipy.special import stdtrit
 from gptgrid.stage import Job
 
 NAMES = ("cell", "corpus", "tokenizer", "model", "training", "seed")
-FIGURES = ("val_bpb", "val_loss", "test_loss", "perplexity", "bpb", "word_perplexity")
+FIGURES = ("val_bpb", "val_loss", "test_loss", "perplexity", "bpb", "word_perplexity", "answers_right")
 """What comparison.csv gives a mean, a standard deviation and an interval."""
 Row = dict[str, Any]
 
@@ -28,7 +28,7 @@ def compare(job: Job) -> dict[str, Any]:
     keys = overridden_keys(job.config.cells)
     cells = [summary_row(job, cell, keys) for cell in job.config.cells]
     groups = compare_groups(cells, keys)
-    columns = [column for column in cells[0] if column != "val_bpb"]
+    columns = [column for column in cells[0] if column not in ("val_bpb", "answers_right")]
     write_table(job.folder / "summary.csv", cells, columns)
     write_table(job.folder / "comparison.csv", groups, list(groups[0]))
     best = {row["text"]: row["group"] for row in groups if row["best"]}
@@ -56,6 +56,7 @@ def summary_row(job: Job, cell: SimpleNamespace, keys: list[str]) -> Row:
         "val_loss": facts["val_loss"],
         "val_bpb": facts["val_bpb"],
         **{key: evaluation[key] for key in ("test_loss", "perplexity", "bpb", "word_perplexity")},
+        "answers_right": (evaluation["questions"] or {}).get("right"),
         **{
             key: volatile.get(key)
             for key in ("tokens_per_second", "train_seconds", "peak_memory_mb", "device")

@@ -70,6 +70,12 @@ def text_sections(config: SimpleNamespace, about: dict[str, Any]) -> Iterator[st
     yield table(quantiles, [[split, *lengths] for split, lengths in about["lengths"].items()])
     scripts = ", ".join(f"{script} {share:.1%}" for script, share in about["scripts"].items())
     yield f"Letters at the start of the training split: {scripts or 'none'}."
+    if "floor_bpb" in about:
+        floor = about["floor_bpb"]
+        yield (
+            "The probability of every document is known: no model can need less than "
+            f"{floor['valid']:.4f} bits per byte on the validation split and {floor['test']:.4f} on the test."
+        )
     yield "## What was dropped"
     yield "\n".join(dropped_lines(about)) or "Nothing."
     yield "## Leakage"

@@ -19,7 +19,7 @@ from gptgrid.corpus.encoding import decode, detect
 from gptgrid.corpus.hub import HubFile, open_hub, read_rows
 from gptgrid.corpus.ids import documents_of_ids, noise
 from gptgrid.corpus.records import form_of, read_records
-from gptgrid.corpus.tales import tales
+from gptgrid.corpus.tales.generate import tales
 from gptgrid.corpus.toy import SENTENCES
 from gptgrid.download import fetch
 from gptgrid.stage import Job, UserError, file_digest
@@ -77,7 +77,7 @@ def read(job: Job) -> Source:
 def builtin(config: SimpleNamespace) -> Iterable[str]:
     """Return the documents of a corpus that comes with gptgrid."""
     if config.name == "tales":
-        return tales(config.documents, config.seed)
+        return tales(config.documents, config.seed, config.language)
     if config.documents and config.documents > len(SENTENCES):
         raise UserError(
             f"toy has {len(SENTENCES)} documents, not {config.documents}; lower `documents`, or leave it out"

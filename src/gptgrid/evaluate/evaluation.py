@@ -12,10 +12,12 @@ import time
 from typing import Any
 
 from gptgrid.evaluate.figures import DENOMINATORS, figures
+from gptgrid.evaluate.questions import ask
 from gptgrid.model.device import describe_device, prepare_device
 from gptgrid.model.load import load_model, read_recipe
 from gptgrid.model.score import default_stride, score
 from gptgrid.stage import Job, UserError
+from gptgrid.tokens.codec import read_codec
 from gptgrid.tokens.shards import Shards, open_shards
 
 HEADLINE = "sliding"
@@ -48,9 +50,14 @@ def evaluate(job: Job) -> dict[str, Any]:
             nats = score(module, shards, context, stride)
         results[name] = result(name, float(nats.sum()), context, stride, counts)
     seconds = time.perf_counter() - start
+    answers = None
+    if (questions := job.inputs.get("corpus")) is not None:
+        with job.timing("questions"):
+            codec = read_codec(job.inputs["train"])
+            answers = ask(module, codec, questions / "questions.jsonl", context)
     job.provenance["device"] = describe_device(device)
     job.provenance["tokens_per_second"] = len(strides) * (len(shards) - 1) / seconds
-    return write(job, results, counts)
+    return write(job, results, counts, answers)
 
 
 def check_tokens(shards: Shards, expected: int, vocab_size: int) -> None:
@@ -103,13 +110,15 @@ def result(name: str, nats: float, context: int, stride: int, counts: dict[str, 
     }
 
 
-def write(job: Job, results: dict[str, dict[str, Any]], counts: dict[str, Any]) -> dict[str, Any]:
+def write(
+    job: Job, results: dict[str, dict[str, Any]], counts: dict[str, Any], answers: dict[str, float] | None
+) -> dict[str, Any]:
     """Write evaluation.json; return its headline figures."""
     described = ("definition", "context", "stride")
     headline = {key: value for key, value in results[HEADLINE].items() if key not in described}
     headline |= {"scored_tokens": counts["tokens"] - 1, "convention": HEADLINE}
     text = {key: counts[key] for key in ("bytes", "words", "newlines")}
-    document = {**headline, **text, "denominators": DENOMINATORS, **results}
+    document = {**headline, **text, "questions": answers, "denominators": DENOMINATORS, **results}
     (job.folder / "evaluation.json").write_text(
         json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8"
     )

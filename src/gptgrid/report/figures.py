@@ -50,6 +50,8 @@ def duration(seconds: Number) -> str:
     return f"{digits(seconds / 86400)} d"
 
 
-def percent(share: float) -> str:
+def percent(share: float | None) -> str:
     """Return a positive share in percent with one decimal."""
+    if share is None:
+        return NOTHING
     return f"{share:.1%}".replace("%", " %") if share >= 0.001 or not share else "under 0.1 %"

@@ -224,6 +224,7 @@ def corpus_row(job: Job, name: str) -> Row:
         "private": about["private"],
         "dropped": sum(about.get("dropped", {}).values()),
         "leakage": about.get("leakage", {}).get("share"),
+        "floor": about.get("floor_bpb", {}).get("test"),
         "card": (job.inputs[name] / CARD).read_text(encoding="utf-8"),
         **facts["splits"],
     }

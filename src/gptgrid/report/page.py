@@ -83,7 +83,7 @@ autocomplete="off" placeholder="for example bpe llama"></label></div>
 <table id="groups">
 {{ head([('Corpus', ''), ('Rank', 'n'), ('Group', ''), ('Seeds', 'n'), ('Parameters', 'n'),
          ('Validation bits per byte', 'n'), ('Test bits per byte', 'n'), ('Validation loss', 'n'),
-         ('Test loss', 'n'), ('Perplexity', 'n'), ('Word perplexity', 'n')]) }}
+         ('Test loss', 'n'), ('Perplexity', 'n'), ('Word perplexity', 'n'), ('Right answers', 'n')]) }}
 <tbody>
 {% for group in ranking %}
 <tr{% if group.best == 'True' %} class="best"{% endif %}>
@@ -96,6 +96,7 @@ autocomplete="off" placeholder="for example bpe llama"></label></div>
 {{ spread(group, 'val_loss') }}{{ spread(group, 'test_loss') -}}
 {{ number(group.perplexity_mean, group.perplexity_mean | figure) -}}
 {{ number(group.word_perplexity_mean, group.word_perplexity_mean | figure) -}}
+{{ number(group.answers_right_mean, group.answers_right_mean | percent) -}}
 </tr>
 {% endfor %}
 </tbody></table></div>
@@ -195,7 +196,7 @@ aria-label="Test figure against size; the same as in the tables"></div></figure>
 {{ head([('Corpus', ''), ('Read from', ''), ('Licence', ''),
          ('Documents: train', 'n'), ('Documents: valid', 'n'), ('Documents: test', 'n'),
          ('Bytes: train', 'n'), ('Bytes: valid', 'n'), ('Bytes: test', 'n'), ('Words: train', 'n'),
-         ('Dropped documents', 'n'), ('Test text in train', 'n')]) }}
+         ('Dropped documents', 'n'), ('Test text in train', 'n'), ('Least possible bits per byte', 'n')]) }}
 <tbody>
 {% for corpus in experiment.corpora %}
 <tr><th scope="row">{{ corpus.name }}</th>
@@ -207,7 +208,8 @@ aria-label="Test figure against size; the same as in the tables"></div></figure>
 {% endfor %}{% endfor %}
 {{ number(corpus.train.words, corpus.train.words | count) -}}
 {{ number(corpus.dropped, corpus.dropped | count) -}}
-{{ number(corpus.leakage, corpus.leakage | percent if corpus.leakage is not none else '–') -}}
+{{ number(corpus.leakage, corpus.leakage | percent) -}}
+{{ number(corpus.floor, corpus.floor | figure) -}}
 </tr>
 {% endfor %}
 </tbody></table></div>
