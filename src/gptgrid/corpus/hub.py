@@ -124,11 +124,13 @@ def skeleton(config: SimpleNamespace, listed: dict[str, Any], downloads: Path) -
 
 def listing(config: SimpleNamespace) -> dict[str, Any]:
     """Return the files that the hub has at the revision: path → entry with `size`, `blob_id` and `lfs`."""
-    from huggingface_hub import HfApi
+    from huggingface_hub import HfApi, constants
     from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
     from huggingface_hub.hf_api import RepoFile
 
     where = f"data set {config.path} of the hub"
+    # Telemetry would ask the hub for more than the listing.
+    constants.HF_HUB_DISABLE_TELEMETRY = True
     try:
         api = HfApi(endpoint=hub_endpoint(), token=hub_token() or False)
         entries = list(
