@@ -27,11 +27,27 @@ def test_python_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys)
 
 
 def test_example_of_a_text_of_your_own_is_valid() -> None:
-    own, grid = map(yaml.safe_load, blocks("yaml"))
+    own, _, grid = map(yaml.safe_load, blocks("yaml"))
     assert len(cells_of(Configuration(own, "config/mine.yaml"))) == 8
     # The grid of the next section refers to the same names.
     varied = cells_of(Configuration({**own, "grid": grid["grid"]}, "config/mine.yaml"))
     assert len(varied) == 2 * 3 * 2 * 3 + 3
+
+
+def test_examples_of_sources_and_tokenizers_are_valid() -> None:
+    own, more, _ = map(yaml.safe_load, blocks("yaml"))
+    everything = {
+        **own,
+        **{section: {**own[section], **more[section]} for section in more},
+        "grid": [
+            {
+                **own["grid"][0],
+                "corpus": ["wiki", "news", "novels", "mail"],
+                "tokenizer": [*more["tokenizers"]],
+            }
+        ],
+    }
+    assert len(cells_of(Configuration(everything, "config/mine.yaml"))) == 32
 
 
 def test_error_shown_is_the_one_that_comes() -> None:
