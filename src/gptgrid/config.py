@@ -260,7 +260,7 @@ class FilesCorpus(TextCorpus, TextFiles):
     source: Literal["files"]
     """`files`"""
     paths: list[str] | None = None
-    """Files or globs, relative to the folder that Snakemake runs in; cut into splits."""
+    """Files, folders or globs, relative to the folder that Snakemake runs in; cut into splits."""
     train: list[str] | None = None
     """Training files, in place of `paths`."""
     valid: list[str] | None = None

@@ -445,7 +445,7 @@ def stage_source(stage: str) -> str:
 
 
 def expand_globs(globs: list[str], where: str) -> list[str]:
-    """Return the files that the patterns name, sorted within each pattern, each once.
+    """Return the files that the patterns name, sorted within each pattern, each once; of a folder all in it.
 
     Raises:
         ConfigError: a pattern matches no file.
@@ -455,6 +455,7 @@ def expand_globs(globs: list[str], where: str) -> list[str]:
         absolute = Path(pattern).is_absolute()
         root = Path(Path(pattern).anchor) if absolute else Path()
         found = sorted(root.glob(str(Path(pattern).relative_to(root)) if absolute else pattern))
+        found = [file for path in found for file in (sorted(path.rglob("*")) if path.is_dir() else [path])]
         found = [path for path in found if path.is_file()]
         if not found:
             raise ConfigError(

@@ -43,6 +43,12 @@ def test_bpe_has_the_size_asked_for_and_compresses(tmp_path: Path) -> None:
     assert json.loads((job.folder / "tokenizer.json").read_text())["model"]["type"] == "BPE"
 
 
+def test_the_smallest_vocabulary_has_no_merges(tmp_path: Path) -> None:
+    job = make_job(tmp_path, kind="bpe", vocab_size=257, pattern="gpt4")
+    assert make_tokenizer(job)["vocab_size"] == 257
+    assert read_codec(job.folder).encode("the 今") == list("the 今".encode())
+
+
 def test_a_small_text_runs_out_of_merges(tmp_path: Path, capsys) -> None:
     facts = make_tokenizer(make_job(tmp_path, kind="bpe", vocab_size=5000, pattern="gpt4"))
     assert 256 < facts["vocab_size"] < 5000
