@@ -4,6 +4,7 @@ import pytest
 
 from gptgrid.configfile import ConfigError, Configuration
 from gptgrid.grid import cells_of, parent_of
+from gptgrid.plan import expand_globs
 
 BASE = {
     "corpora": {"tales": {"source": "builtin"}, "toy": {"source": "builtin"}},
@@ -95,3 +96,11 @@ def test_a_continued_training_has_a_parent_with_the_same_overrides() -> None:
 def test_a_parent_that_does_not_fit_is_refused(training: str, expected: str) -> None:
     with pytest.raises(ConfigError, match=expected):
         parent_name(training)
+
+
+def test_a_folder_means_all_files_in_it(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("texts/b.txt", "texts/sub/a.txt", "other.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    assert expand_globs(["texts", "*.txt"], "here") == ["texts/b.txt", "texts/sub/a.txt", "other.txt"]
