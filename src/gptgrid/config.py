@@ -170,7 +170,7 @@ class BuiltinCorpus(TextCorpus):
     seed: int = 0
     """Seed of the generator."""
     language: Literal["en", "zh", "both"] = "en"
-    """Of tales: `en` English, `zh` Chinese, `both` by turns."""
+    """Of tales; `both`: each is English or Chinese, with equal chances."""
     document: Literal["whole"] = "whole"
     """The generator's own documents."""
 

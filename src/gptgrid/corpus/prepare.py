@@ -46,7 +46,7 @@ def prepare(job: Job) -> dict[str, Any]:
             about |= cleaner.facts(config.private)
             about |= describe(job.folder, splits, config.private)
             if config.source == "builtin" and config.name == "tales":
-                about |= measure_tales(job.folder)
+                about |= measure_tales(job.folder, config.language)
             about["leakage"] = measure_leakage(job.folder, facts["splits"]["test"]["characters"])
     (job.folder / CARD).write_text(render(config, facts, about), encoding="utf-8")
     return {**facts, ABOUT: about}

@@ -77,7 +77,7 @@ def read(job: Job) -> Source:
 def builtin(config: SimpleNamespace) -> Iterable[str]:
     """Return the documents of a corpus that comes with gptgrid."""
     if config.name == "tales":
-        return tales(config.documents, config.seed, config.language)
+        return (tale.text for tale in tales(config.documents, config.seed, config.language))
     if config.documents and config.documents > len(SENTENCES):
         raise UserError(
             f"toy has {len(SENTENCES)} documents, not {config.documents}; lower `documents`, or leave it out"

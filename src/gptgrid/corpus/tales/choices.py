@@ -1,170 +1,146 @@
-"""The one way in which a tale decides anything, and what is known of its probability.
+"""The one mechanism through which every decision of a document goes.
 
-A tale is told to a `Chooser`: it asks for every decision with `choose` and hands over every piece of text
-with `say`. The chooser draws, or follows decisions made before, or reads them off a text that is already
-there; the telling is the same.
+A `Chooser` makes the decisions of one document and multiplies their probabilities. `Drawing` draws them
+from a seed. `Walking` takes one branch after the other: all that there are, or those that agree with a text.
+Who tells does not know which of them decides, so the probability of a document is the same for all.
 """
 
 import math
 import random
-from abc import ABC, abstractmethod
+from bisect import bisect
 from collections.abc import Callable, Iterator, Sequence
-from fractions import Fraction
+from functools import cache
+from itertools import accumulate
 from typing import TypeVar
 
 Option = TypeVar("Option")
-Openings = Callable[[Option], Sequence[str]]
+Told = TypeVar("Told")
+Fits = Callable[[Option, str, int], bool]
+"""Whether an option agrees with a text from a position on."""
+
+WINDOW = 240
+"""Characters within which a text shows what was chosen."""
 
 
-class Chooser(ABC):
-    """Decides, and remembers what was decided, how likely it was, and what was said."""
+class DeadEndError(Exception):
+    """The choices so far do not lead to the text."""
+
+
+class Chooser:
+    """Makes the choices of one document; their probability is `weight / total`, exactly."""
 
     def __init__(self) -> None:
-        self.path: list[int] = []
-        self.names: list[str] = []
-        self.odds: list[tuple[int, int]] = []
-        self.pieces: list[str] = []
-
-    def choose(
-        self, name: str, options: Sequence[Option], weights: Sequence[int], openings: Openings[Option]
-    ) -> Option:
-        """Return one of the options.
-
-        Args:
-            name: what is decided, for messages.
-            options: what can be.
-            weights: whole numbers; the probability of an option is its share of their sum.
-            openings: option → the ways in which the text can go on after it, by which a reader tells it
-                from the others; none for the option that is meant where no other fits.
-        """
-        index = self.decide(name, options, weights, openings)
-        self.path.append(index)
-        self.names.append(name)
-        self.odds.append((weights[index], sum(weights)))
-        return options[index]
-
-    @abstractmethod
-    def decide(
-        self, name: str, options: Sequence[Option], weights: Sequence[int], openings: Openings[Option]
-    ) -> int:
-        """Return the index of the option that is taken."""
-
-    def say(self, text: str) -> None:
-        """Take the next piece of the text."""
-        self.pieces.append(text)
-
-    @property
-    def text(self) -> str:
-        """Everything that was said."""
-        return "".join(self.pieces)
-
-    @property
-    def probability(self) -> Fraction:
-        """The exact probability of the decisions."""
-        found = Fraction(1)
-        for weight, total in self.odds:
-            found *= Fraction(weight, total)
-        return found
+        self.weight = 1
+        self.total = 1
 
     @property
     def bits(self) -> float:
-        """The information in the decisions, to a millionth of a bit: libraries differ in the last digits."""
-        return round(math.fsum(math.log2(total / weight) for weight, total in self.odds), 6)
+        """-log2 of the probability; rounded, so that it is the same on every machine."""
+        return round(math.log2(self.total) - math.log2(self.weight), 6)
+
+    def choose(
+        self, name: str, options: Sequence[Option], weights: tuple[int, ...], fits: Fits | None = None
+    ) -> Option:
+        """Return one of several options.
+
+        Args:
+            name: of the decision.
+            options: in an order that never changes.
+            weights: one positive integer an option.
+            fits: whether an option can be what a text goes on with; None: the text shows it later.
+        """
+        sums = cumulative(weights)
+        index = self.index(name, options, sums, fits)
+        self.weight *= weights[index]
+        self.total *= sums[-1]
+        return options[index]
+
+    def index(self, name: str, options: Sequence[Option], sums: tuple[int, ...], fits: Fits | None) -> int:
+        """Return the number of the option to take."""
+        raise NotImplementedError
+
+    def said(self, piece: str) -> None:
+        """Take note of the next piece of the text."""
+
+
+@cache
+def cumulative(weights: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the running sums of weights."""
+    return tuple(accumulate(weights))
+
+
+def named(option: object, text: str, at: int) -> bool:
+    """Whether the name of an option comes up soon."""
+    return text.find(str(option), at, at + WINDOW) >= 0
 
 
 class Drawing(Chooser):
-    """Draws from a seeded stream."""
+    """Draws each choice from the stream of a seed."""
 
     def __init__(self, seed: int):
         super().__init__()
         # `random()` is the one method whose numbers Python promises to keep.
         self.random = random.Random(seed).random
 
-    def decide(
-        self, name: str, options: Sequence[Option], weights: Sequence[int], openings: Openings[Option]
-    ) -> int:
-        """Draw one by the weights."""
-        left = int(self.random() * sum(weights))
-        for index, weight in enumerate(weights):
-            left -= weight
-            if left < 0:
-                return index
-        raise AssertionError("weights are whole numbers above zero")
+    def index(self, name: str, options: Sequence[Option], sums: tuple[int, ...], fits: Fits | None) -> int:
+        """Draw an option with a probability in proportion to its weight."""
+        return bisect(sums, int(self.random() * sums[-1]))
 
 
-class Following(Chooser):
-    """Follows given decisions, and takes the first option where they end."""
+class Walking(Chooser):
+    """Takes the first branch that is left, and remembers the others. See `walk`."""
 
-    def __init__(self, path: Sequence[int]):
+    def __init__(self, text: str | None = None):
         super().__init__()
-        self.given = path
-        self.widths: list[int] = []
+        self.text = text
+        self.trail: list[list[int]] = []
+        self.restart()
 
-    def decide(
-        self, name: str, options: Sequence[Option], weights: Sequence[int], openings: Openings[Option]
-    ) -> int:
-        """Take the option that was given."""
-        self.widths.append(len(options))
-        return self.given[len(self.path)] if len(self.path) < len(self.given) else 0
+    def restart(self) -> None:
+        """Go back to the beginning of the document, on the trail that is laid."""
+        self.weight = self.total = 1
+        self.depth = self.position = 0
 
+    def index(self, name: str, options: Sequence[Option], sums: tuple[int, ...], fits: Fits | None) -> int:
+        """Follow the trail; where it ends, lay it along the options that fit, first things first."""
+        if self.depth == len(self.trail):
+            found = [
+                index
+                for index, option in enumerate(options)
+                if self.text is None or fits is None or fits(option, self.text, self.position)
+            ]
+            if not found:
+                raise DeadEndError
+            self.trail.append(found[::-1])
+        self.depth += 1
+        return self.trail[self.depth - 1][-1]
 
-class Reading(Chooser):
-    """Reads the decisions off a text."""
+    def said(self, piece: str) -> None:
+        """Go on only where the text goes on like this."""
+        if self.text is not None and not self.text.startswith(piece, self.position):
+            raise DeadEndError
+        self.position += len(piece)
 
-    def __init__(self, text: str):
-        super().__init__()
-        self.given, self.position = text, 0
-
-    def decide(
-        self, name: str, options: Sequence[Option], weights: Sequence[int], openings: Openings[Option]
-    ) -> int:
-        """Find the one option with which the text goes on.
-
-        Raises:
-            ValueError: the text goes on in another way, or several options fit.
-        """
-        ways = [tuple(openings(option)) for option in options]
-        fitting = [i for i, way in enumerate(ways) if self.given.startswith(way, self.position)]
-        fitting = fitting or [i for i, way in enumerate(ways) if not way]
-        if len(fitting) != 1:
-            raise ValueError(f"{name}: {len(fitting)} of {len(options)} options fit {self.rest!r}")
-        return fitting[0]
-
-    def say(self, text: str) -> None:
-        """Compare with the text.
-
-        Raises:
-            ValueError: the text says something else.
-        """
-        if not self.given.startswith(text, self.position):
-            raise ValueError(f"expected {text!r}, found {self.rest!r}")
-        self.position += len(text)
-        super().say(text)
-
-    @property
-    def rest(self) -> str:
-        """What comes next, shortened for messages."""
-        return self.given[self.position : self.position + 60]
+    def turn(self) -> bool:
+        """Leave the branch for the next one; False where none is left."""
+        while self.trail:
+            self.trail[-1].pop()
+            if self.trail[-1]:
+                return True
+            self.trail.pop()
+        return False
 
 
-def every(tell: Callable[[Chooser], object]) -> Iterator[Following]:
-    """Tell in every possible way, one after the other."""
-    path: list[int] | None = []
-    while path is not None:
-        chooser = Following(path)
-        tell(chooser)
-        yield chooser
-        path = successor(chooser.path, chooser.widths)
-
-
-def successor(path: Sequence[int], widths: Sequence[int]) -> list[int] | None:
-    """Return the beginning of the next path, or None after the last."""
-    for depth in reversed(range(len(path))):
-        if path[depth] + 1 < widths[depth]:
-            return [*path[:depth], path[depth] + 1]
-    return None
-
-
-def zipf(count: int) -> list[int]:
-    """Return whole weights that fall as 1, 1/2, 1/3, …"""
-    return [5040 // rank for rank in range(1, count + 1)]
+def walk(tell: Callable[[Walking], Told], chooser: Walking) -> Iterator[Told]:
+    """Yield what every branch tells; `chooser` holds the probability of the one that was yielded last."""
+    while True:
+        chooser.restart()
+        try:
+            told = tell(chooser)
+            complete = chooser.text is None or chooser.position == len(chooser.text)
+        except DeadEndError:
+            complete = False
+        if complete:
+            yield told
+        if not chooser.turn():
+            return

@@ -1,272 +1,404 @@
-"""The tales in English."""
+"""The tales in English: words and sentences of a children's story."""
 
-from gptgrid.corpus.tales.choices import zipf
-from gptgrid.corpus.tales.story import Language
-from gptgrid.corpus.tales.world import Entity, Table
-
-
-def table(kind: str, *forms: dict[str, str]) -> Table:
-    """Return entities of a kind, the likeliest first."""
-    return Table(tuple(Entity(kind, each) for each in forms), tuple(zipf(len(forms))))
-
-
-def plain(kind: str, words: str) -> Table:
-    """Return entities with one form, from `word, word`."""
-    return table(kind, *({"": word} for word in words.split(", ")))
-
-
-def person(name: str, girl: bool) -> dict[str, str]:
-    """Return the forms of a child: `Mia`, `a girl named Mia`, pronouns."""
-    he, him, his = ("she", "her", "her") if girl else ("he", "him", "his")
-    return {
-        "": name,
-        "a": f"a {'girl' if girl else 'boy'} named {name}",
-        "he": he,
-        "him": him,
-        "his": his,
-    }
-
-
-def things(colours: str, nouns: str) -> Table:
-    """Return every noun in every colour: `the red kite`, `a red kite`."""
-    colour_list, noun_list = colours.split(), nouns.split()
-    forms = [
-        {"": f"the {colour} {noun}", "a": f"a{'n' * (colour[0] in 'aeiou')} {colour} {noun}"}
-        for colour in colour_list
-        for noun in noun_list
-    ]
-    weights = [x * y for x in zipf(len(colour_list)) for y in zipf(len(noun_list))]
-    return Table(tuple(Entity("thing", each) for each in forms), tuple(weights))
-
-
-def place(words: str) -> dict[str, str]:
-    """Return `the barn`, `in the barn` from `in the barn`."""
-    return {"": words.split(" ", 1)[1], "at": words}
-
-
-def weather(words: str) -> dict[str, str]:
-    """Return `rainy` and `rain` from `rainy rain`."""
-    adjective, noun = words.split()
-    return {"": adjective, "noun": noun}
-
-
-NAMES = "Mia Tom Anna Ben Lily Sam Rosa Max Nora Leo Ella Jack Zoe Paul Ivy Finn"
-PLACES = (
-    "in the barn, at the pond, in the park, at the mill, on the bridge, at the market, on the beach, "
-    "in the garden, at the well, on the hill"
+from gptgrid.corpus.tales.language import Language
+from gptgrid.corpus.tales.world import (
+    Amount,
+    Character,
+    Food,
+    Item,
+    Kind,
+    Mood,
+    Number,
+    Place,
+    Spot,
+    Thing,
+    Trait,
+    Weather,
 )
-SPOTS = (
-    "under the bed, behind the door, in the cupboard, on the shelf, under the table, behind the curtain, "
-    "in the basket, beside the stove, under the stairs, in the bath"
-)
-CAUSES = (
-    "it was too quiet at home, nobody had sung for a week, the cat had run away, a tooth hurt, "
-    "the cake was burned, the roof was broken, the flowers were dry, the milk was sour"
-)
+
+
+def with_article(phrase: str) -> str:
+    """Return `an orange kite`, `a red kite`."""
+    return f"{'an' if phrase[0] in 'aeiou' else 'a'} {phrase}"
+
+
+def character(name: str, kind: Kind, trait: Trait) -> Character:
+    """Return somebody who is introduced as `a shy fox named Mia`."""
+    return Character(name, f"{with_article(f'{trait} {kind}')} named {name}", trait.said)
+
+
+def thing(colour: str, item: Item) -> Thing:
+    """Return `a red kite`, `the red kite`."""
+    name = f"{colour} {item}"
+    return Thing(name, with_article(name), f"the {name}")
+
+
+def amount(number: Number, item: Item) -> Amount:
+    """Return `one duck`, `three ducks`."""
+    return Amount(f"{number} {item if number.value == 1 else item.many}", number, item)
+
+
+def words(text: str) -> int:
+    """Return the number of words."""
+    return text.count(" ") + 1
+
+
+GIRLS = ("Mia", "Anna", "Lily", "Rosa", "Nora", "Ella", "Zoe", "Ivy")
+BOYS = ("Tom", "Ben", "Max", "Leo", "Sam", "Finn", "Jack", "Otto")
+
+SENTENCES = {
+    # Beginning and end.
+    "opening": (
+        "Once upon a time there was {a.a}.",
+        "In a small village there lived {a.a}.",
+        "Long ago there was {a.a}.",
+        "At the edge of a forest lived {a.a}.",
+    ),
+    "morning": ("{weather.morning}",),
+    "next_day": ("The next day came.", "Then it was morning again."),
+    "feels": (
+        "{who} was {mood} that day, because {mood.cause}.",
+        "{who} felt {mood}, because {mood.cause}.",
+        "{mood.cause}, and so {who} was {mood}.",
+    ),
+    "friend": (
+        "{a} had a friend, {b.a}.",
+        "Next door to {a} lived {b.a}.",
+        "{a} knew {b.a}.",
+    ),
+    "friend/second": ("Another friend of {a} was {b.a}.", "{a} also knew {b.a}."),
+    "evening": ("{weather.evening}",),
+    "cheered": (
+        "{who} was not {mood} any more.",
+        "And {who}, who had been {mood} in the morning, smiled.",
+        "How could {who} still be {mood} after such a day?",
+    ),
+    "dreams": ("That night {who} dreamed of {dream}.", "{who} fell asleep and dreamed of {dream}."),
+    # Small events.
+    "counts": ("{who} saw {amount}.", "On the way {who} counted {amount}.", "There {who} met {amount}."),
+    "eats": ("{who} was hungry and ate {food.a}.", "Soon {who} had eaten {food.a}."),
+    "does": ("{who} {what}.", "For a while {who} {what}."),
+    "meets": ("A {what} said hello to {who}.", "A {what} asked {who} the way."),
+    "weather": ("{weather.later}", "{who} looked up. {weather.later}"),
+    "hears": ("{who} heard {what}.", "Just then {who} heard {what}."),
+    "strikes": ("The clock struck {number}.", "Just then the clock struck {number}."),
+    "remembers": ("{who} thought of {what}.", "{who} had to think of {what}."),
+    # Going about.
+    "goes": ("{who} went to {place}.", "Then {who} walked to {place}.", "After that {who} ran to {place}."),
+    "goes/out": (
+        "{who} went out to {place}.",
+        "{who} left the house and ran to {place}.",
+        "So {who} set out for {place}.",
+    ),
+    "returns": ("In the evening {who} went home.", "Then {who} came home.", "At last {who} was back home."),
+    "comes": ("Along came {who.a}.", "On a stone sat {who.a}.", "Suddenly there was {who.a}."),
+    "waits": ("{who} was already there.", "There stood {who}, waiting.", "And who was there? It was {who}."),
+    # Things and hands.
+    "owns": (
+        "{who} had {thing.a}.",
+        "{who} loved to play with {thing.a}.",
+        "{who}'s treasure was {thing.a}.",
+    ),
+    "gives": (
+        "{giver} gave {thing.the} to {to}.",
+        '"Here is {thing.the} for you, {to}," {giver.said} {giver}.',
+        "{to} got {thing.the} from {giver}.",
+    ),
+    "thanks": (
+        '"Thank you," {who.said} {who}.',
+        '"How kind of you," {who.said} {who}.',
+        '"Is that for me?" {who.said} {who}.',
+    ),
+    # Something is lost.
+    "puts": (
+        "There {who} put {thing.the} down to tie a shoe.",
+        "{who} laid {thing.the} aside to help a beetle, and forgot it.",
+        "{who} let go of {thing.the} to sneeze, and left without it.",
+    ),
+    "misses": ("But where was {thing.the}?", "Then {who} looked for {thing.the}, but it was gone."),
+    "asks": (
+        '"Where did you have it last?" {who.said} {who}.',
+        '"Think of where you have been," {who.said} {who}.',
+    ),
+    "recalls": ('"I left it {place.at}!" {who.said} {who}.', '"It must be {place.at}," {who.said} {who}.'),
+    "recalls/silently": ('"Now I remember!" {who.said} {who}.', '"I know where it is," {who.said} {who}.'),
+    "both_go_back": (
+        "{a} and {b} went back, and there lay {thing.the}.",
+        "They ran there together, and {a} found {thing.the}.",
+    ),
+    # Somebody wishes for something.
+    "wishes": (
+        "{who} was ill in bed and wished for {thing.a}.",
+        "{who} had a fever and asked {a} for {thing.a}.",
+        '"If only I had {thing.a}," {who.said} {who}, who was ill in bed.',
+    ),
+    "promises": (
+        '"I will get it for you," {who.said} {who}.',
+        '"I will be back soon, {to}," {who.said} {who}.',
+    ),
+    "invites": (
+        '"Stay and play with me," {who.said} {who}.',
+        '"Will you play with me?" {who.said} {who}.',
+    ),
+    "declines": ('"{b} is waiting," {who.said} {who}.', '"I made a promise," {who.said} {who}.'),
+    "lie": ("There lay {x.a}, {y.a} and {z.a}.", "{where.at} {who} found {x.a}, {y.a} and {z.a}."),
+    "takes": ("{who} took {thing.the} and left the rest.", "{who} needed only {thing.the}."),
+    "takes/silently": ("{who} knew at once what to take.", "{who} took only what had been promised."),
+    "gives/wish": (
+        "{giver} put the present on the pillow, and {to} held it tight.",
+        "{to} woke up and saw the present that {giver} had brought.",
+    ),
+    # Two swap.
+    "offers_swap": ('"Let us swap," {who.said} {who}.', '"I like yours better than mine," {who.said} {who}.'),
+    "agrees": ('"Good idea," {who.said} {who}.', '"Then we both get something new," {who.said} {who}.'),
+    "swaps": (
+        "So {a} got {yours.the}, and {b} got {mine.the}.",
+        "So {b} took {mine.the}, and {a} took {yours.the}.",
+    ),
+    "has_nothing": ("{who} had nothing to play with.", '"I have nothing to play with," {who.said} {who}.'),
+    "all_return": ("In the evening everybody went home.", "Then it was time to go home."),
+    "carries": ("{who} carried {thing.the} home.", "{thing.the} went home with {who}."),
+    # Hide and seek.
+    "plays": ("{a}, {b} and {c} played hide and seek.", "{b} and {c} wanted to hide from {a}."),
+    "counts_to": (
+        "{who} closed both eyes and counted to {number}.",
+        "{who} turned to the wall and counted to {number}.",
+    ),
+    "hides": (
+        "{who} hid {spot.at}.",
+        "{who} ran off and hid {spot.at}.",
+        "{spot.at} there was room for {who}.",
+    ),
+    "nobody": (
+        "{who} looked {spot.at}, but nobody was there.",
+        "{who} looked {spot.at} and found only dust.",
+    ),
+    "finds/at": ("{who} looked {spot.at} and found {whom}.", "{spot.at} sat {whom}."),
+    "finds": ("Then {who} found {whom}.", "{whom} had to laugh, and so {who} knew where to look."),
+    "is_found": (
+        '"You are good at this," {who.said} {who}.',
+        '"What took you so long?" {who.said} {who}.',
+    ),
+    # Something is moved.
+    "puts/spot": ("{who} put {thing.the} {where.at}.", "{who} kept {thing.the} {where.at}."),
+    "plays_with": (
+        "{who} stayed at home and played with {thing.the}.",
+        "Meanwhile {who} took {thing.the} to play with it.",
+    ),
+    "moves": ("Later {who} left {thing.the} {where.at}.", "Then {who} put {thing.the} {where.at}."),
+    "looks": (
+        "{who} looked for {thing.the} {spot.at}, but found nothing there.",
+        "{who} wanted {thing.the} and looked {spot.at}. It was gone.",
+    ),
+    "wonders": ('"Somebody has taken it!" {who.said} {who}.', '"How can that be?" {who.said} {who}.'),
+    "says_where": ('"Look {spot.at}," {who.said} {who}.', '"I left it {spot.at}," {who.said} {who}.'),
+    "takes/spot": (
+        '"Wait," {who.said} {who} and fetched {thing.the}.',
+        '"I know where it is," {who.said} {who} and went to get it.',
+    ),
+    "is_glad": ("{who} laughed.", "How glad {who} was!"),
+    # A basket.
+    "lives": ("Near {place} lived {who.a}.", "Not far from {place} lived {who.a}."),
+    "packs": ("{a} knew them both and packed a basket.", "For these two {a} had packed a basket."),
+    "meant": ("{thing.the} was meant for {who}.", "For {who} there was {thing.a}."),
+    "opens": ("{who} opened the door.", "There {who} sat on the stairs."),
+    "gives/silently": (
+        "{giver} took the right thing out of the basket for {to}.",
+        "{to} looked into the basket and took out what {giver} had packed.",
+    ),
+    # A harvest.
+    "to_orchard": (
+        "{a} and {b} went out to look for {item.many}.",
+        "It was time for {a} and {b} to pick {item.many}.",
+    ),
+    "picks": ("{who} picked {amount}.", "{who} found {amount}."),
+    "shares": ("{giver} gave {amount} to {to}.", "{to} got {amount} from {giver}."),
+    "uses": (
+        "{who} lost {amount}.",
+        "{who} gave {amount} to a hungry crow.",
+        "{who} left {amount} for the birds.",
+    ),
+    "gains": ("{who} found {amount} more.", "Later {who} picked {amount} more."),
+    "carry_home": (
+        "Then {a} and {b} carried their {item.many} home.",
+        "{a} and {b} went home with their {item.many}.",
+    ),
+    "has_left": ("Now {who} had {amount}.", "In the kitchen {who} counted again: {amount}."),
+}
+
+QUESTIONS = {
+    "felt": ("How did {who} feel at first?", "{answer}."),
+    "why": ("Why was {who} {mood} at first?", "Because {answer.cause}."),
+    "counted": ("How many {item.many} did {who} see?", "{answer}."),
+    "eaten": ("What did {who} eat?", "{answer.a}."),
+    "left": ("Where did {who} leave {thing.the}?", "{answer.at}."),
+    "wished": ("What did {who} wish for?", "{answer.a}."),
+    "invited": ("Who asked {who} to play on the way?", "{answer}."),
+    "found": ("Where did {who} find the present?", "{answer.at}."),
+    "first": ("Who had {thing.the} at first?", "{answer}."),
+    "met": ("Where did {a} and {b} meet?", "{answer.at}."),
+    "last": ("Who had {thing.the} in the end?", "{answer}."),
+    "counted_to": ("To what number did {who} count?", "{answer}."),
+    "hid": ("Where did {who} hide?", "{answer.at}."),
+    "found_first": ("Whom did {who} find first?", "{answer}."),
+    "kept": ("Where did {who} look for {thing.the} first?", "{answer.at}."),
+    "moved": ("Where did {who} leave {thing.the}?", "{answer.at}."),
+    "was": ("Where was {who} when {b} moved {thing.the}?", "{answer.at}."),
+    "lived": ("Where did {who} live?", "Near {answer}."),
+    "got": ("What did {who} get from the basket?", "{answer.a}."),
+    "has": ("How many {item.many} did {who} have in the end?", "{answer}."),
+}
+
 ENGLISH = Language(
-    tables={
-        "person": table("person", *(person(name, at % 2 == 0) for at, name in enumerate(NAMES.split()))),
-        "thing": things(
-            "red blue green white yellow black", "ball kite hat book boat cup drum bell key lamp"
+    code="en",
+    names=tuple(name for pair in zip(GIRLS, BOYS, strict=True) for name in pair),
+    girls=frozenset(GIRLS),
+    animals=tuple(Kind(name) for name in ("fox", "rabbit", "bear", "mouse", "hedgehog", "squirrel", "goat")),
+    girl=Kind("girl"),
+    boy=Kind("boy"),
+    traits=(
+        Trait("shy", "whispered"),
+        Trait("loud", "shouted"),
+        Trait("clever", "remarked"),
+        Trait("gentle", "murmured"),
+        Trait("sleepy", "yawned"),
+        Trait("silly", "giggled"),
+        Trait("proud", "declared"),
+    ),
+    moods=(
+        Mood("sad", "a tooth hurt"),
+        Mood("lonely", "nobody had come to visit"),
+        Mood("bored", "there was nothing to do"),
+        Mood("cross", "the milk was gone"),
+        Mood("worried", "the cat had not come home"),
+        Mood("nervous", "the first day of school was near"),
+        Mood("jealous", "a cousin had got a new bicycle"),
+    ),
+    weathers=(
+        Weather("sun", "The sun was shining.", "The sun warmed the stones.", "Slowly the sun went down."),
+        Weather(
+            "rain", "It was a day of rain.", "The rain ran down every leaf.", "By night the rain had stopped."
         ),
-        "place": table("place", *map(place, PLACES.split(", "))),
-        "spot": plain("spot", SPOTS),
-        "weather": table("weather", *map(weather, ("rainy rain", "sunny sun", "windy wind", "foggy fog"))),
-        "mood": plain("mood", "sad, cross, worried, grumpy, gloomy, upset"),
-        "cause": plain("cause", CAUSES),
-        "number": plain("number", "three, two, five, four, seven, six, nine, eight, ten, twelve"),
-        "animals": plain("animals", "birds, ducks, snails, frogs, cows, sheep"),
-        "song": plain("song", "the moon, a bear, the sea, a train, a king"),
-        "food": plain("food", "an apple, some bread, a pear, some cheese, a cookie, some nuts"),
-        "stranger": plain("stranger", "a farmer, a sailor, a nurse, a baker, a painter"),
-        "tree": plain("tree", "oak, apple, pine, cherry"),
-        "shape": plain("shape", "a fish, a horse, a shoe, a whale, a hand"),
-    },
-    wordings={
-        "begin": (
-            "Once upon a time there was {a.a}, who lived near {home}.",
-            "Near {home} there lived {a.a}.",
-            "This is the story of {a.a}, who lived near {home}.",
+        Weather(
+            "wind",
+            "A strong wind was blowing.",
+            "The wind pulled at every coat.",
+            "At last the wind lay down to rest.",
         ),
-        "sky": ("It was a {weather} day.", "One {weather} morning {a} woke up early."),
-        "friend": ("{a} had a good friend, {b.a}.", "{a.his} best friend was {b.a}."),
-        "feel": (
-            "{a} was {mood} that day, because {cause}.",
-            "That day {a} felt {mood}, because {cause}.",
+        Weather(
+            "fog",
+            "There was fog over the fields.",
+            "In the fog the trees looked like giants.",
+            "The fog hid the first stars.",
         ),
-        "friend feels": (
-            "{b} was {other_mood}, because {other_cause}.",
-            "And {b} felt {other_mood}, because {other_cause}.",
+        Weather(
+            "clouds", "Grey clouds filled the sky.", "The clouds hung low.", "The last clouds turned pink."
         ),
-        # ------------------------------------------------------------------ small events on the way
-        "count": ("{a} counted {number} {animals}.", "In the grass {a} saw {number} {animals}."),
-        "stranger": (
-            "{a} met {stranger} and said hello.",
-            "A little later {a} said good day to {stranger}.",
-        ),
-        "rest": ("{a} rested under the {tree} tree.", "Under the {tree} tree {a} rested for a while."),
-        "cloud": (
-            "One cloud looked like {shape}, thought {a}.",
-            "{a} saw a cloud that looked like {shape}.",
-        ),
-        "sing": ("{a} sang a song about {song}.", "Softly {a} sang about {song}."),
-        "eat": ("{a} was hungry and ate {food}.", "Soon {a} ate {food}."),
-        "bell": ("Far away the clock struck {times}.", "The clock in the tower struck {times}."),
-        "weather": ("It was still {weather}.", "The {weather.noun} did not go away."),
-        "mood": ("{a} was still {mood}.", "But {a} still felt {mood}."),
-        # ---------------------------------------------------------------------------- lost and found
-        "lose": (
-            "{a} had {thing.a} and took it everywhere.",
-            "The thing that {a} loved best was {thing.a}.",
-        ),
-        "go 0": ("First {a} went to {place0}.", "{a} took {thing} and went to {place0}."),
-        "go 1": ("Then {a} went to {place1}.", "From there {a} went to {place1}."),
-        "go 2": ("After that {a} walked to {place2}.", "Next {a} ran to {place2}."),
-        "go 3": ("Last of all {a} went to {place3}.", "At the end of the day {a} went to {place3}."),
-        "keep": (
-            "There {a} looked around and held {thing} tight.",
-            "{a} played there with {thing} and took it along again.",
-        ),
-        "leave": (
-            "There {a} put {thing} down to tie a shoe.",
-            "{a} laid {thing} aside there to look at a butterfly.",
-        ),
-        "look": ("There {a} played for a while.", "{a} found nothing new there."),
-        "missed": (
-            'At home {a} cried, "Where is {thing}?"',
-            "When {a} came home, {thing} was gone.",
-        ),
-        "search": (
-            '"I will help you," said {c.a}, who lived next door.',
-            "Next door lived {c.a}, who came to help.",
-        ),
-        "found": (
-            "{a} and {c} looked everywhere and found {thing} {left.at}.",
-            "They went back together, and {thing} was still {left.at}.",
-        ),
-        # -------------------------------------------------------------------------------------- swap
-        "swap": ("{a} owned {mine.a}.", "For {a.his} birthday {a} had got {mine.a}."),
-        "friend has": ("{b} owned {yours.a}.", "But {b} had {yours.a}."),
-        "meet": ("The two friends met {where.at}.", "One day they both went to {where}."),
-        "exchange": (
-            '"Let us swap," said {a}. So {a} gave {b} {mine} and got {yours}.',
-            'Then {b} said, "Let us swap," and {a} got {yours} and {b} got {mine}.',
-        ),
-        "comes": (
-            "Then {c.a} came by, who had nothing to play with.",
-            "After a while they saw {c.a}, who had no toys at all.",
-        ),
-        "gives": (
-            "{giver} was kind and wanted to give something away.",
-            '"You may have this," said {giver}.',
-        ),
-        "given": ("So {c} got {given}.", "Now {given} belonged to {c}."),
-        # ----------------------------------------------------------------------------- hide and seek
-        "hide": (
-            "One afternoon {c.a} came, and all three played hide and seek in the house.",
-            "They played hide and seek in the house with {c.a}.",
-        ),
-        "counts": ("{a} closed both eyes and counted to {count}.", "{a} had to count to {count}."),
-        "hides b": ("{b} hid {spot_b}.", "Quickly {b} hid {spot_b}."),
-        "hides c": ("{c} hid {spot_c}.", "Quietly {c} hid {spot_c}."),
-        "empty": ("{a} looked {empty}, but nobody was there.", "Nobody was {empty}."),
-        "finds first": (
-            "The first friend that {a} found was {first}.",
-            "Soon {a} heard a laugh: it was {first}.",
-        ),
-        "there first": ("{first} had been {first_spot}.", "There sat {first}, {first_spot}."),
-        "finds second": (
-            "At last {a} looked {second_spot} and found {second} too.",
-            "{second} was still {second_spot}, and {a} found {second.him} last.",
-        ),
-        # ------------------------------------------------------------------------------------ wishes
-        "wish": (
-            "{c.a} came to visit, and they talked about their wishes.",
-            "The friends and {c.a} told each other what they wished for.",
-        ),
-        "wish b": ('"I wish I had {x.a}," said {b}.', "{b} wanted {x.a}."),
-        "wish c": ('"And I would like {y.a}," said {c}.', "{c} dreamed of {y.a}."),
-        "shop": (
-            "The next day {a} went to a shop near {shop}.",
-            "A few days later {a} found a shop near {shop}.",
-        ),
-        "sees": (
-            "In the shop {a} saw {z.a}, but {a} remembered what the friends had said.",
-            "The first thing in the shop was {z.a}, but nobody had wished for that.",
-        ),
-        "buys": ("{a} bought two presents.", "So {a} took only two things from the shop."),
-        "gift b": ("{b} got {x} and laughed.", "First {a} gave {x} to {b}."),
-        "gift c": ("{c} got {y} and danced.", "Then {a} gave {y} to {c}."),
-        # -------------------------------------------------------------------------------- moved away
-        "move": (
-            "{a} and {b} lived in one house with {c.a}. {a} had {thing.a}.",
-            "In the same house lived {c.a}. {a} was proud of {thing.a}.",
-        ),
-        "puts": ("{a} put {thing} {before}.", "Every night {thing} lay {before}."),
-        "leaves": ("Then {a} went to {away}.", "After breakfast {a} walked to {away}."),
-        "moves": (
-            "At home {c} played with {thing} and left it {after}.",
-            "While {a} was away, {c} took {thing} and put it {after}.",
-        ),
-        "returns": ("In the afternoon {a} came back.", "When {a} came home, the house was quiet."),
-        "looks before": (
-            "{a} looked {before}, but {thing} was not there.",
-            'There was nothing {before}. "Who took {thing}?" asked {a}.',
-        ),
-        "told": (
-            '"I am sorry," said {c}. "Look {after}." There {a} found {thing}.',
-            "{c} showed {a} that {thing} was {after}, and {a} took it back.",
-        ),
-        # --------------------------------------------------------------------------------------- end
-        "evening": (
-            "In the evening the {weather.noun} was gone.",
-            "When night came, the {weather.noun} was gone.",
-        ),
-        "better": (
-            "{a} was not {mood} any more.",
-            "And {a}, who had been {mood}, smiled.",
-        ),
-        "friend better": (
-            "{b} was not {other_mood} any more either.",
-            "Even {b}, who had been {other_mood}, was happy now.",
+    ),
+    places=(
+        Place("the pond", "at the pond"),
+        Place("the market", "at the market"),
+        Place("the barn", "in the barn"),
+        Place("the bridge", "on the bridge"),
+        Place("the garden", "in the garden"),
+        Place("the mill", "at the mill"),
+        Place("the park", "in the park"),
+        Place("the well", "at the well"),
+        Place("the beach", "on the beach"),
+        Place("the meadow", "in the meadow"),
+        Place("the school", "at the school"),
+        Place("the harbour", "at the harbour"),
+    ),
+    spots=tuple(
+        Spot(spot.split()[-1], spot)
+        for spot in (
+            "under the bed",
+            "in the cupboard",
+            "behind the curtain",
+            "under the stairs",
+            "behind the door",
+            "in the basket",
+            "under the table",
+            "behind the clock",
+            "in the chest",
+            "beside the stove",
+        )
+    ),
+    colours=("red", "blue", "green", "yellow", "white", "black", "brown", "orange", "purple", "silver"),
+    things=tuple(
+        Item(name, f"{name}s")
+        for name in (
+            "ball",
+            "kite",
+            "drum",
+            "hat",
+            "cup",
+            "boat",
+            "bell",
+            "lantern",
+            "scarf",
+            "ribbon",
+            "whistle",
+            "button",
+        )
+    ),
+    foods=(
+        Food("apple pie", "an apple pie"),
+        Food("bread", "some bread"),
+        Food("soup", "a bowl of soup"),
+        Food("honey cake", "some honey cake"),
+        Food("nuts", "a bag of nuts"),
+        Food("melon", "a ripe melon"),
+    ),
+    fruit=(
+        Item("apple", "apples"),
+        Item("pear", "pears"),
+        Item("plum", "plums"),
+        Item("peach", "peaches"),
+        Item("chestnut", "chestnuts"),
+    ),
+    seen=tuple(Item(name, f"{name}s") for name in ("duck", "sparrow", "snail", "dog", "cart", "swan", "hen")),
+    numbers=tuple(
+        Number(name, value)
+        for value, name in enumerate(
+            (
+                "one",
+                "two",
+                "three",
+                "four",
+                "five",
+                "six",
+                "seven",
+                "eight",
+                "nine",
+                "ten",
+                "eleven",
+                "twelve",
+            ),
+            1,
+        )
+    ),
+    phrases={
+        "does": ("sang a song", "rested", "drew a picture", "looked around", "hummed", "danced"),
+        "meets": ("farmer", "postman", "sailor", "nurse", "beekeeper"),
+        "hears": ("a door", "steps outside", "a bell far away", "a cough", "a dog outside"),
+        "remembers": ("the summer", "an old song", "a funny dream", "a long journey", "the sea"),
+        "dream": (
+            "a flying boat",
+            "a mountain of cake",
+            "a talking tree",
+            "a city under the sea",
+            "a horse on the moon",
         ),
     },
-    questions={
-        "why": ("Why was {a} {mood}?", "Because {cause}"),
-        "why other": ("Why was {b} {other_mood}?", "Because {other_cause}"),
-        "who felt": ("Who was {mood} at first?", "{a}"),
-        "who felt other": ("Who was {other_mood} at first?", "{b}"),
-        "home": ("Where did {a} live?", "Near {home}"),
-        "count": ("How many {animals} did {a} see?", "{number}"),
-        "stranger": ("Whom did {a} greet?", "{stranger}"),
-        "rest": ("What did {a} rest under?", "The {tree} tree"),
-        "cloud": ("What did the cloud look like?", "{shape}"),
-        "sing": ("What did {a} sing about?", "{song}"),
-        "eat": ("What did {a} eat?", "{food}"),
-        "bell": ("How many times did the clock strike?", "{times}"),
-        "left": ("Where did {a} leave {thing}?", "{left.at}"),
-        "first place": ("Where did {a} go first?", "To {place0}"),
-        "lost": ("What did {a} lose?", "{thing}"),
-        "helped": ("Who helped {a} to look for {thing}?", "{c}"),
-        "has mine": ("Who had {mine} in the end?", "{has_mine}"),
-        "has yours": ("Who had {yours} in the end?", "{has_yours}"),
-        "first owner": ("Whose was {yours} at first?", "{b}"),
-        "where met": ("Where did {a} and {b} meet?", "{where.at}"),
-        "gave": ("Who gave {c} something?", "{giver}"),
-        "found first": ("Who was found first?", "{first}"),
-        "found last": ("Who was found last?", "{second}"),
-        "spot b": ("Where did {b} hide?", "{spot_b}"),
-        "spot c": ("Where did {c} hide?", "{spot_c}"),
-        "counted to": ("How far did {a} count?", "To {count}"),
-        "got b": ("What did {b} get?", "{x}"),
-        "got c": ("What did {c} get?", "{y}"),
-        "stayed": ("What stayed in the shop?", "{z}"),
-        "where bought": ("Near what place was the shop?", "{shop}"),
-        "before": ("Where did {a} look for {thing} first?", "{before}"),
-        "after": ("Where was {thing} when {a} came back?", "{after}"),
-        "mover": ("Who moved {thing}?", "{c}"),
-        "away": ("Where was {a} when {thing} was moved?", "{away.at}"),
-    },
-    closing="Question: {question} Answer: {answer}.",
-    space=" ",
+    sentences=SENTENCES,
+    questions=QUESTIONS,
+    closing="Question: {asked.question} Answer: {asked.answer}",
+    character=character,
+    thing=thing,
+    amount=amount,
+    blank=" ",
+    reach=(20, 200),
+    day=150,
+    length=words,
 )

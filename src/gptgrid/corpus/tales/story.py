@@ -1,183 +1,137 @@
-"""One tale while it is being told: its cast, what was said, what can be asked.
+"""One story while it is told: what happened, what has been said, what can be asked."""
 
-A role is cast when the text first mentions it, so the text shows every decision where it is made.
-"""
-
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from typing import Any, TypeVar
 
-from gptgrid.corpus.tales.choices import Chooser, zipf
-from gptgrid.corpus.tales.world import Entity, Table, World
+from gptgrid.corpus.tales.choices import Chooser, named
+from gptgrid.corpus.tales.language import Language, zipf
+from gptgrid.corpus.tales.world import Amount, Character, Item, Thing, World
 
-
-@dataclass(frozen=True)
-class Language:
-    """How the tales read in one language."""
-
-    tables: Mapping[str, Table]
-    """Kind → who and what there is."""
-    wordings: Mapping[str, tuple[str, ...]]
-    """Event → sentences that tell it, likeliest first; `{role.form}` mentions a role."""
-    questions: Mapping[str, tuple[str, str]]
-    """Question → its wording and that of its answer, whose first role is what is asked for."""
-    closing: str
-    """The last paragraph, of `{question}` and `{answer}`."""
-    space: str
-    """Between sentences."""
+Option = TypeVar("Option", bound=Hashable)
 
 
 @dataclass(frozen=True)
-class Mention:
-    """A literal piece of a wording, and the role that follows it, or none at the end."""
+class Event:
+    """Something that was told, what it is about, and where its sentence ends (words, characters)."""
 
-    literal: str
-    role: str
-    form: str
+    name: str
+    slots: dict[str, Any]
+    end: int
 
 
-@cache
-def mentions(wording: str) -> tuple[Mention, ...]:
-    """Take a wording apart."""
-    parts = [*re.split(r"\{(\w+)\.?(\w*)\}", wording), "", ""]
-    return tuple(Mention(*parts[at : at + 3]) for at in range(0, len(parts), 3))
+@dataclass(frozen=True)
+class Fact:
+    """Something that can be asked; `end` is where the story last says it (words, characters)."""
+
+    kind: str
+    slots: dict[str, Any]
+    answer: Any
+    end: int
 
 
 class Story:
-    """Tells one tale to a chooser."""
+    """Tells events in a language, as a chooser decides."""
 
-    def __init__(self, chooser: Chooser, language: Language, kinds: Mapping[str, str | tuple[str, ...]]):
-        """Begin.
-
-        Args:
-            chooser: what decides.
-            language: how it reads.
-            kinds: role → the kind of who or what plays it, or those other roles of which it is one.
-        """
-        self.chooser, self.language, self.kinds = chooser, language, kinds
+    def __init__(self, chooser: Chooser, language: Language):
+        self.chooser = chooser
+        self.language = language
         self.world = World()
-        self.cast: dict[str, Entity] = {}
-        self.facts: list[str] = []
-        self.break_ = ""
-        self.asides: list[str] = []
+        self.used: set[Any] = set()
+        self.worded: set[str] = set()
+        """The last wording of each event."""
+        self.events: list[Event] = []
+        self.facts: dict[tuple[str, Any], Fact] = {}
+        self.pieces: list[str] = []
+        self.gap = ""
+        self.length = 0
 
-    def __getitem__(self, role: str) -> Entity:
-        """Return who or what plays a role."""
-        return self.cast[role]
+    # ----------------------------------------------------------------------------------- choices
+
+    def choose(self, name: str, options: Sequence[Option], weights: tuple[int, ...] | None = None) -> Option:
+        """Choose something that the text names within a few sentences."""
+        return self.chooser.choose(name, options, weights or zipf(len(options)), named)
+
+    def pick(self, name: str, options: Sequence[Option]) -> Option:
+        """Choose something that the story does not have yet."""
+        all_weights = zipf(len(options))
+        left = [index for index, option in enumerate(options) if option not in self.used]
+        found = self.choose(
+            name, [options[index] for index in left], tuple([all_weights[index] for index in left])
+        )
+        self.used.add(found)
+        return found
+
+    def decide(self, name: str, options: Sequence[Any], weights: tuple[int, ...]) -> Any:
+        """Choose how the story goes on; the next sentence shows it."""
+        return self.chooser.choose(name, options, weights)
+
+    def order(self, name: str, options: Sequence[Option]) -> Iterator[Option]:
+        """Choose one option after the other, when it is needed; each order is as likely as any other."""
+        rest = list(options)
+        while rest:
+            found = self.choose(name, rest, (1,) * len(rest))
+            rest.remove(found)
+            yield found
+
+    def character(self) -> Character:
+        """Choose somebody new."""
+        language = self.language
+        name = self.pick("name", language.names)
+        child = language.girl if name in language.girls else language.boy
+        kind = self.pick("kind", (*language.animals, child))
+        return language.character(name, kind, self.pick("trait", language.traits))
+
+    def thing(self) -> Thing:
+        """Choose a new thing, of a colour of its own."""
+        colour = self.pick("colour", self.language.colours)
+        return self.language.thing(colour, self.pick("thing", self.language.things))
+
+    def amount(self, values: Sequence[int], item: Item) -> Amount:
+        """Choose how many of something; the values come most frequent first."""
+        amounts = [self.language.amount(self.language.numbers[value - 1], item) for value in values]
+        return self.choose("number", amounts)
+
+    # ----------------------------------------------------------------------------------- telling
+
+    def tell(self, name: str, /, **slots: Any) -> None:
+        """Let an event happen, and tell it in one of its wordings."""
+        self.world.apply(name, slots)
+        self.say(sentence(self.wording(self.language.sentences[name], slots), slots))
+        self.events.append(Event(name, slots, self.length))
+
+    def wording(self, wordings: Sequence[str], slots: dict[str, Any]) -> str:
+        """Choose a wording, not the one that the same event had last time."""
+        if len(wordings) == 1:
+            return wordings[0]
+        left = [wording for wording in wordings if wording not in self.worded]
+        found = self.chooser.choose(
+            "wording",
+            left,
+            zipf(len(left)),
+            lambda option, text, at: text.startswith(self.gap + sentence(option, slots), at),
+        )
+        self.worded.difference_update(wordings)
+        self.worded.add(found)
+        return found
+
+    def say(self, text: str) -> None:
+        """Add a sentence to the text."""
+        self.chooser.said(self.gap + text)
+        self.pieces.append(self.gap + text)
+        self.gap = self.language.blank
+        self.length += self.language.length(text)
 
     def paragraph(self) -> None:
         """Begin a new paragraph."""
-        self.break_ = "\n"
+        self.gap = "\n"
 
-    def tell(self, event: str) -> None:
-        """Tell an event in one of its wordings."""
-        wordings = self.language.wordings[event]
-        wording = wordings[0]
-        if len(wordings) > 1:
-            wording = self.chooser.choose(event, wordings, zipf(len(wordings)), self.openings)
-        first = True
-        for mention in mentions(wording):
-            literal = self.break_ + capital(mention.literal) if first else mention.literal
-            # The chooser reads on where the words of the role begin.
-            self.chooser.say(literal)
-            starts = first and not mention.literal
-            if mention.role:
-                words = self.mention(mention, capital if starts else str)
-                self.chooser.say(words)
-            first = False
-        self.break_ = self.language.space
-
-    def mention(self, mention: Mention, style: Callable[[str], str]) -> str:
-        """Return the words for a role, which is cast if it was not."""
-        if mention.role not in self.cast:
-            entities, weights = self.candidates(mention.role)
-            self.cast[mention.role] = self.chooser.choose(
-                mention.role, entities, weights, lambda entity: (style(entity.forms[mention.form]),)
-            )
-        return style(self.cast[mention.role].forms[mention.form])
-
-    def candidates(self, role: str) -> tuple[list[Entity], list[int]]:
-        """Return who or what can play a role: one of some roles, or what plays none yet."""
-        kind = self.kinds[role]
-        if isinstance(kind, tuple):
-            return [self.cast[other] for other in kind], [1] * len(kind)
-        table, taken = self.language.tables[kind], set(self.cast.values())
-        free = [i for i, entity in enumerate(table.entities) if entity not in taken]
-        return [table.entities[i] for i in free], [table.weights[i] for i in free]
-
-    def openings(self, wording: str) -> list[str]:
-        """Return how a wording can begin, up to and with the first role that is still open."""
-        text = ""
-        for mention in mentions(wording):
-            text += mention.literal
-            if mention.role and mention.role not in self.cast:
-                entities, _ = self.candidates(mention.role)
-                return [self.break_ + capital(text + entity.forms[mention.form]) for entity in entities]
-            text += self.cast[mention.role].forms[mention.form] if mention.role else ""
-        return [self.break_ + capital(text)]
-
-    def events_open(self, event: str | None) -> list[str]:
-        """Return how an event can begin; none for no event."""
-        wordings = self.language.wordings[event] if event else ()
-        return [opening for wording in wordings for opening in self.openings(wording)]
-
-    def branch(self, name: str, events: Iterable[str | None], weights: list[int]) -> str | None:
-        """Tell one of several events, or none of them, and return which."""
-        event = self.chooser.choose(name, list(events), weights, self.events_open)
-        if event:
-            self.tell(event)
-        return event
-
-    def pause(self) -> None:
-        """Tell some of the small events that the tale has not had yet, or none."""
-        while self.asides:
-            event = self.branch("aside", [None, *self.asides], [3] + [1] * len(self.asides))
-            if event is None:
-                return
-            self.asides.remove(event)
-            if event in self.language.questions:
-                self.facts.append(event)
-
-    def ask(self, *questions: str) -> None:
-        """Note questions that the tale answers, each in one way only."""
-        self.facts += questions
-
-    def fill(self, wording: str) -> str:
-        """Return a wording whose roles are all cast."""
-        words = (m.literal + (self.cast[m.role].forms[m.form] if m.role else "") for m in mentions(wording))
-        return "".join(words)
-
-    def close(self) -> tuple[str, str, tuple[str, ...]]:
-        """Ask one of the questions and return it, its answer, and other answers that the tale suggests."""
-
-        def paragraph(fact: str) -> list[str]:
-            question, answer = map(self.fill, self.language.questions[fact])
-            return ["\n" + self.language.closing.format(question=capital(question), answer=capital(answer))]
-
-        fact = self.chooser.choose("question", self.facts, [1] * len(self.facts), paragraph)
-        self.chooser.say(paragraph(fact)[0])
-        question, answer = self.language.questions[fact]
-        return capital(self.fill(question)), capital(self.fill(answer)), tuple(self.alternatives(answer))
-
-    def alternatives(self, answer: str) -> list[str]:
-        """Return the answer about all else of its kind that the tale mentions, or about three others."""
-        asked = next(mention.role for mention in mentions(answer) if mention.role)
-        right = self.cast[asked]
-        others = dict.fromkeys(entity for entity in self.cast.values() if entity.kind == right.kind)
-        if len(others) == 1:
-            others = dict.fromkeys(self.language.tables[right.kind].entities[:4])
-        found = []
-        for entity in others:
-            if entity is not right:
-                self.cast[asked] = entity
-                found.append(capital(self.fill(answer)))
-        self.cast[asked] = right
-        return found
+    def fact(self, kind: str, answer: Any, /, **slots: Any) -> None:
+        """Note what the story says now, in place of what it said before on the same question."""
+        self.facts[kind, tuple(slots.values())] = Fact(kind, slots, answer, self.length)
 
 
-def capital(text: str) -> str:
-    """Return a text with a capital at its beginning, also behind a quotation mark."""
-    if text[:1] == '"':
-        return text[:1] + text[1:2].upper() + text[2:]
-    return text[:1].upper() + text[1:]
+def sentence(wording: str, slots: dict[str, Any]) -> str:
+    """Fill in a wording; it begins with a capital letter."""
+    text = wording.format_map(slots)
+    return text[0].upper() + text[1:]
