@@ -13,6 +13,7 @@ from gptgrid.corpus.leakage import measure_leakage
 from gptgrid.corpus.pool import Pool
 from gptgrid.corpus.sources import Source, read
 from gptgrid.corpus.split import decide, secret_of
+from gptgrid.corpus.tales.generate import tales
 from gptgrid.corpus.tales.measure import measure_tales
 from gptgrid.corpus.writing import SplitFiles
 from gptgrid.stage import ABOUT, CARD, Job, UserError
@@ -46,7 +47,8 @@ def prepare(job: Job) -> dict[str, Any]:
             about |= cleaner.facts(config.private)
             about |= describe(job.folder, splits, config.private)
             if config.source == "builtin" and config.name == "tales":
-                about |= measure_tales(job.folder, config.language)
+                told = tales(config.documents, config.seed, config.language)
+                about |= measure_tales(job.folder, told)
             about["leakage"] = measure_leakage(job.folder, facts["splits"]["test"]["characters"])
     (job.folder / CARD).write_text(render(config, facts, about), encoding="utf-8")
     return {**facts, ABOUT: about}

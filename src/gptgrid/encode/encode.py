@@ -91,8 +91,8 @@ def marked(documents: Iterable[np.ndarray], eot: int | None) -> Iterator[np.ndar
 
 def streams(documents: Iterable[str], codec: Codec, threads: int) -> Iterator[np.ndarray]:
     """Yield the ids of documents in order. tiktoken works outside Python's lock, so threads do."""
-    # The thread that encodes first keeps the pattern engine's own cache, and slows down all others that encode
-    # at the same time (1.6 times the work, measured on two). So it is this one, which does not go on encoding.
+    # The thread that encodes first keeps the pattern engine's own cache, and slows down all others that
+    # encode at the same time (1.6 times the work, measured on two). So be it this one, which does no more.
     codec.encode_array(" ")
     with ThreadPoolExecutor(threads) as pool:
         pending: deque = deque()

@@ -1,28 +1,33 @@
 """What is known of a corpus of tales: the bits that no model can do without, and the questions to ask."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from gptgrid.corpus.tales.generate import Tale, floor_bpb
-from gptgrid.corpus.tales.parse import parse
 from gptgrid.text import read_documents
 
 QUESTIONS = "questions.jsonl"
 
 
-def measure_tales(folder: Path, language: Literal["en", "zh", "both"]) -> dict[str, Any]:
+def measure_tales(folder: Path, tales: Iterable[Tale]) -> dict[str, Any]:
     """Write the test split's questions; return `floor_bpb`, split → bits per byte of the tales' probability.
 
-    The texts are read back, so that it does not matter what was dropped, or where documents went.
+    Args:
+        folder: of the corpus.
+        tales: those that it was made from, told once more.
     """
-    floors = {}
-    for split in ("valid", "test"):
-        tales = [parse(text, language) for text in read_documents(folder, split)]
-        floors[split] = floor_bpb(tales)
-    rows = [json.dumps(question(tale), ensure_ascii=False) + "\n" for tale in tales]
+    texts = {split: list(read_documents(folder, split)) for split in ("valid", "test")}
+    wanted = {text for documents in texts.values() for text in documents}
+    found = {tale.text: tale for tale in tales if tale.text in wanted}
+    rows = [json.dumps(question(found[text]), ensure_ascii=False) + "\n" for text in texts["test"]]
     (folder / QUESTIONS).write_text("".join(rows), encoding="utf-8")
-    return {"floor_bpb": floors}
+    return {
+        "floor_bpb": {
+            split: floor_bpb(found[text] for text in documents) for split, documents in texts.items()
+        }
+    }
 
 
 def question(tale: Tale) -> dict[str, Any]:
