@@ -76,6 +76,32 @@ def test_own_file_cleaned_and_split(make_job, tmp_path):
     assert facts["about"]["license"] == "CC0"
 
 
+def test_odd_files_lose_nothing(make_job, tmp_path):
+    """A line of a megabyte, NUL bytes, emoji, no line end: every character is in some split."""
+    long, odd = tmp_path / "long.txt", tmp_path / "odd.txt"
+    long.write_text("今天😀 " * 250_000)
+    odd.write_bytes("a\0b 👩‍👩‍👧\r\nsecond\r\nthird".encode("utf-16"))
+    job = make_job(source="files", document="line", files={"all": [str(long), str(odd)]}, split={"seed": 3})
+    facts = prepare(job)
+    texts = sorted(chain(*(rows(job, split) for split in SPLITS)), key=len)
+    assert texts == ["third", "second", "a\0b 👩‍👩‍👧", "今天😀 " * 250_000]
+    assert [record["encodings"] for record in facts["about"]["source"]["files"]] == [
+        {"utf-8": 1},
+        {"utf-16": 1},
+    ]
+
+
+def test_bytes_that_do_not_fit_are_counted_where_they_may_be_replaced(make_job, tmp_path):
+    path = tmp_path / "bad.txt"
+    path.write_bytes(b"one \xff two\nthree\xfe\xfd\nfour\nfive\n")
+    keys = {"source": "files", "document": "line", "encoding": "utf-8", "files": {"all": [str(path)]}}
+    with pytest.raises(UserError, match=r"bad\.txt: not utf-8: byte 0xff at offset 4"):
+        prepare(make_job(**keys))
+    job = make_job(**keys, errors="replace")
+    assert prepare(job)["about"]["source"]["files"][0]["replaced"] == 3
+    assert "one \ufffd two" in chain(*(rows(job, split) for split in SPLITS))
+
+
 @pytest.mark.parametrize(
     ("files", "keys", "said"),
     [
