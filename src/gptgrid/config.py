@@ -398,8 +398,8 @@ class BpeTokenizer(OwnTokenizer):
     pattern: Literal["gpt2", "gpt4", "o200k", "chinese"] = "gpt4"
     """How text is cut into pieces that merges never cross. `chinese` keeps letters apart from Chinese
     characters and bounds runs of these."""
-    memory: Count = 500_000_000
-    """About how many bytes counting pairs may take. Of a text that needs more, such as more than some 10 MB
+    memory: Count = 350_000_000
+    """About how many bytes counting pairs may take. Of a text that needs more, such as more than some 6 MB
     of Chinese, a share drawn by hash is trained on; the manifest says which."""
     train_on: str | None = None
     """The corpus to train on; default: the cell's own."""
