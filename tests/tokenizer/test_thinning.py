@@ -6,7 +6,7 @@ import pytest
 
 from gptgrid.text import write_documents
 from gptgrid.tokenizer import thinning
-from gptgrid.tokenizer.thinning import PER_BYTE, affordable_share, different, thinned
+from gptgrid.tokenizer.thinning import PER_BYTE, affordable_share, bytes_of_pieces, thinned
 from gptgrid.tokens.patterns import PATTERNS
 
 
@@ -24,7 +24,7 @@ def english(seed, number):
 
 @pytest.fixture(autouse=True)
 def short_samples(monkeypatch):
-    monkeypatch.setattr(thinning, "LENGTH", 500)
+    monkeypatch.setattr(thinning, "SHORTEST", 500)
 
 
 @pytest.mark.parametrize(("make", "thin"), [(chinese, True), (english, False)])
@@ -37,9 +37,19 @@ def test_what_is_kept_fits_into_the_memory(tmp_path, make, thin):
     kept = list(thinned(texts, share))
     assert (share < 1) == thin
     if thin:
-        assert 0.7 * memory < different(kept, PATTERNS["gpt4"]) * PER_BYTE < 1.3 * memory
+        assert 0.7 * memory < bytes_of_pieces(kept, PATTERNS["gpt4"])[0] * PER_BYTE < 1.3 * memory
     else:
         assert kept == texts
+
+
+def test_rare_words_among_frequent_ones_are_foreseen(tmp_path):
+    """A sample of them looks as if the vocabulary were nearly complete."""
+    texts = [f"{one} {other}" for one, other in zip(english(0, 9000), chinese(0, 9000), strict=True)]
+    write_documents(tmp_path / "train-00000.parquet", texts)
+    memory = bytes_of_pieces(texts, PATTERNS["gpt4"])[0] * PER_BYTE // 4
+    share = affordable_share(tmp_path, sum(len(text.encode()) for text in texts), PATTERNS["gpt4"], memory)
+    kept = list(thinned(texts, share))
+    assert 0.7 * memory < bytes_of_pieces(kept, PATTERNS["gpt4"])[0] * PER_BYTE < 1.1 * memory
 
 
 def test_a_small_text_is_not_looked_at(tmp_path):

@@ -2,13 +2,13 @@
 
 Memory goes with the different pieces of the text, not with its length: English repeats its words, so that a
 gigabyte needs little; Chinese has no spaces, nearly every run between two punctuation marks is new, and a
-text takes some fifty times its size. So a sample tells how the number of different pieces grows (Heaps' law:
-a power of the length), and where that is too much, documents drawn by their hash stand for the whole text.
+text takes some fifty times its size. A sample tells how many pieces are new at its end: those that stand in
+it once (Good 1953). New ones only become rarer, so to go on at this rate is the most that can come. Where it
+is too much, documents drawn by their hash stand for the whole text.
 """
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
@@ -19,8 +19,8 @@ import regex
 
 PER_BYTE = 60
 """Bytes of memory for each byte of a different piece; 57 were measured on Chinese novels, 25 on English."""
-SPOTS, LENGTH = 16, 2**17
-"""The sample: so many places spread over the text, so many characters at each."""
+SPOTS, SHORTEST, LONGEST = 16, 2**17, 2**20
+"""The sample: so many places spread over the text, and characters at each, more of a larger text."""
 
 
 def affordable_share(corpus: Path, size: int, pattern: str, memory: int) -> float:
@@ -34,12 +34,15 @@ def affordable_share(corpus: Path, size: int, pattern: str, memory: int) -> floa
     """
     if size * PER_BYTE <= memory:
         return 1.0
-    texts = sample(sorted(corpus.glob("train-*.parquet")))
-    # Every second spot: both are of the whole text.
-    half, whole = different(texts[::2], pattern), different(texts, pattern)
-    growth = min(1.0, max(0.3, math.log2(whole / half)))
+    length = min(LONGEST, max(SHORTEST, size // 16 // SPOTS))
+    texts = sample(sorted(corpus.glob("train-*.parquet")), length)
+    different, once = bytes_of_pieces(texts, pattern)
     looked_at = sum(len(text.encode()) for text in texts)
-    affordable = looked_at * (memory / PER_BYTE / whole) ** (1 / growth)
+    room = memory / PER_BYTE
+    if different >= room:
+        affordable = looked_at * room / different
+    else:
+        affordable = looked_at + (room - different) * looked_at / max(1, once)
     if affordable >= size:
         return 1.0
     print(
@@ -50,21 +53,23 @@ def affordable_share(corpus: Path, size: int, pattern: str, memory: int) -> floa
     return affordable / size
 
 
-def sample(paths: list[Path]) -> list[str]:
-    """Return pieces of the text of some files, evenly spread over their row groups."""
+def sample(paths: list[Path], length: int) -> list[str]:
+    """Return pieces of the text of some files, of so many characters, evenly spread over their row groups."""
     groups = [(path, group) for path in paths for group in range(pq.ParquetFile(path).num_row_groups)]
     chosen = Counter(groups[spot * len(groups) // SPOTS] for spot in range(SPOTS))
     texts = []
     for (path, group), number in chosen.items():
         text = "\n".join(pq.ParquetFile(path).read_row_group(group).column(0).to_pylist())
-        texts += [text[place * len(text) // number :][:LENGTH] for place in range(number)]
+        texts += [text[place * len(text) // number :][:length] for place in range(number)]
     return texts
 
 
-def different(texts: list[str], pattern: str) -> int:
-    """Return the bytes of the different pieces of some texts."""
+def bytes_of_pieces(texts: list[str], pattern: str) -> tuple[int, int]:
+    """Return the bytes of the different pieces of some texts, and of those that stand there once."""
     cut = regex.compile(pattern, regex.VERSION1)
-    return sum(len(piece.encode()) for piece in {piece for text in texts for piece in cut.findall(text)})
+    counts = Counter(piece for text in texts for piece in cut.findall(text))
+    different = sum(len(piece.encode()) for piece in counts)
+    return different, sum(len(piece.encode()) for piece, number in counts.items() if number == 1)
 
 
 def thinned(documents: Iterable[str], share: float) -> Iterator[str]:
