@@ -60,7 +60,9 @@ def sample(paths: list[Path], length: int) -> list[str]:
     texts = []
     for (path, group), number in chosen.items():
         text = "\n".join(pq.ParquetFile(path).read_row_group(group).column(0).to_pylist())
-        texts += [text[place * len(text) // number :][:length] for place in range(number)]
+        # Pieces that overlapped would not stand there once.
+        short = min(length, len(text) // number)
+        texts += [text[place * len(text) // number :][:short] for place in range(number)]
     return texts
 
 
