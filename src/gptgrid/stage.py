@@ -259,6 +259,21 @@ class Job:
     timings: dict[str, float] = field(default_factory=dict)
     """Step → seconds."""
 
+    def own_file(self, name: str) -> Path:
+        """Return the path of a user's own file, which must be the one that the plan saw.
+
+        Raises:
+            UserError: it cannot be read, or changed.
+        """
+        path = Path(name)
+        try:
+            sha256 = file_digest(path)
+        except OSError as error:
+            raise UserError(f"{name} cannot be read ({error.strerror}); mend its path, or the file") from None
+        if sha256 != self.raw[name]:
+            raise UserError(f"{name} changed after the plan was made; run the same command again")
+        return path
+
     def manifest(self, name: str) -> dict[str, Any]:
         """Return the manifest of an input."""
         return read_manifest(self.inputs[name])

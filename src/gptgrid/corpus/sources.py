@@ -22,7 +22,7 @@ from gptgrid.corpus.records import form_of, read_records
 from gptgrid.corpus.tales.generate import tales
 from gptgrid.corpus.toy import SENTENCES
 from gptgrid.download import fetch
-from gptgrid.stage import Job, UserError, file_digest
+from gptgrid.stage import Job, UserError
 from gptgrid.text import Document
 
 OWN_LICENSE = "MIT"
@@ -98,18 +98,9 @@ def records_as_documents(rows: Iterator[str], document: str | None) -> Iterator[
 
 
 def locate(part: str, file: str | SimpleNamespace, job: Job) -> tuple[Path, dict[str, Any]]:
-    """Return where a file lies, after its download if it is on the web, and what the manifest says of it.
-
-    A user's own file must be the one that the plan saw.
-    """
+    """Return where a file lies, after its download if it is on the web, and what the manifest says of it."""
     if isinstance(file, str):
-        path, name = Path(file), file
-        try:
-            sha256 = file_digest(path)
-        except OSError as error:
-            raise UserError(f"{path} cannot be read ({error.strerror}); mend `paths`, or the file") from None
-        if sha256 != job.raw[file]:
-            raise UserError(f"{path} changed after the plan was made; run the same command again")
+        path, name, sha256 = job.own_file(file), file, job.raw[file]
     else:
         name, sha256 = file.url, file.sha256
         schemes = ("https", "http", "file") if job.config.insecure else ("https",)

@@ -14,8 +14,8 @@ import rustbpe
 from tiktoken.load import data_gym_to_mergeable_bpe_ranks
 
 from gptgrid.download import fetch
-from gptgrid.stage import ABOUT, Job, UserError, file_digest
-from gptgrid.text import SPLITS, read_documents
+from gptgrid.stage import ABOUT, Job, UserError
+from gptgrid.text import SPLITS, first_characters, read_documents
 from gptgrid.tokenizer.thinning import affordable_share, thinned
 from gptgrid.tokens.base import Codec
 from gptgrid.tokens.bytelevel import ByteLevelCodec
@@ -106,9 +106,7 @@ def read_huggingface(job: Job) -> ByteLevelCodec:
         url = f"{HUB}/{config.path}/resolve/{config.revision}/tokenizer.json"
         name, path = url, fetch(url, config.sha256)
     else:
-        name, path = config.file, Path(config.file)
-        if file_digest(path) != job.raw[config.file]:
-            raise UserError(f"{name} changed after the plan was made; run the same command again")
+        name, path = config.file, job.own_file(config.file)
     try:
         return ByteLevelCodec(json.loads(path.read_text(encoding="utf-8")), config.eot)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -134,11 +132,8 @@ def as_path(path: Path) -> str:
 
 def compression(codec: Codec, documents: Iterator[str]) -> dict[str, Any]:
     """Return bytes, tokens (without end-of-text) and their ratio over the start of a split."""
-    size = tokens = characters = 0
-    for text in documents:
+    size = tokens = 0
+    for text in first_characters(documents, MEASURED):
         size += len(text.encode())
         tokens += len(codec.encode_array(text))
-        characters += len(text)
-        if characters >= MEASURED:
-            break
     return {"bytes": size, "tokens": tokens, "bytes_per_token": size / tokens}
