@@ -515,6 +515,8 @@ class Model(Section):
     """Before each sublayer (with a final norm), or after each residual sum."""
     norm_eps: Positive = 1e-5
     """Added to the variance."""
+    norm_gain: bool = True
+    """A learned gain in each norm (and a bias, if `bias` says so); without it a norm has no weights."""
     position: Literal["learned", "sinusoidal", "rope", "alibi", "none"] = "learned"
     """How a token knows its place."""
     rope_theta: Positive = 10000.0
@@ -522,7 +524,7 @@ class Model(Section):
     activation: Literal["gelu", "gelu_tanh", "relu", "relu2", "swiglu"] = "gelu_tanh"
     """Of the feed-forward network; swiglu is gated and has three matrices."""
     qk_norm: bool = False
-    """Normalize queries and keys of each head (RMS norm with gain)."""
+    """Normalize queries and keys of each head (RMS norm)."""
     tie_embeddings: bool = True
     """Use the token embedding as the output matrix."""
     bias: bool = True
@@ -533,9 +535,23 @@ class Model(Section):
     """Cap logits at ±c by c·tanh(x/c)."""
     window: Size | None = None
     """Attend to the last `window` tokens only (itself among them); default: all."""
+    window_pattern: Annotated[str, Field(min_length=1)] | None = None
+    """Which layers have the window, one letter a layer, repeated over all: `S` the window, `L` the whole
+    context, such as `SSSL`. Default: the window in all layers."""
+    document_mask: bool = False
+    """Attend within the document only; the end-of-text token begins one."""
     init_std: Positive = 0.02
     """Standard deviation of the initial weights; projections back into the residual stream are divided by
     √(2 n_layer)."""
+    zero_init: bool = False
+    """Start projections back into the residual stream, and an output matrix of its own, at zero."""
+    parametrization: Literal["standard", "mup"] = "standard"
+    """`mup`: initial weights, learning rates, attention scores and logits change with d_model so that a good
+    learning rate stays good (maximal update parametrization for AdamW, Yang et al. 2022)."""
+    base_width: Size = 128
+    """The d_model at which mup is the standard parametrization."""
+    base_n_head: Size | None = None
+    """The n_head at base_width. Default: n_head, so that heads get wider with d_model, not more."""
 
     @model_validator(mode="before")
     @classmethod
@@ -564,23 +580,39 @@ class Model(Section):
             )
         if self.window is not None and self.window > self.context:
             raise ValueError(f"window {self.window} is longer than context {self.context}")
+        if self.window_pattern is not None:
+            self.check_window_pattern()
         if self.preset == "encoder":
             self.refuse_what_encoder_lacks()
         gated_width = -(-8 * self.d_model // 3)
         d_ff = -(-gated_width // 8) * 8 if self.activation == "swiglu" else 4 * self.d_model
         # The class is frozen for everybody else; this fills in what depends on other keys.
         object.__setattr__(self, "n_kv_head", n_kv_head)
+        object.__setattr__(self, "base_n_head", self.base_n_head or self.n_head)
         object.__setattr__(self, "d_ff", self.d_ff or d_ff)
         return self
+
+    def check_window_pattern(self) -> None:
+        if self.window is None:
+            raise ValueError(f"window_pattern {self.window_pattern!r} needs a `window` for its letter S")
+        if others := sorted(set(self.window_pattern) - set("SL")):
+            raise ValueError(
+                f"window_pattern {self.window_pattern!r} has {', '.join(map(repr, others))}; its letters "
+                "are S (the window) and L (the whole context), such as SSSL"
+            )
 
     def refuse_what_encoder_lacks(self) -> None:
         wanted = {
             "norm": ("layernorm",),
+            "norm_gain": (True,),
             "position": ("learned", "sinusoidal", "none"),
             "activation": ("relu", "gelu"),
             "qk_norm": (False,),
             "logit_softcap": (None,),
             "window": (None,),
+            "window_pattern": (None,),
+            "document_mask": (False,),
+            "parametrization": ("standard",),
             "n_kv_head": (None, self.n_head),
         }
         for key, allowed in wanted.items():

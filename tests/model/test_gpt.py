@@ -12,16 +12,18 @@ from gptgrid.config import Model
 from gptgrid.model.build import build
 from gptgrid.model.cost import count_parameters, flops_per_token, parameter_count
 from gptgrid.model.initialize import initialize
-from gptgrid.model.position import alibi_bias, causal_bias, rotate
+from gptgrid.model.mask import attention_bias, number_documents
+from gptgrid.model.position import alibi_slopes, rotate
 
 VOCAB = 23
+EOT = 22
 CONTEXT = 12
 
 
 def make(seed: int = 0, **switches: object) -> nn.Module:
     """Return a small model with weights large enough that every switch shows."""
     sizes = {"n_layer": 2, "n_head": 4, "d_model": 32, "context": CONTEXT, "init_std": 0.2}
-    module = build(Model(**{**sizes, **switches}), VOCAB)
+    module = build(Model(**{**sizes, **switches}), VOCAB, EOT)
     initialize(module, seed)
     with torch.no_grad():
         for name, parameter in module.named_parameters():
@@ -95,20 +97,29 @@ def test_the_whole_context_is_seen_and_no_window_more() -> None:
             assert same == (place < reach)
 
 
+def bias_of(end: int, **rules: object) -> torch.Tensor:
+    return attention_bias(0, end, torch.float32, torch.device("cpu"), **rules)
+
+
 def test_alibi_is_the_distance_times_the_slopes_of_the_paper() -> None:
-    bias = alibi_bias(5, 8)
+    bias = bias_of(5, slopes=torch.tensor(alibi_slopes(8)))[0]
     for head, query, key in itertools.product(range(8), range(5), range(5)):
-        expected = -(2.0 ** -(head + 1)) * max(0, query - key)
+        expected = -(2.0 ** -(head + 1)) * (query - key) if key <= query else -math.inf
         assert bias[head, query, key] == pytest.approx(expected)
-    assert alibi_bias(3, 6).shape == (6, 3, 3)
+    assert len(alibi_slopes(6)) == 6
 
 
-def test_causal_bias_by_the_slow_rule() -> None:
-    for window in (None, 1, 3):
-        bias = causal_bias(6, window)[0]
-        for query, key in itertools.product(range(6), range(6)):
+def test_bias_by_the_slow_rule() -> None:
+    text = torch.tensor([[3, EOT, 4, 5, EOT, EOT, 6], [EOT, 1, 2, 3, 4, 5, 6]])
+    documents = [[0, 1, 1, 1, 2, 3, 3], [1] * 7]
+    assert number_documents(text, EOT).tolist() == documents
+    for window, by_document in itertools.product((None, 1, 3), (False, True)):
+        bias = bias_of(7, window=window, documents=torch.tensor(documents) if by_document else None)
+        for row, query, key in itertools.product(range(len(bias)), range(7), range(7)):
             visible = key <= query and (window is None or query - key < window)
-            assert bias[query, key] == (0 if visible else -math.inf)
+            if by_document:
+                visible = visible and documents[row][query] == documents[row][key]
+            assert bias[row, 0, query, key] == (0 if visible else -math.inf)
 
 
 def test_rope_depends_on_distances_only() -> None:
@@ -119,9 +130,9 @@ def test_rope_depends_on_distances_only() -> None:
     attention, x = module.blocks[0].attention, module.embedding.tokens(torch.cat((filler, text), 1))
     heads = attention.qkv(x).view(1, 16, 12, 8).transpose(1, 2)
     q, k = heads[:, :4], heads[:, 4:8]
-    span = module.geometry.at(0, 16)
+    span = module.geometry.at(x, 0, None)
     scores = rotate(q, span) @ rotate(k, span).transpose(-1, -2)
-    early = module.geometry.at(0, 6)
+    early = module.geometry.at(x[:, :6], 0, None)
     shifted = rotate(q[:, :, 10:], early) @ rotate(k[:, :, 10:], early).transpose(-1, -2)
     torch.testing.assert_close(scores[:, :, 10:, 10:], shifted, rtol=1e-4, atol=1e-5)
 

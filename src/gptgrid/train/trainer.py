@@ -26,7 +26,7 @@ from gptgrid.model.generate import generate
 from gptgrid.model.initialize import initialize
 from gptgrid.seeds import derive
 from gptgrid.stage import Job, UserError, canonical
-from gptgrid.tokens.codec import read_codec
+from gptgrid.tokens.codec import Codec, read_codec
 from gptgrid.tokens.shards import open_shards
 from gptgrid.train import checkpoint
 from gptgrid.train.checkpoint import FORMAT, Effort, Progress, State
@@ -58,14 +58,14 @@ class Trainer:
         self.model, self.training, self.seed = config.model, config.training, config.seed
         self.device = prepare_device(job.run.device, self.training.threads)
         self.codec = read_codec(job.inputs["tokenizer"])
-        self.recipe = canonical(recipe_of(config, self.codec.vocab_size))
+        self.recipe = canonical(recipe_of(config, self.codec))
         shards, context = job.inputs["shards"], self.model.context
         self.windows = Windows(
             open_shards(shards, "train"), self.training, context, self.seed, self.codec.eot
         )
         self.valid = open_shards(shards, "valid")
         self.set_cadence()
-        self.module = build(self.model, self.codec.vocab_size).to(self.device)
+        self.module = build(self.model, self.codec.vocab_size, self.codec.eot).to(self.device)
         self.parameters = list(self.module.parameters())
         self.optimizer = build_optimizer(self.module, self.training)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.training.precision == "fp16")
@@ -371,11 +371,12 @@ class Trainer:
         )
 
 
-def recipe_of(config: SimpleNamespace, vocab_size: int) -> dict:
-    """Return what config.json holds: model, vocab_size, training and seed."""
+def recipe_of(config: SimpleNamespace, codec: Codec) -> dict:
+    """Return what config.json holds: model, vocab_size, eot, training and seed."""
     return {
         "model": vars(config.model),
-        "vocab_size": vocab_size,
+        "vocab_size": codec.vocab_size,
+        "eot": codec.eot,
         "training": vars(config.training),
         "seed": config.seed,
     }
