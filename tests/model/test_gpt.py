@@ -15,6 +15,7 @@ from gptgrid.model.initialize import initialize
 from gptgrid.model.mask import attention_bias, number_documents
 from gptgrid.model.position import alibi_slopes, rotate
 
+
 def test_the_whole_context_is_seen_and_no_window_more() -> None:
     given = tokens(batch=1)
     for window, reach in ((None, 0), (3, CONTEXT - 3)):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
+from torch.nn import functional
 
 from gptgrid.model.embedding import Embedding
 from gptgrid.model.mask import attention_bias
@@ -58,6 +59,7 @@ class Encoder(nn.Module):
         time = tokens.shape[1]
         if time > self.config.context:
             raise ValueError(f"{time} tokens are more than the context of {self.config.context}")
-        x = self.embedding(tokens)
-        mask = attention_bias(0, time, x.dtype, x.device)[0, 0]
-        return self.head(self.encoder(x, mask, is_causal=True))
+        # Embeddings stay fp32 where the weights of the layers are bf16.
+        x = self.embedding(tokens).to(self.encoder.layers[0].linear1.weight.dtype)
+        x = self.encoder(x, attention_bias(0, time, x.dtype, x.device)[0, 0], is_causal=True)
+        return functional.linear(x, self.head.weight.to(x.dtype), self.head.bias)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from gptgrid.model.attention import Attention, Cache
 from gptgrid.model.embedding import Embedding
@@ -99,7 +100,8 @@ class GPT(nn.Module):
         end = start + tokens.shape[1]
         if end > self.config.context:
             raise ValueError(f"{end} tokens are more than the context of {self.config.context}")
-        x = self.embedding(tokens, start)
+        # Embeddings stay fp32 where the weights inside the blocks are bf16.
+        x = self.embedding(tokens, start).to(self.blocks[0].attention.qkv.weight.dtype)
         span = self.geometry.at(x, start, self.documents(tokens, cache))
         for layer, block in enumerate(self.blocks):
             x = block(x, span, cache, layer)
@@ -108,7 +110,7 @@ class GPT(nn.Module):
         x = self.norm(x)
         if self.logit_scale != 1:
             x = x * self.logit_scale  # before the product, as there are fewer of them than logits
-        logits = self.head(x)
+        logits = functional.linear(x, self.head.weight.to(x.dtype))
         if self.config.logit_softcap is not None:
             logits = self.config.logit_softcap * torch.tanh(logits / self.config.logit_softcap)
         return logits
@@ -122,4 +124,4 @@ class GPT(nn.Module):
 
     def new_cache(self, batch: int = 1) -> Cache:
         """Return an empty key-value cache for `batch` sequences, on the model's device and in its type."""
-        return Cache(self.config, batch, self.head.weight)
+        return Cache(self.config, batch, self.blocks[0].attention.qkv.weight)

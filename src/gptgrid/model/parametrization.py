@@ -44,3 +44,12 @@ def attention_scale(config: Model) -> float:
 def lr_scale(config: Model, name: str, parameter: Tensor) -> float:
     """Return the factor of Adam's learning rate for a parameter by its name in `named_parameters`."""
     return 1 / width_multiplier(config) if is_hidden(name, parameter) else 1.0
+
+
+def muon_lr_scale(config: Model, name: str, parameter: Tensor) -> float:
+    """Return the factor of Muon's learning rate for a hidden matrix: 1/√m.
+
+    Its updates have the root mean square of Adam's, but their singular values are all alike: what they do to
+    the activations grows with √m, not with m.
+    """
+    return width_multiplier(config) ** -0.5
