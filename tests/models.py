@@ -63,14 +63,24 @@ def pairwise(sizes: list[int]) -> list[tuple[int, ...]]:
 
 
 GPTS = [
-    {key: value for settings, choice in zip(CHOICES.values(), row, strict=True) for key, value in settings[choice].items()}
+    {
+        key: value
+        for settings, choice in zip(CHOICES.values(), row, strict=True)
+        for key, value in settings[choice].items()
+    }
     for row in pairwise([len(settings) for settings in CHOICES.values()])
 ]
 """Switches of models in which any two settings of two switches meet."""
 
 ENCODERS = [
     {"preset": "encoder"},
-    {"preset": "encoder", "norm_position": "pre", "position": "sinusoidal", "activation": "gelu", "zero_init": True},
+    {
+        "preset": "encoder",
+        "norm_position": "pre",
+        "position": "sinusoidal",
+        "activation": "gelu",
+        "zero_init": True,
+    },
 ]
 
 

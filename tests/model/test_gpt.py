@@ -1,10 +1,11 @@
-"""The model is what its configuration says: against transformers, slow references, and its own cache."""
+"""The model is what its configuration says: against transformers and slow references."""
 
 import itertools
 import math
 
 import pytest
 import torch
+from models import CONTEXT, EOT, VOCAB, make, named, tokens
 from torch import nn
 from torch.nn import functional
 
@@ -14,6 +15,7 @@ from gptgrid.model.cost import count_parameters, flops_per_token, parameter_coun
 from gptgrid.model.initialize import initialize
 from gptgrid.model.mask import attention_bias, number_documents
 from gptgrid.model.position import alibi_slopes, rotate
+
 
 def test_the_whole_context_is_seen_and_no_window_more() -> None:
     given = tokens(batch=1)
@@ -154,25 +156,28 @@ def test_gpt2_equals_transformers() -> None:
 
 @pytest.mark.parametrize("n_kv_head", [4, 2])
 @pytest.mark.parametrize("tied", [False, True])
-def test_llama_equals_transformers(n_kv_head: int, tied: bool) -> None:
-    from transformers import LlamaConfig, LlamaForCausalLM
+@pytest.mark.parametrize("family", ["Llama", "Qwen3"])
+def test_llama_and_qwen3_equal_transformers(family: str, n_kv_head: int, tied: bool) -> None:
+    import transformers
 
     torch.manual_seed(0)
-    config = LlamaConfig(
+    config = getattr(transformers, f"{family}Config")(
         vocab_size=VOCAB,
         hidden_size=32,
         intermediate_size=88,
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=n_kv_head,
+        head_dim=8,
         max_position_embeddings=CONTEXT,
         rms_norm_eps=1e-5,
         rope_theta=10000.0,
         tie_word_embeddings=tied,
         initializer_range=0.2,
     )
-    theirs = LlamaForCausalLM(config).eval()
-    ours = make(preset="llama", n_kv_head=n_kv_head, tie_embeddings=tied)
+    theirs = getattr(transformers, f"{family}ForCausalLM")(config).eval()
+    qk_norm = family == "Qwen3"
+    ours = make(preset="llama", n_kv_head=n_kv_head, tie_embeddings=tied, qk_norm=qk_norm)
     names = {
         "embedding.tokens.weight": ("model.embed_tokens.weight", False),
         "norm.weight": ("model.norm.weight", False),
@@ -190,6 +195,16 @@ def test_llama_equals_transformers(n_kv_head: int, tied: bool) -> None:
             f"{prefix}.feed_forward.up.weight": (up, False),
             f"{prefix}.feed_forward.down.weight": (f"{other}.mlp.down_proj.weight", False),
         }
+        if qk_norm:
+            for mine, its in (("query", "q"), ("key", "k")):
+                names[f"{prefix}.attention.{mine}_norm.weight"] = (
+                    f"{other}.self_attn.{its}_norm.weight",
+                    False,
+                )
+    with torch.no_grad():
+        for parameter in theirs.parameters():
+            if parameter.ndim == 1:  # gains of one would hide mistakes
+                parameter.add_(0.1 * torch.randn(parameter.shape))
     copy_weights(ours, theirs, names)
     layer = theirs.model.layers[1]
     assert_same_function(
@@ -200,6 +215,7 @@ def test_llama_equals_transformers(n_kv_head: int, tied: bool) -> None:
             (ours.blocks[1].feed_forward.down.weight, layer.mlp.down_proj.weight),
             (ours.blocks[1].attention.output.weight, layer.self_attn.o_proj.weight),
             (ours.blocks[1].attention_norm.weight, layer.input_layernorm.weight),
+            *([(ours.blocks[1].attention.key_norm.weight, layer.self_attn.k_norm.weight)] if qk_norm else []),
         ],
     )
 
@@ -245,6 +261,32 @@ def test_initialization_has_the_stated_spread() -> None:
 
 
 @pytest.mark.parametrize("preset", ["gpt2", "llama", "encoder"])
+def test_zero_init_begins_without_blocks(preset: str) -> None:
+    module = build(Model(preset=preset, zero_init=True, tie_embeddings=False, context=CONTEXT), VOCAB)
+    initialize(module, 0)
+    assert not module(tokens()).any()
+    if preset != "encoder":
+        x = module.embedding(tokens())
+        block = module.blocks[1]
+        assert torch.equal(block(x, module.geometry.at(x, 0, None), None, 1), x)
+    assert module.embedding.tokens.weight.any()
+
+
+def test_norms_without_gain_have_no_weights() -> None:
+    for norm in ("layernorm", "rmsnorm"):
+        module = make(norm=norm, norm_gain=False, qk_norm=True, bias=False)
+        assert all(parameter.ndim == 2 for parameter in module.parameters())
+
+
+def test_a_pattern_says_which_layers_have_the_window() -> None:
+    for pattern, expected in ((None, [3, 3, 3]), ("SL", [3, None, 3]), ("LSSS", [None, 3, 3])):
+        module = make(n_layer=3, window=3, window_pattern=pattern)
+        assert [block.attention.window for block in module.blocks] == expected
+        x = module.embedding(tokens())
+        assert module.geometry.at(x, 0, None).masks.keys() == set(expected)
+
+
+@pytest.mark.parametrize("preset", ["gpt2", "llama", "encoder"])
 def test_parameters_are_those_that_torch_counts(preset: str) -> None:
     module = make(preset=preset)
     unique = {id(parameter): parameter.numel() for parameter in module.parameters()}
@@ -258,7 +300,16 @@ def test_parameters_are_those_that_torch_counts(preset: str) -> None:
     assert parameter_count(module)["non_embedding_parameters"] == inside
 
 
-@pytest.mark.parametrize("switches", [{}, {"preset": "llama"}, {"preset": "llama", "n_kv_head": 2}])
+@pytest.mark.parametrize(
+    "switches",
+    [
+        {},
+        {"preset": "llama"},
+        {"preset": "llama", "n_kv_head": 2, "qk_norm": True, "norm_gain": False},
+        {"window": 3, "window_pattern": "SL", "document_mask": True, "parametrization": "mup"},
+    ],
+    ids=named,
+)
 def test_flops_are_those_that_torch_counts(switches: dict) -> None:
     from torch.nn.attention import SDPBackend, sdpa_kernel
     from torch.utils.flop_counter import FlopCounterMode
