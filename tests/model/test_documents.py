@@ -93,6 +93,13 @@ def test_both_kernels_compute_the_same(switches: dict, time: int, monkeypatch: p
             assert (module(given) - expected).abs().max() < 0.1 * expected.abs().max()
 
 
+@pytest.mark.filterwarnings("ignore:flex_attention called without")
+def test_queries_and_keys_of_a_norm_under_autocast_meet_values_of_less_precision() -> None:
+    queries, values = torch.randn(1, 2, 4, 16), torch.randn(1, 2, 4, 16, dtype=torch.bfloat16)
+    mask = flex.block_mask(torch.zeros(1, 4, dtype=torch.long), None)
+    assert flex.attend(queries, queries, values, mask, 0.25).dtype == torch.bfloat16
+
+
 def test_the_kernel_of_gpus_serves_training_without_dropout_and_alibi() -> None:
     gpu = torch.device("cuda")
     assert flex.serves(Model(), True, gpu)

@@ -5,7 +5,7 @@ import math
 
 import pytest
 import torch
-from models import CONTEXT, EOT, VOCAB, make, named, tokens
+from models import CONTEXT, EOT, VOCAB, documents, make, named, tokens
 from torch import nn
 from torch.nn import functional
 
@@ -53,6 +53,38 @@ def test_bias_by_the_slow_rule() -> None:
             if by_document:
                 visible = visible and documents[row][query] == documents[row][key]
             assert bias[row, 0, query, key] == (0 if visible else -math.inf)
+
+
+@pytest.mark.parametrize(
+    "switches",
+    [
+        {},
+        {"position": "alibi", "window": 4},
+        {"position": "alibi", "document_mask": True, "n_kv_head": 2},
+        {"n_kv_head": 1, "parametrization": "mup", "base_width": 8},
+    ],
+    ids=named,
+)
+def test_attention_by_the_slow_rule(switches: dict) -> None:
+    module, text = make(n_layer=1, **switches), documents(batch=1)
+    config, attention, x = module.config, module.blocks[0].attention, module.embedding(text)
+    found = attention(x, module.geometry.at(x, 0, module.documents(text, None)), None, 0)[0]
+    heads = attention.qkv(x)[0].view(CONTEXT, -1, 8)  # (time, heads, head width)
+    scale = 8**-0.5 if config.parametrization == "standard" else 2**0.5 / 8  # base heads are two wide
+    mixed = torch.zeros(CONTEXT, 4, 8)
+    for head, query in itertools.product(range(4), range(CONTEXT)):
+        begin = 0 if config.window is None else max(0, query - config.window + 1)
+        ends = [place for place in range(query + 1) if text[0, place] == EOT]
+        if config.document_mask and ends:
+            begin = max(begin, ends[-1])
+        group = head * config.n_kv_head // 4
+        keys = heads[begin : query + 1, 4 + group]
+        values = heads[begin : query + 1, 4 + config.n_kv_head + group]
+        scores = scale * keys @ heads[query, head]
+        if config.position == "alibi":
+            scores -= 4.0 ** -(head + 1) * torch.arange(query - begin, -1, -1)
+        mixed[query, head] = scores.softmax(0) @ values
+    torch.testing.assert_close(found, attention.output(mixed.flatten(1)), rtol=1e-5, atol=1e-5)
 
 
 def test_rope_depends_on_distances_only() -> None:
