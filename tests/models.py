@@ -111,6 +111,6 @@ def tokens(batch: int = 2, time: int = CONTEXT) -> torch.Tensor:
 def documents(batch: int = 2, time: int = CONTEXT) -> torch.Tensor:
     """Return text with ends at other places in each row, also two in a row."""
     text = tokens(batch, time)
-    for row, places in enumerate(([0, 5], [3, 4, 9])):
-        text[row, places] = EOT
+    for row, places in zip(text, ([0, 5], [3, 4, 9]), strict=False):
+        row[places] = EOT
     return text

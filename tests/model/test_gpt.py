@@ -1,10 +1,11 @@
-"""The model is what its configuration says: against transformers, slow references, and its own cache."""
+"""The model is what its configuration says: against transformers and slow references."""
 
 import itertools
 import math
 
 import pytest
 import torch
+from models import CONTEXT, EOT, VOCAB, documents, make, named, tokens
 from torch import nn
 from torch.nn import functional
 
@@ -52,6 +53,38 @@ def test_bias_by_the_slow_rule() -> None:
             if by_document:
                 visible = visible and documents[row][query] == documents[row][key]
             assert bias[row, 0, query, key] == (0 if visible else -math.inf)
+
+
+@pytest.mark.parametrize(
+    "switches",
+    [
+        {},
+        {"position": "alibi", "window": 4},
+        {"position": "alibi", "document_mask": True, "n_kv_head": 2},
+        {"n_kv_head": 1, "parametrization": "mup", "base_width": 8},
+    ],
+    ids=named,
+)
+def test_attention_by_the_slow_rule(switches: dict) -> None:
+    module, text = make(n_layer=1, **switches), documents(batch=1)
+    config, attention, x = module.config, module.blocks[0].attention, module.embedding(text)
+    found = attention(x, module.geometry.at(x, 0, module.documents(text, None)), None, 0)[0]
+    heads = attention.qkv(x)[0].view(CONTEXT, -1, 8)  # (time, heads, head width)
+    scale = 8**-0.5 if config.parametrization == "standard" else 2**0.5 / 8  # base heads are two wide
+    mixed = torch.zeros(CONTEXT, 4, 8)
+    for head, query in itertools.product(range(4), range(CONTEXT)):
+        begin = 0 if config.window is None else max(0, query - config.window + 1)
+        ends = [place for place in range(query + 1) if text[0, place] == EOT]
+        if config.document_mask and ends:
+            begin = max(begin, ends[-1])
+        group = head * config.n_kv_head // 4
+        keys = heads[begin : query + 1, 4 + group]
+        values = heads[begin : query + 1, 4 + config.n_kv_head + group]
+        scores = scale * keys @ heads[query, head]
+        if config.position == "alibi":
+            scores -= 4.0 ** -(head + 1) * torch.arange(query - begin, -1, -1)
+        mixed[query, head] = scores.softmax(0) @ values
+    torch.testing.assert_close(found, attention.output(mixed.flatten(1)), rtol=1e-5, atol=1e-5)
 
 
 def test_rope_depends_on_distances_only() -> None:
@@ -155,25 +188,28 @@ def test_gpt2_equals_transformers() -> None:
 
 @pytest.mark.parametrize("n_kv_head", [4, 2])
 @pytest.mark.parametrize("tied", [False, True])
-def test_llama_equals_transformers(n_kv_head: int, tied: bool) -> None:
-    from transformers import LlamaConfig, LlamaForCausalLM
+@pytest.mark.parametrize("family", ["Llama", "Qwen3"])
+def test_llama_and_qwen3_equal_transformers(family: str, n_kv_head: int, tied: bool) -> None:
+    import transformers
 
     torch.manual_seed(0)
-    config = LlamaConfig(
+    config = getattr(transformers, f"{family}Config")(
         vocab_size=VOCAB,
         hidden_size=32,
         intermediate_size=88,
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=n_kv_head,
+        head_dim=8,
         max_position_embeddings=CONTEXT,
         rms_norm_eps=1e-5,
         rope_theta=10000.0,
         tie_word_embeddings=tied,
         initializer_range=0.2,
     )
-    theirs = LlamaForCausalLM(config).eval()
-    ours = make(preset="llama", n_kv_head=n_kv_head, tie_embeddings=tied)
+    theirs = getattr(transformers, f"{family}ForCausalLM")(config).eval()
+    qk_norm = family == "Qwen3"
+    ours = make(preset="llama", n_kv_head=n_kv_head, tie_embeddings=tied, qk_norm=qk_norm)
     names = {
         "embedding.tokens.weight": ("model.embed_tokens.weight", False),
         "norm.weight": ("model.norm.weight", False),
@@ -191,6 +227,16 @@ def test_llama_equals_transformers(n_kv_head: int, tied: bool) -> None:
             f"{prefix}.feed_forward.up.weight": (up, False),
             f"{prefix}.feed_forward.down.weight": (f"{other}.mlp.down_proj.weight", False),
         }
+        if qk_norm:
+            for mine, its in (("query", "q"), ("key", "k")):
+                names[f"{prefix}.attention.{mine}_norm.weight"] = (
+                    f"{other}.self_attn.{its}_norm.weight",
+                    False,
+                )
+    with torch.no_grad():
+        for parameter in theirs.parameters():
+            if parameter.ndim == 1:  # gains of one would hide mistakes
+                parameter.add_(0.1 * torch.randn(parameter.shape))
     copy_weights(ours, theirs, names)
     layer = theirs.model.layers[1]
     assert_same_function(
@@ -201,6 +247,7 @@ def test_llama_equals_transformers(n_kv_head: int, tied: bool) -> None:
             (ours.blocks[1].feed_forward.down.weight, layer.mlp.down_proj.weight),
             (ours.blocks[1].attention.output.weight, layer.self_attn.o_proj.weight),
             (ours.blocks[1].attention_norm.weight, layer.input_layernorm.weight),
+            *([(ours.blocks[1].attention.key_norm.weight, layer.self_attn.k_norm.weight)] if qk_norm else []),
         ],
     )
 
@@ -246,6 +293,32 @@ def test_initialization_has_the_stated_spread() -> None:
 
 
 @pytest.mark.parametrize("preset", ["gpt2", "llama", "encoder"])
+def test_zero_init_begins_without_blocks(preset: str) -> None:
+    module = build(Model(preset=preset, zero_init=True, tie_embeddings=False, context=CONTEXT), VOCAB)
+    initialize(module, 0)
+    assert not module(tokens()).any()
+    if preset != "encoder":
+        x = module.embedding(tokens())
+        block = module.blocks[1]
+        assert torch.equal(block(x, module.geometry.at(x, 0, None), None, 1), x)
+    assert module.embedding.tokens.weight.any()
+
+
+def test_norms_without_gain_have_no_weights() -> None:
+    for norm in ("layernorm", "rmsnorm"):
+        module = make(norm=norm, norm_gain=False, qk_norm=True, bias=False)
+        assert all(parameter.ndim == 2 for parameter in module.parameters())
+
+
+def test_a_pattern_says_which_layers_have_the_window() -> None:
+    for pattern, expected in ((None, [3, 3, 3]), ("SL", [3, None, 3]), ("LSSS", [None, 3, 3])):
+        module = make(n_layer=3, window=3, window_pattern=pattern)
+        assert [block.attention.window for block in module.blocks] == expected
+        x = module.embedding(tokens())
+        assert module.geometry.at(x, 0, None).masks.keys() == set(expected)
+
+
+@pytest.mark.parametrize("preset", ["gpt2", "llama", "encoder"])
 def test_parameters_are_those_that_torch_counts(preset: str) -> None:
     module = make(preset=preset)
     unique = {id(parameter): parameter.numel() for parameter in module.parameters()}
@@ -259,7 +332,16 @@ def test_parameters_are_those_that_torch_counts(preset: str) -> None:
     assert parameter_count(module)["non_embedding_parameters"] == inside
 
 
-@pytest.mark.parametrize("switches", [{}, {"preset": "llama"}, {"preset": "llama", "n_kv_head": 2}])
+@pytest.mark.parametrize(
+    "switches",
+    [
+        {},
+        {"preset": "llama"},
+        {"preset": "llama", "n_kv_head": 2, "qk_norm": True, "norm_gain": False},
+        {"window": 3, "window_pattern": "SL", "document_mask": True, "parametrization": "mup"},
+    ],
+    ids=named,
+)
 def test_flops_are_those_that_torch_counts(switches: dict) -> None:
     from torch.nn.attention import SDPBackend, sdpa_kernel
     from torch.utils.flop_counter import FlopCounterMode

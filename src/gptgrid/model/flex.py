@@ -54,7 +54,7 @@ def attend(queries: Tensor, keys: Tensor, values: Tensor, mask: BlockMask, scale
     Keys and values may have fewer heads, each shared by a group of queries.
     """
     kernel = compiled() if queries.is_cuda else flex_attention
-    # Norms under autocast leave queries and keys in fp32.
+    # After norms, autocast on a GPU leaves queries and keys in fp32.
     queries, keys = queries.to(values.dtype), keys.to(values.dtype)
     return kernel(queries, keys, values, block_mask=mask, scale=scale, enable_gqa=True)
 
