@@ -726,6 +726,9 @@ class Evaluation(Section):
 
     stride: Size | None = None
     """Tokens scored by each overlapping window; the others in it are context. Default: half a context."""
+    precision: Literal["auto", "fp32"] = "auto"
+    """`auto`: weights in bf16 where the device multiplies them faster, logits and losses in fp32, which moves
+    bits per byte by less than 0.001. `fp32` is exact."""
 
 
 class Decoding(Section):

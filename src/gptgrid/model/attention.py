@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.attention.flex_attention import BlockMask
 
-from gptgrid.model import flex
+from gptgrid.model import flex, short
 from gptgrid.model.parametrization import attention_scale
 from gptgrid.model.position import Span, rotate
 
@@ -84,6 +84,8 @@ class Attention(nn.Module):
         mask = span.masks[self.window]
         if isinstance(mask, BlockMask):
             mixed = flex.attend(queries, keys, values, mask, self.scale)
+        elif short.serves(values, self.training, self.dropout):
+            mixed = short.attend(queries, keys, values, mask, self.scale)
         else:
             mixed = self.attend(queries, keys, values, mask)
         return self.output(mixed.transpose(1, 2).reshape(batch, time, d_model))
