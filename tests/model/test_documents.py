@@ -68,13 +68,10 @@ def test_an_end_of_text_changes_its_own_document_only(switches: dict) -> None:
         assert same[until:].all()
 
 
-@pytest.mark.parametrize(
-    "switches", [RELATIVE[0], RELATIVE[1], {"preset": "gpt2", "qk_norm": True}], ids=named
-)
+@pytest.mark.parametrize("switches", [RELATIVE[1], {"preset": "gpt2", "qk_norm": True}], ids=named)
 @pytest.mark.filterwarnings("ignore:flex_attention called without")  # compiled on a GPU only
-@pytest.mark.parametrize("time", [1, CONTEXT])
-def test_both_kernels_compute_the_same(switches: dict, time: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    module, given = make(**switches, document_mask=True), documents(time=CONTEXT)[:, :time]
+def test_both_kernels_compute_the_same(switches: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+    module, given = make(**switches, document_mask=True), documents()
     used: list[torch.Tensor] = []
 
     def attend(*given: object) -> torch.Tensor:
@@ -89,8 +86,6 @@ def test_both_kernels_compute_the_same(switches: dict, time: int, monkeypatch: p
         monkeypatch.setattr(flex, "serves", lambda config, training, device: True)
         torch.testing.assert_close(module(given), expected, rtol=1e-5, atol=1e-5)
         assert len(used) == 2
-        with torch.autocast("cpu", torch.bfloat16):
-            assert (module(given) - expected).abs().max() < 0.1 * expected.abs().max()
 
 
 @pytest.mark.filterwarnings("ignore:flex_attention called without")

@@ -19,19 +19,18 @@ def initialize(module: nn.Module, seed: int) -> None:
     """Set all weights in place: normal for matrices and embeddings, 1 for gains, 0 for biases.
 
     What writes into the residual stream is divided by √(2 n_layer), so that the stream's variance does not
-    grow with depth (Radford et al. 2019), or zero with `zero_init`, as is an output matrix of its own: each
-    block then begins as the identity (Zhang et al. 2019, Fixup). Each parameter has a random stream of its
-    own, and the global one is not touched.
+    grow with depth (Radford et al. 2019), or zero with `zero_init`, as is an output matrix of its own: a
+    pre-norm block then begins as the identity (Zhang et al. 2019, Fixup). What mup does stands in
+    `parametrization.py`. Each parameter has a random stream of its own, and the global one is not touched.
     """
     config = module.config
-    m = width_multiplier(config)
     for name, parameter in module.named_parameters():
         if config.zero_init and name.endswith((*INTO_RESIDUAL, "head.weight")):
             parameter.zero_()
         elif parameter.ndim > 1:
             std = config.init_std
             if is_hidden(name, parameter):
-                std /= math.sqrt(m)
+                std /= math.sqrt(width_multiplier(config))
             if name.endswith(INTO_RESIDUAL):
                 std /= math.sqrt(2 * config.n_layer)
             generator = torch.Generator().manual_seed(derive(seed, f"initialization/{name}"))

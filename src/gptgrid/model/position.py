@@ -58,7 +58,7 @@ class Geometry(nn.Module):
         dtype = torch.get_autocast_dtype(device.type) if autocast else x.dtype
 
         def mask(window: int | None) -> Tensor | BlockMask | None:
-            if documents is not None and flex.serves(self.config, self.training, device):
+            if documents is not None and start == 0 and flex.serves(self.config, self.training, device):
                 return flex.block_mask(documents, window)
             # The kernel's own causal rule fits all tokens from the start; a last one alone needs no rule.
             ruled_by_kernel = start == 0 or end - start == 1
