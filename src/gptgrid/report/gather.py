@@ -21,7 +21,7 @@ PARTS = ("tokenizer", "model", "training")
 """What a group is named by, beside its text."""
 SINGLE_CURVES = 60
 """Up to so many cells on a text have a curve each; beyond, a curve is the mean over a group's seeds."""
-WORDS = ("cell", "group", "text", "corpus", *PARTS, "seed", "best", "device", "identity", "path")
+WORDS = ("cell", "group", "text", "corpus", *PARTS, "seed", "best", "device", "identity", "path", "status")
 """Columns that are no numbers; overridden keys, which have a dot in their name, are not either."""
 
 
