@@ -20,7 +20,7 @@ from gptgrid.stage import Job
 
 NAMES = ("cell", "corpus", "tokenizer", "model", "training", "seed")
 FIGURES = ("val_bpb", "val_loss", "test_loss", "perplexity", "bpb", "word_perplexity", "answers_right")
-"""What comparison.csv gives a mean, a standard deviation and an interval. A diverged cell has none of them."""
+"""What comparison.csv gives a mean, a standard deviation and an interval. A diverged cell has none."""
 DIVERGED = "diverged"
 """The status of a training whose loss left the finite numbers, or did not come back from a spike."""
 Row = dict[str, Any]
