@@ -136,7 +136,7 @@ def test_a_group_with_a_diverged_cell_has_no_figures_and_is_never_the_best(troub
     assert rows["tales", "llama"][2].endswith("llama 1 of 2 diverged")
     for row in rows.values():
         if row[2].endswith("diverged"):
-            assert row[5:] == ["diverged"] * 4 + ["–"] * 3
+            assert row[1] == "–" and row[5:] == ["diverged"] * 4 + ["–"] * 3
     assert sum("best" in row[2] for row in rows.values()) == 1
 
 

@@ -101,7 +101,7 @@ autocomplete="off" placeholder="for example bpe llama"></label></div>
 {% for group in ranking %}
 <tr{% if group.best == 'True' %} class="best"{% endif %}>
 <td>{{ group.text }}</td>
-{{ number(group['rank'], group['rank']) -}}
+{{ number(group['rank'], '–' if group.diverged else group['rank']) -}}
 <th scope="row" title="{{ group.group }}">{{ group | mark }}{{ group.label }}
 {%- if group.best == 'True' %}<span class="badge">best</span>{% endif %}
 {%- if group.diverged %}<span class="badge lost">{{ group.diverged }} of {{ group.seeds }} diverged</span>
