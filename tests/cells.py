@@ -20,7 +20,7 @@ SMALL = {"n_layer": 2, "n_head": 2, "d_model": 16, "context": 8, "init_std": 0.4
 
 def tiny(vocab_size: int, **switches: object) -> nn.Module:
     """Return a small model whose random weights prefer some tokens clearly."""
-    module = build(Model(**{**SMALL, **switches}), vocab_size)
+    module = build(Model(**{**SMALL, **switches}), vocab_size, eot=vocab_size - 1)
     initialize(module, 1)
     return module.eval()
 
@@ -40,9 +40,10 @@ def write_cell(folder: Path, module: nn.Module, codec: Codec | None = None, stat
     """Write what generating and scoring need of a `train` folder; the codec is `bytes` if none is given."""
     folder.mkdir(parents=True)
     save_file(dict(module.named_parameters()), folder / "model.safetensors")
-    recipe = {"model": module.config.slice(), "vocab_size": module.vocab_size, "training": {}, "seed": 1}
-    (folder / "config.json").write_text(canonical(recipe) + "\n")
-    write_codec(codec or BytesCodec(), folder / "codec.json")
+    codec = codec or BytesCodec()
+    recipe = {"model": module.config.slice(), "vocab_size": module.vocab_size, "eot": codec.eot}
+    (folder / "config.json").write_text(canonical({**recipe, "training": {}, "seed": 1}) + "\n")
+    write_codec(codec, folder / "codec.json")
     (folder / "manifest.json").write_text(json.dumps({"facts": {"status": status}}))
     return folder
 

@@ -44,6 +44,9 @@ def broken(path: str, value: object) -> dict:
         ("models/small/n_head", 3, "n_head 3 does not divide d_model 64; heads that do: 1, 2, 4"),
         ("models/small/n_kv_head", 3, "n_kv_head 3 does not divide n_head 4"),
         ("models/small/window", 1000, "window 1000 is longer than context 128"),
+        ("models/small/window_pattern", "SL", "window_pattern 'SL' needs a `window` for its letter S"),
+        ("models/small", {"window": 8, "window_pattern": "SsLX"}, "window_pattern 'SsLX' has 'X', 's'; its letters are S"),
+        ("models/small", {"window": 8, "window_pattern": ""}, "models.small.window_pattern: "),
         ("models/enc", {"preset": "encoder", "position": "rope"}, "position 'rope' is not in nn.TransformerEncoder"),
         ("models/base", {"base": "smal"}, "models.base.base: unknown name 'smal'; did you mean 'small'?"),
         ("models/small/base", "wide", "`base` goes in a circle"),
@@ -80,6 +83,7 @@ def broken(path: str, value: object) -> dict:
         ("grid/0/tokenizer", ["ids"], "tokenizer ids (kind ids) is for corpora that bring token ids"),
         ("grid/0/corpus", ["ids"], "corpus ids brings token ids and needs a tokenizer of kind ids"),
         ("grid/0", {"corpus": "ids", "tokenizer": "ids", "model": "small", "training": "base", "training.windows": ["document"]}, "needs end-of-text tokens"),
+        ("grid/0", {"corpus": "ids", "tokenizer": "ids", "model": "small", "training": "base", "model.document_mask": [True]}, "`document_mask` needs end-of-text tokens"),
         ("grid/0/seed", [-1], "grid[0].seed: found -1"),
         ("grid/0/zip", ["tokenizer", "model"], "the lists must be equally long, but tokenizer has 2, model has 1"),
         ("grid/0/exclude", [{"tokenizer": "char"}, {"tokenizer": "bpe"}], "`exclude` leaves nothing over"),
@@ -178,3 +182,25 @@ def test_every_key_is_documented() -> None:
 @pytest.mark.parametrize("path", sorted(ROOT.glob("config/**/*.yaml")), ids=lambda path: path.name)
 def test_configurations_that_come_with_the_project_are_valid(path: Path) -> None:
     assert cells_of(load([path]))
+
+
+@pytest.mark.parametrize(
+    "switches",
+    [
+        {"norm": "rmsnorm"},
+        {"norm_gain": False},
+        {"position": "alibi"},
+        {"activation": "swiglu"},
+        {"qk_norm": True},
+        {"logit_softcap": 5.0},
+        {"n_kv_head": 2},
+        {"document_mask": True},
+        {"parametrization": "mup"},
+        {"window": 8},
+        {"window_pattern": "SL", "window": 8},
+    ],
+    ids=str,
+)
+def test_the_encoder_refuses_by_name_what_it_lacks(switches: dict) -> None:
+    with pytest.raises(ValueError, match=f"{next(iter(switches))} .* is not in nn.TransformerEncoder"):
+        Model(preset="encoder", **switches)

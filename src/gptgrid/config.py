@@ -515,6 +515,8 @@ class Model(Section):
     """Before each sublayer (with a final norm), or after each residual sum."""
     norm_eps: Positive = 1e-5
     """Added to the variance."""
+    norm_gain: bool = True
+    """A learned gain in each norm (and a bias, if `bias` says so); without it a norm has no weights."""
     position: Literal["learned", "sinusoidal", "rope", "alibi", "none"] = "learned"
     """How a token knows its place."""
     rope_theta: Positive = 10000.0
@@ -522,7 +524,7 @@ class Model(Section):
     activation: Literal["gelu", "gelu_tanh", "relu", "relu2", "swiglu"] = "gelu_tanh"
     """Of the feed-forward network; swiglu is gated and has three matrices."""
     qk_norm: bool = False
-    """Normalize queries and keys of each head (RMS norm with gain)."""
+    """Normalize queries and keys of each head (RMS norm)."""
     tie_embeddings: bool = True
     """Use the token embedding as the output matrix."""
     bias: bool = True
@@ -533,9 +535,23 @@ class Model(Section):
     """Cap logits at ±c by c·tanh(x/c)."""
     window: Size | None = None
     """Attend to the last `window` tokens only (itself among them); default: all."""
+    window_pattern: Annotated[str, Field(min_length=1)] | None = None
+    """Which layers have the window, one letter a layer, repeated over all: `S` the window, `L` the whole
+    context, such as `SSSL`. Default: the window in all layers."""
+    document_mask: bool = False
+    """Attend within the document only; the end-of-text token begins one."""
     init_std: Positive = 0.02
     """Standard deviation of the initial weights; projections back into the residual stream are divided by
     √(2 n_layer)."""
+    zero_init: bool = False
+    """Start projections back into the residual stream, and an output matrix of its own, at zero."""
+    parametrization: Literal["standard", "mup"] = "standard"
+    """`mup`: initial weights, learning rates, attention scores and logits change with d_model so that a good
+    learning rate stays good (maximal update parametrization for AdamW, Yang et al. 2022)."""
+    base_width: Size = 128
+    """The d_model at which mup is the standard parametrization."""
+    base_n_head: Size | None = None
+    """The n_head at base_width. Default: n_head, so that heads get wider with d_model, not more."""
 
     @model_validator(mode="before")
     @classmethod
@@ -564,23 +580,39 @@ class Model(Section):
             )
         if self.window is not None and self.window > self.context:
             raise ValueError(f"window {self.window} is longer than context {self.context}")
+        if self.window_pattern is not None:
+            self.check_window_pattern()
         if self.preset == "encoder":
             self.refuse_what_encoder_lacks()
         gated_width = -(-8 * self.d_model // 3)
         d_ff = -(-gated_width // 8) * 8 if self.activation == "swiglu" else 4 * self.d_model
         # The class is frozen for everybody else; this fills in what depends on other keys.
         object.__setattr__(self, "n_kv_head", n_kv_head)
+        object.__setattr__(self, "base_n_head", self.base_n_head or self.n_head)
         object.__setattr__(self, "d_ff", self.d_ff or d_ff)
         return self
+
+    def check_window_pattern(self) -> None:
+        if self.window is None:
+            raise ValueError(f"window_pattern {self.window_pattern!r} needs a `window` for its letter S")
+        if others := sorted(set(self.window_pattern) - set("SL")):
+            raise ValueError(
+                f"window_pattern {self.window_pattern!r} has {', '.join(map(repr, others))}; its letters "
+                "are S (the window) and L (the whole context), such as SSSL"
+            )
 
     def refuse_what_encoder_lacks(self) -> None:
         wanted = {
             "norm": ("layernorm",),
+            "norm_gain": (True,),
             "position": ("learned", "sinusoidal", "none"),
             "activation": ("relu", "gelu"),
             "qk_norm": (False,),
             "logit_softcap": (None,),
+            "window_pattern": (None,),
             "window": (None,),
+            "document_mask": (False,),
+            "parametrization": ("standard",),
             "n_kv_head": (None, self.n_head),
         }
         for key, allowed in wanted.items():
@@ -608,8 +640,9 @@ class Training(Section):
     """Budget in passes over the training split, rounded up to whole steps."""
     steps: Count | None = None
     """Budget in optimizer steps."""
-    batch_tokens: Count = 8192
-    """Tokens of one optimizer step; a multiple of the model's context."""
+    batch_tokens: Literal["auto"] | Count = 8192
+    """Tokens of one optimizer step; a multiple of the model's context. `auto`: 0.58 · tokens^0.571 for a
+    budget of so many tokens (Li et al. 2025, Step Law)."""
     micro_batch: Literal["auto"] | Size = "auto"
     """Windows in one forward pass; gradients add up over a batch. It changes last bits of the result."""
     windows: Literal["permuted", "sliding", "random", "document"] = "permuted"
@@ -617,8 +650,9 @@ class Training(Section):
     `random`: any offset. `document`: one document a row, cut or padded; padding is not scored."""
     stride: Size | None = None
     """Tokens between the starts of sliding windows. Default: half a context."""
-    optimizer: Literal["adamw"] = "adamw"
-    """AdamW (Loshchilov and Hutter 2019)."""
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    """AdamW (Loshchilov and Hutter 2019); or Muon (Jordan et al. 2024) for the matrices inside the blocks,
+    with updates as large as AdamW's (Liu et al. 2025), and AdamW for the rest."""
     lr: Positive = 1e-3
     """Highest learning rate."""
     min_lr: NonNegative | None = None
@@ -627,6 +661,8 @@ class Training(Section):
     """Decay of AdamW's first and second moment."""
     eps: Positive = 1e-8
     """AdamW's denominator term."""
+    momentum: Fraction = 0.95
+    """Decay of Muon's momentum (Nesterov)."""
     schedule: Literal["constant", "linear", "cosine", "wsd"] = "cosine"
     """After the warmup: stay, fall in a line, fall as half a cosine, or stay and fall in a line over the
     last `cooldown` of the steps (warmup-stable-decay)."""
@@ -634,18 +670,27 @@ class Training(Section):
     """Steps of linear warmup; below 1 a share of all steps."""
     cooldown: Fraction = 0.2
     """Share of the steps in which wsd falls."""
-    weight_decay: NonNegative = 0.1
-    """For matrices and embeddings; never for biases and norms."""
+    weight_decay: Literal["auto"] | NonNegative = 0.1
+    """For matrices and embeddings; never for biases and norms. `auto`: such that the weights remember
+    1.084 · (tokens / parameters)^-0.527 of the training (Bergsma et al. 2025, Power Lines)."""
     grad_clip: NonNegative = 1.0
     """Largest norm of the gradient; 0 is off."""
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    """Autocast to this type; fp16 with a loss scaler. Weights and moments stay fp32."""
+    precision: Literal["auto", "fp32", "bf16", "bf16_weights", "fp16"] = "auto"
+    """`bf16`, `fp16`: autocast, fp16 with a loss scaler. `bf16_weights`: the weights inside the blocks are
+    bf16, too. `auto`: bf16_weights on a CPU that multiplies bf16 by itself, bf16 on such a GPU, else fp32.
+    The weights that are updated and kept, moments and losses are fp32 in each."""
+    ema: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Validate and keep a moving average of the weights with this decay, 0.999 say, in place of the last."""
     eval_every: Size | None = None
     """Steps between validations. Default: a tenth of the steps. The last step is always validated."""
     eval_tokens: Count | None = None
     """Tokens of the validation split to score each time, from its start. Default: all."""
     sample_every: Size | None = None
     """Steps between short greedy samples of the first prompt. Default: none."""
+    patience: Size | None = None
+    """Stop after so many validations in a row without a lower loss. Default: never."""
+    log_checkpoints: bool = False
+    """Keep the weights after 1, 2, 4, 8, … steps too, as `step-NNNNNNNN.safetensors`."""
     use: Literal["best", "last"] = "best"
     """Which weights the cell keeps: those of the lowest validation loss, or the last."""
     threads: Size = 1
@@ -664,6 +709,10 @@ class Training(Section):
         if min_lr > self.lr:
             raise ValueError(f"min_lr {min_lr:g} is above lr {self.lr:g}")
         object.__setattr__(self, "min_lr", min_lr)
+        if self.batch_tokens == "auto" and self.steps is not None:
+            raise ValueError("batch_tokens `auto` follows from a budget in tokens or epochs, not in steps")
+        if self.batch_tokens == "auto" and self.continues is not None:
+            raise ValueError("a training that continues another needs a number as batch_tokens, the other's")
         if self.stride is not None and self.windows != "sliding":
             raise ValueError(f"stride goes with `windows: sliding`, not {self.windows}")
         return self
@@ -677,6 +726,9 @@ class Evaluation(Section):
 
     stride: Size | None = None
     """Tokens scored by each overlapping window; the others in it are context. Default: half a context."""
+    precision: Literal["auto", "fp32"] = "auto"
+    """`auto`: weights in bf16 where the device multiplies them faster, logits and losses in fp32, which moves
+    bits per byte by less than 0.001. `fp32` is exact."""
 
 
 class Decoding(Section):
@@ -711,7 +763,8 @@ class Sampling(Section):
 
 
 class Run(Section):
-    """How, not what: none of these keys is part of an identity or retrains anything."""
+    """How, not what: none of these keys is part of an identity or retrains anything. All but `device`,
+    `processes` and `compile` leave every bit as it is."""
 
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """`auto` takes cuda, then mps, then cpu."""
@@ -721,6 +774,15 @@ class Run(Section):
     """Seconds between checkpoints of a running training."""
     log_every: Positive = 5.0
     """Seconds between lines of progress."""
+    processes: Size = 1
+    """Processes (torchrun) that share each training, each with its own GPU or `threads`. Last bits depend on
+    their number."""
+    cells_per_gpu: Size = 1
+    """Programs that may compute on one GPU at the same time: small cells do not fill it."""
+    compile: Literal["auto"] | bool = "auto"
+    """torch.compile; `auto`: on a GPU, where the training is long enough to pay for it."""
+    activation_checkpointing: bool = False
+    """Compute activations again in the backward pass in place of keeping them: less memory, the same bits."""
     store: str = "results/.store"
     """Where finished artifacts lie; `GPTGRID_STORE` overrides it."""
 

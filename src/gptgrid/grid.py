@@ -206,8 +206,11 @@ def check_cell(cell: Cell, evaluation_stride: int | None) -> None:
     if training.stride is not None and training.stride > model.context:
         raise ValueError(f"training stride {training.stride} is longer than context {model.context}")
     brings_ids = isinstance(cell.corpus.value, RandomCorpus | ShardsCorpus)
-    if brings_ids and training.windows == "document" and getattr(cell.corpus.value, "eot", None) is None:
+    endless = brings_ids and getattr(cell.corpus.value, "eot", None) is None
+    if endless and training.windows == "document":
         raise ValueError("`windows: document` needs end-of-text tokens, which a corpus of bare ids has not")
+    if endless and model.document_mask:
+        raise ValueError("`document_mask` needs end-of-text tokens, which a corpus of bare ids has not")
     if brings_ids != isinstance(cell.tokenizer.value, IdsTokenizer):
         corpus, tokenizer = cell.corpus.label, cell.tokenizer.label
         raise ValueError(

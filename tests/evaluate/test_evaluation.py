@@ -29,16 +29,24 @@ def make_job(tmp_path):
     torch.set_num_threads(1)
 
     def make(
-        module, ids=IDS, vocab_size=257, codec=None, stride=None, counts=COUNTS, status="finished"
+        module,
+        ids=IDS,
+        vocab_size=257,
+        codec=None,
+        stride=None,
+        counts=COUNTS,
+        precision="fp32",
+        status="finished",
     ) -> Job:
-        folder = tmp_path / "artifact"
-        folder.mkdir()
+        root = tmp_path / precision
+        folder = root / "artifact"
+        folder.mkdir(parents=True)
         inputs = {
-            "train": write_cell(tmp_path / "train", module, codec, status),
-            "shards": write_test_split(tmp_path / "shards", ids, vocab_size, **counts),
+            "train": write_cell(root / "train", module, codec, status),
+            "shards": write_test_split(root / "shards", ids, vocab_size, **counts),
         }
-        config, run = SimpleNamespace(stride=stride), SimpleNamespace(device="cpu")
-        return Job(config, inputs, folder, tmp_path / "scratch", run)
+        config, run = SimpleNamespace(stride=stride, precision=precision), SimpleNamespace(device="cpu")
+        return Job(config, inputs, folder, root / "scratch", run)
 
     return make
 
@@ -171,3 +179,15 @@ def test_such_weights_of_a_diverged_training_have_no_figures(make_job):
 
 def test_other_weights_of_a_diverged_training_are_scored(make_job):
     assert evaluate(make_job(uniform(257), status="diverged"))["perplexity"] == pytest.approx(257, rel=1e-6)
+
+
+def test_rounded_weights_move_bits_per_byte_by_less_than_a_thousandth(make_job, monkeypatch):
+    """On a machine without bf16 instructions, too: there the choice alone is another."""
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    module = tiny(257, d_model=32, init_std=0.05)
+    figures = {}
+    for precision in ("fp32", "auto"):
+        job = make_job(module, precision=precision)
+        evaluate(job)
+        figures[precision] = evaluation(job)["bpb"]
+    assert 0 < abs(figures["auto"] - figures["fp32"]) < 1e-3

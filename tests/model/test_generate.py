@@ -16,7 +16,7 @@ VOCAB, EOT = 29, 28
 
 def make(**switches: object) -> torch.nn.Module:
     config = Model(**{"n_layer": 2, "n_head": 2, "d_model": 32, "context": 8, "init_std": 0.3, **switches})
-    module = build(config, VOCAB)
+    module = build(config, VOCAB, EOT)
     initialize(module, 3)
     return module.eval()
 
@@ -27,9 +27,16 @@ def continued(
     return list(generate(module, list(prompt), Decoding(**decoding), count, EOT, seed, ignore_eos=True))
 
 
-@pytest.mark.parametrize("position", ["learned", "sinusoidal", "rope", "alibi", "none"])
-def test_cached_equals_uncached_far_beyond_the_context(position: str) -> None:
-    module = make(position=position)
+@pytest.mark.parametrize(
+    "switches",
+    [
+        *({"position": position} for position in ("learned", "sinusoidal", "rope", "alibi", "none")),
+        {"preset": "llama", "window": 3, "window_pattern": "SL", "document_mask": True},
+    ],
+    ids=str,
+)
+def test_cached_equals_uncached_far_beyond_the_context(switches: dict) -> None:
+    module = make(**switches)
     ids = [EOT, 1]
     with_cache = Reader(module, len(ids))
     without = Reader(module, len(ids))
@@ -37,7 +44,7 @@ def test_cached_equals_uncached_far_beyond_the_context(position: str) -> None:
     for _ in range(30):
         logits = with_cache.next_logits(ids)
         torch.testing.assert_close(logits, without.next_logits(ids), rtol=1e-4, atol=1e-4)
-        ids.append(int(logits.argmax()))
+        ids.append(EOT if len(ids) % 7 == 0 else int(logits.argmax()))
 
 
 def test_greedy_takes_the_likeliest_of_a_plain_loop() -> None:

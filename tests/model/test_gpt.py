@@ -1,10 +1,11 @@
-"""The model is what its configuration says: against transformers, slow references, and its own cache."""
+"""The model is what its configuration says: against transformers and slow references."""
 
 import itertools
 import math
 
 import pytest
 import torch
+from models import CONTEXT, EOT, VOCAB, documents, make, named, tokens
 from torch import nn
 from torch.nn import functional
 
@@ -12,74 +13,8 @@ from gptgrid.config import Model
 from gptgrid.model.build import build
 from gptgrid.model.cost import count_parameters, flops_per_token, parameter_count
 from gptgrid.model.initialize import initialize
-from gptgrid.model.position import alibi_bias, causal_bias, rotate
-
-VOCAB = 23
-CONTEXT = 12
-
-
-def make(seed: int = 0, **switches: object) -> nn.Module:
-    """Return a small model with weights large enough that every switch shows."""
-    sizes = {"n_layer": 2, "n_head": 4, "d_model": 32, "context": CONTEXT, "init_std": 0.2}
-    module = build(Model(**{**sizes, **switches}), VOCAB)
-    initialize(module, seed)
-    with torch.no_grad():
-        for name, parameter in module.named_parameters():
-            if parameter.ndim == 1:  # gains and biases at their first values would hide mistakes
-                generator = torch.Generator().manual_seed(len(name))
-                parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator))
-    return module.eval()
-
-
-def tokens(batch: int = 2, time: int = CONTEXT) -> torch.Tensor:
-    return torch.randint(VOCAB, (batch, time), generator=torch.Generator().manual_seed(1))
-
-
-SWITCHES = [
-    {"preset": preset, "position": position, "norm_position": norm_position}
-    for preset, position, norm_position in itertools.product(
-        ("gpt2", "llama"), ("learned", "sinusoidal", "rope", "alibi", "none"), ("pre", "post")
-    )
-] + [
-    {"preset": "gpt2", "activation": "gelu"},
-    {"preset": "gpt2", "activation": "relu"},
-    {"preset": "gpt2", "activation": "relu2", "bias": False},
-    {"preset": "gpt2", "n_kv_head": 2, "qk_norm": True, "position": "rope"},
-    {"preset": "llama", "n_kv_head": 1, "logit_softcap": 5.0},
-    {"preset": "llama", "window": 3, "tie_embeddings": True},
-    {"preset": "gpt2", "window": 1, "position": "alibi"},
-    {"preset": "encoder"},
-    {"preset": "encoder", "norm_position": "pre", "position": "sinusoidal", "activation": "gelu"},
-]
-NAMES = ["-".join(str(value) for value in switches.values()) for switches in SWITCHES]
-
-
-@pytest.mark.parametrize("switches", SWITCHES, ids=NAMES)
-def test_no_token_sees_a_later_one(switches: dict) -> None:
-    module, given = make(**switches), tokens()
-    before = module(given)
-    for place in (0, 5, CONTEXT - 1):
-        changed = given.clone()
-        changed[:, place] = (changed[:, place] + 1) % VOCAB
-        after = module(changed)
-        torch.testing.assert_close(after[:, :place], before[:, :place], rtol=0, atol=0)
-        assert not torch.allclose(after[:, place], before[:, place])
-
-
-@pytest.mark.parametrize("switches", [s for s in SWITCHES if s["preset"] != "encoder"])
-@pytest.mark.parametrize("pieces", [[1] * CONTEXT, [5, 1, 4, 2]])
-def test_cached_equals_uncached(switches: dict, pieces: list[int]) -> None:
-    module, given = make(**switches), tokens()
-    cache = module.new_cache(batch=2)
-    parts = [module(piece, cache) for piece in given.split(pieces, dim=1)]
-    torch.testing.assert_close(torch.cat(parts, dim=1), module(given), rtol=1e-5, atol=1e-5)
-
-
-@pytest.mark.parametrize("switches", SWITCHES, ids=NAMES)
-def test_no_nan_in_low_precision(switches: dict) -> None:
-    module = make(**switches)
-    with torch.autocast("cpu", torch.bfloat16):
-        assert module(tokens()).isfinite().all()
+from gptgrid.model.mask import attention_bias, number_documents
+from gptgrid.model.position import alibi_slopes, rotate
 
 
 def test_the_whole_context_is_seen_and_no_window_more() -> None:
@@ -95,20 +30,61 @@ def test_the_whole_context_is_seen_and_no_window_more() -> None:
             assert same == (place < reach)
 
 
+def bias_of(end: int, **rules: object) -> torch.Tensor:
+    return attention_bias(0, end, torch.float32, torch.device("cpu"), **rules)
+
+
 def test_alibi_is_the_distance_times_the_slopes_of_the_paper() -> None:
-    bias = alibi_bias(5, 8)
+    bias = bias_of(5, slopes=torch.tensor(alibi_slopes(8)))[0]
     for head, query, key in itertools.product(range(8), range(5), range(5)):
-        expected = -(2.0 ** -(head + 1)) * max(0, query - key)
+        expected = -(2.0 ** -(head + 1)) * (query - key) if key <= query else -math.inf
         assert bias[head, query, key] == pytest.approx(expected)
-    assert alibi_bias(3, 6).shape == (6, 3, 3)
+    assert len(alibi_slopes(6)) == 6
 
 
-def test_causal_bias_by_the_slow_rule() -> None:
-    for window in (None, 1, 3):
-        bias = causal_bias(6, window)[0]
-        for query, key in itertools.product(range(6), range(6)):
+def test_bias_by_the_slow_rule() -> None:
+    text = torch.tensor([[3, EOT, 4, 5, EOT, EOT, 6], [EOT, 1, 2, 3, 4, 5, 6]])
+    documents = [[0, 1, 1, 1, 2, 3, 3], [1] * 7]
+    assert number_documents(text, EOT).tolist() == documents
+    for window, by_document in itertools.product((None, 1, 3), (False, True)):
+        bias = bias_of(7, window=window, documents=torch.tensor(documents) if by_document else None)
+        for row, query, key in itertools.product(range(len(bias)), range(7), range(7)):
             visible = key <= query and (window is None or query - key < window)
-            assert bias[query, key] == (0 if visible else -math.inf)
+            if by_document:
+                visible = visible and documents[row][query] == documents[row][key]
+            assert bias[row, 0, query, key] == (0 if visible else -math.inf)
+
+
+@pytest.mark.parametrize(
+    "switches",
+    [
+        {},
+        {"position": "alibi", "window": 4},
+        {"position": "alibi", "document_mask": True, "n_kv_head": 2},
+        {"n_kv_head": 1, "parametrization": "mup", "base_width": 8},
+    ],
+    ids=named,
+)
+def test_attention_by_the_slow_rule(switches: dict) -> None:
+    module, text = make(n_layer=1, **switches), documents(batch=1)
+    config, attention, x = module.config, module.blocks[0].attention, module.embedding(text)
+    found = attention(x, module.geometry.at(x, 0, module.documents(text, None)), None, 0)[0]
+    heads = attention.qkv(x)[0].view(CONTEXT, -1, 8)  # (time, heads, head width)
+    scale = 8**-0.5 if config.parametrization == "standard" else 2**0.5 / 8  # base heads are two wide
+    mixed = torch.zeros(CONTEXT, 4, 8)
+    for head, query in itertools.product(range(4), range(CONTEXT)):
+        begin = 0 if config.window is None else max(0, query - config.window + 1)
+        ends = [place for place in range(query + 1) if text[0, place] == EOT]
+        if config.document_mask and ends:
+            begin = max(begin, ends[-1])
+        group = head * config.n_kv_head // 4
+        keys = heads[begin : query + 1, 4 + group]
+        values = heads[begin : query + 1, 4 + config.n_kv_head + group]
+        scores = scale * keys @ heads[query, head]
+        if config.position == "alibi":
+            scores -= 4.0 ** -(head + 1) * torch.arange(query - begin, -1, -1)
+        mixed[query, head] = scores.softmax(0) @ values
+    torch.testing.assert_close(found, attention.output(mixed.flatten(1)), rtol=1e-5, atol=1e-5)
 
 
 def test_rope_depends_on_distances_only() -> None:
@@ -119,9 +95,9 @@ def test_rope_depends_on_distances_only() -> None:
     attention, x = module.blocks[0].attention, module.embedding.tokens(torch.cat((filler, text), 1))
     heads = attention.qkv(x).view(1, 16, 12, 8).transpose(1, 2)
     q, k = heads[:, :4], heads[:, 4:8]
-    span = module.geometry.at(0, 16)
+    span = module.geometry.at(x, 0, None)
     scores = rotate(q, span) @ rotate(k, span).transpose(-1, -2)
-    early = module.geometry.at(0, 6)
+    early = module.geometry.at(x[:, :6], 0, None)
     shifted = rotate(q[:, :, 10:], early) @ rotate(k[:, :, 10:], early).transpose(-1, -2)
     torch.testing.assert_close(scores[:, :, 10:, 10:], shifted, rtol=1e-4, atol=1e-5)
 
@@ -212,25 +188,28 @@ def test_gpt2_equals_transformers() -> None:
 
 @pytest.mark.parametrize("n_kv_head", [4, 2])
 @pytest.mark.parametrize("tied", [False, True])
-def test_llama_equals_transformers(n_kv_head: int, tied: bool) -> None:
-    from transformers import LlamaConfig, LlamaForCausalLM
+@pytest.mark.parametrize("family", ["Llama", "Qwen3"])
+def test_llama_and_qwen3_equal_transformers(family: str, n_kv_head: int, tied: bool) -> None:
+    import transformers
 
     torch.manual_seed(0)
-    config = LlamaConfig(
+    config = getattr(transformers, f"{family}Config")(
         vocab_size=VOCAB,
         hidden_size=32,
         intermediate_size=88,
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=n_kv_head,
+        head_dim=8,
         max_position_embeddings=CONTEXT,
         rms_norm_eps=1e-5,
         rope_theta=10000.0,
         tie_word_embeddings=tied,
         initializer_range=0.2,
     )
-    theirs = LlamaForCausalLM(config).eval()
-    ours = make(preset="llama", n_kv_head=n_kv_head, tie_embeddings=tied)
+    theirs = getattr(transformers, f"{family}ForCausalLM")(config).eval()
+    qk_norm = family == "Qwen3"
+    ours = make(preset="llama", n_kv_head=n_kv_head, tie_embeddings=tied, qk_norm=qk_norm)
     names = {
         "embedding.tokens.weight": ("model.embed_tokens.weight", False),
         "norm.weight": ("model.norm.weight", False),
@@ -248,6 +227,16 @@ def test_llama_equals_transformers(n_kv_head: int, tied: bool) -> None:
             f"{prefix}.feed_forward.up.weight": (up, False),
             f"{prefix}.feed_forward.down.weight": (f"{other}.mlp.down_proj.weight", False),
         }
+        if qk_norm:
+            for mine, its in (("query", "q"), ("key", "k")):
+                names[f"{prefix}.attention.{mine}_norm.weight"] = (
+                    f"{other}.self_attn.{its}_norm.weight",
+                    False,
+                )
+    with torch.no_grad():
+        for parameter in theirs.parameters():
+            if parameter.ndim == 1:  # gains of one would hide mistakes
+                parameter.add_(0.1 * torch.randn(parameter.shape))
     copy_weights(ours, theirs, names)
     layer = theirs.model.layers[1]
     assert_same_function(
@@ -258,6 +247,7 @@ def test_llama_equals_transformers(n_kv_head: int, tied: bool) -> None:
             (ours.blocks[1].feed_forward.down.weight, layer.mlp.down_proj.weight),
             (ours.blocks[1].attention.output.weight, layer.self_attn.o_proj.weight),
             (ours.blocks[1].attention_norm.weight, layer.input_layernorm.weight),
+            *([(ours.blocks[1].attention.key_norm.weight, layer.self_attn.k_norm.weight)] if qk_norm else []),
         ],
     )
 
@@ -303,6 +293,32 @@ def test_initialization_has_the_stated_spread() -> None:
 
 
 @pytest.mark.parametrize("preset", ["gpt2", "llama", "encoder"])
+def test_zero_init_begins_without_blocks(preset: str) -> None:
+    module = build(Model(preset=preset, zero_init=True, tie_embeddings=False, context=CONTEXT), VOCAB)
+    initialize(module, 0)
+    assert not module(tokens()).any()
+    if preset != "encoder":
+        x = module.embedding(tokens())
+        block = module.blocks[1]
+        assert torch.equal(block(x, module.geometry.at(x, 0, None), None, 1), x)
+    assert module.embedding.tokens.weight.any()
+
+
+def test_norms_without_gain_have_no_weights() -> None:
+    for norm in ("layernorm", "rmsnorm"):
+        module = make(norm=norm, norm_gain=False, qk_norm=True, bias=False)
+        assert all(parameter.ndim == 2 for parameter in module.parameters())
+
+
+def test_a_pattern_says_which_layers_have_the_window() -> None:
+    for pattern, expected in ((None, [3, 3, 3]), ("SL", [3, None, 3]), ("LSSS", [None, 3, 3])):
+        module = make(n_layer=3, window=3, window_pattern=pattern)
+        assert [block.attention.window for block in module.blocks] == expected
+        x = module.embedding(tokens())
+        assert module.geometry.at(x, 0, None).masks.keys() == set(expected)
+
+
+@pytest.mark.parametrize("preset", ["gpt2", "llama", "encoder"])
 def test_parameters_are_those_that_torch_counts(preset: str) -> None:
     module = make(preset=preset)
     unique = {id(parameter): parameter.numel() for parameter in module.parameters()}
@@ -316,7 +332,16 @@ def test_parameters_are_those_that_torch_counts(preset: str) -> None:
     assert parameter_count(module)["non_embedding_parameters"] == inside
 
 
-@pytest.mark.parametrize("switches", [{}, {"preset": "llama"}, {"preset": "llama", "n_kv_head": 2}])
+@pytest.mark.parametrize(
+    "switches",
+    [
+        {},
+        {"preset": "llama"},
+        {"preset": "llama", "n_kv_head": 2, "qk_norm": True, "norm_gain": False},
+        {"window": 3, "window_pattern": "SL", "document_mask": True, "parametrization": "mup"},
+    ],
+    ids=named,
+)
 def test_flops_are_those_that_torch_counts(switches: dict) -> None:
     from torch.nn.attention import SDPBackend, sdpa_kernel
     from torch.utils.flop_counter import FlopCounterMode

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from gptgrid.config import Model, Training
+from gptgrid.config import Model, Run, Training
 from gptgrid.stage import Job, namespace
 from gptgrid.tokens.codec import BytesCodec, write_codec
 from gptgrid.tokens.shards import write_shard
@@ -15,8 +15,8 @@ from gptgrid.train.deliverables import deliver
 from gptgrid.train.trainer import Trainer
 
 MODEL = {"n_layer": 2, "n_head": 2, "d_model": 32, "context": 16}
-TRAINING = {"steps": 12, "batch_tokens": 64, "eval_every": 5, "eval_tokens": 100}
-RUN = {"device": "cpu", "workers": 0, "checkpoint_every": 1e9, "log_every": 1e9}
+TRAINING = {"steps": 12, "batch_tokens": 64, "eval_every": 5, "eval_tokens": 100, "precision": "fp32"}
+RUN = {**Run(device="cpu").slice(), "checkpoint_every": 1e9, "log_every": 1e9}
 EOT = 256
 SPLITS = ("train", "valid")
 

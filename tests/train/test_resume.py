@@ -146,7 +146,7 @@ def test_damaged_and_foreign_checkpoints_are_refused(train, make_job):
     with pytest.raises(UserError, match=r"state\.pt is damaged .* delete"):
         Trainer(job)
     torch.save({"weights": torch.zeros(3)}, path)
-    with pytest.raises(UserError, match="is not a 'gptgrid training state 1'"):
+    with pytest.raises(UserError, match="is not a 'gptgrid training state 2'"):
         Trainer(job)
     other = train("other", training={"lr": 5e-4, "min_lr": 1e-5})
     path.write_bytes((other / "state.pt").read_bytes())

@@ -1,5 +1,6 @@
 """Score the test split with a trained cell: nats, perplexities and bits per byte."""
 
+from gptgrid.model.allocator import restart_with_tcmalloc
 from gptgrid.stage import Job, main
 
 
@@ -11,4 +12,5 @@ def build(job: Job) -> dict:
 
 
 if __name__ == "__main__":
+    restart_with_tcmalloc()
     main("evaluate", build, __doc__)

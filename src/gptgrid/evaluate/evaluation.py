@@ -15,6 +15,7 @@ from gptgrid.evaluate.figures import DENOMINATORS, figures
 from gptgrid.evaluate.questions import ask
 from gptgrid.model.device import describe_device, prepare_device
 from gptgrid.model.load import load_model, read_recipe
+from gptgrid.model.precision import choose_precision, round_weights
 from gptgrid.model.score import default_stride, score
 from gptgrid.stage import Job, UserError
 from gptgrid.tokens.codec import read_codec
@@ -42,6 +43,9 @@ def evaluate(job: Job) -> dict[str, Any]:
     shards = open_shards(job.inputs["shards"], "test")
     check_tokens(shards, counts["tokens"], vocab_size)
     module = load_model(job.inputs["train"], device)
+    # No weight is updated: what would be autocast in training can as well be rounded once.
+    precision = "fp32" if choose_precision(job.config.precision, device) == "fp32" else "bf16_weights"
+    round_weights(module, precision)
     diverged = job.manifest("train")["facts"]["status"] == "diverged"
     strides = {HEADLINE: job.config.stride or default_stride(context), "disjoint": context}
     start = time.perf_counter()
@@ -57,6 +61,7 @@ def evaluate(job: Job) -> dict[str, Any]:
             codec = read_codec(job.inputs["train"])
             answers = ask(module, codec, questions / "questions.jsonl", context)
     job.provenance["device"] = describe_device(device)
+    job.provenance["precision"] = precision
     job.provenance["tokens_per_second"] = len(strides) * (len(shards) - 1) / seconds
     return write(job, results, counts, answers)
 

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.attention.flex_attention import BlockMask
 
+from gptgrid.model import flex, short
+from gptgrid.model.parametrization import attention_scale
 from gptgrid.model.position import Span, rotate
 
 if TYPE_CHECKING:
@@ -15,13 +18,14 @@ if TYPE_CHECKING:
 
 
 class Cache:
-    """Keys and values of the tokens seen so far, in buffers of the context's length."""
+    """Keys, values and documents of the tokens seen so far, in buffers of the context's length."""
 
     def __init__(self, config: Model, batch: int, like: Tensor) -> None:
         """Make an empty cache with the device and type of `like`."""
         shape = (config.n_layer, batch, config.n_kv_head, config.context, config.d_model // config.n_head)
         self.keys = torch.empty(shape, dtype=like.dtype, device=like.device)
         self.values = torch.empty_like(self.keys)
+        self.documents = torch.empty(batch, config.context, dtype=torch.long, device=like.device)
         self.length = 0
 
     def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
@@ -31,22 +35,38 @@ class Cache:
         self.values[layer, :, :, self.length : end] = values
         return self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
 
+    def extend_documents(self, documents: Tensor) -> Tensor:
+        """Add documents (batch, time), numbered from 0; return the numbers of all tokens."""
+        end = self.length + documents.shape[1]
+        if self.length:
+            documents = documents + self.documents[:, self.length - 1, None]
+        self.documents[:, self.length : end] = documents
+        return self.documents[:, :end]
+
 
 class Attention(nn.Module):
     """Multi-head attention (Vaswani et al. 2017), with grouped queries (Ainslie et al. 2023) if asked."""
 
-    def __init__(self, config: Model) -> None:
+    def __init__(self, config: Model, window: int | None) -> None:
+        """Make the matrices.
+
+        Args:
+            config: a resolved entry of `models`.
+            window: tokens that a token looks back on, itself among them; None for all.
+        """
         super().__init__()
         self.n_head, self.n_kv_head = config.n_head, config.n_kv_head
         self.width = config.d_model // config.n_head
+        self.window = window
+        self.scale = attention_scale(config)
         self.dropout = config.dropout
         # One matrix for queries, keys and values: one large product instead of three.
         heads = self.n_head + 2 * self.n_kv_head
         self.qkv = nn.Linear(config.d_model, heads * self.width, bias=config.bias)
         self.output = nn.Linear(config.d_model, config.d_model, bias=config.bias)
         if config.qk_norm:
-            self.query_norm = nn.RMSNorm(self.width, config.norm_eps)
-            self.key_norm = nn.RMSNorm(self.width, config.norm_eps)
+            self.query_norm = nn.RMSNorm(self.width, config.norm_eps, config.norm_gain)
+            self.key_norm = nn.RMSNorm(self.width, config.norm_eps, config.norm_gain)
         self.qk_norm = config.qk_norm
 
     def forward(self, x: Tensor, span: Span, cache: Cache | None, layer: int) -> Tensor:
@@ -61,19 +81,30 @@ class Attention(nn.Module):
             queries, keys = rotate(queries, span), rotate(keys, span)
         if cache is not None:
             keys, values = cache.extend(layer, keys, values)
-        mixed = functional.scaled_dot_product_attention(
-            queries,
-            self.shared(keys),
-            self.shared(values),
-            attn_mask=None if span.bias is None else span.bias.to(queries.dtype),
-            dropout_p=self.dropout if self.training else 0.0,
-            # A single new token sees all that is cached: no rule is needed.
-            is_causal=span.bias is None and time > 1,
-        )
+        mask = span.masks[self.window]
+        if isinstance(mask, BlockMask):
+            mixed = flex.attend(queries, keys, values, mask, self.scale)
+        elif short.serves(values, self.training, self.dropout):
+            mixed = short.attend(queries, keys, values, mask, self.scale)
+        else:
+            mixed = self.attend(queries, keys, values, mask)
         return self.output(mixed.transpose(1, 2).reshape(batch, time, d_model))
 
-    def shared(self, heads: Tensor) -> Tensor:
-        """Repeat key or value heads (axis 1) for each query head of their group."""
-        if self.n_kv_head == self.n_head:
-            return heads
-        return heads.repeat_interleave(self.n_head // self.n_kv_head, dim=1)
+    def attend(self, queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None) -> Tensor:
+        """Return values mixed by the scores: (batch, heads, time, width), as queries."""
+        grouped = self.n_kv_head != self.n_head
+        if grouped and not queries.is_cpu:
+            # Elsewhere not every kernel has groups, and the one of last resort keeps all scores.
+            group = self.n_head // self.n_kv_head
+            keys, values = keys.repeat_interleave(group, dim=1), values.repeat_interleave(group, dim=1)
+        return functional.scaled_dot_product_attention(
+            queries,
+            keys,
+            values,
+            attn_mask=bias,
+            dropout_p=self.dropout if self.training else 0.0,
+            # A single new token sees all that is cached: no rule is needed.
+            is_causal=bias is None and queries.shape[2] > 1,
+            scale=self.scale,
+            enable_gqa=grouped and queries.is_cpu,
+        )

@@ -11,6 +11,17 @@ if TYPE_CHECKING:
     from gptgrid.config import Model
 
 
-def build(config: Model, vocab_size: int) -> GPT | Encoder:
-    """Return the model of a resolved `models` entry, on the current default device."""
-    return (Encoder if config.preset == "encoder" else GPT)(config, vocab_size)
+def build(config: Model, vocab_size: int, eot: int | None = None) -> GPT | Encoder:
+    """Return the model of a resolved `models` entry, on the current default device.
+
+    Args:
+        config: a resolved entry of `models`.
+        vocab_size: rows of the embedding, columns of the logits.
+        eot: id of the end-of-text token, which `document_mask` needs; None where there is none.
+
+    Raises:
+        UserError: the model needs an end-of-text token, and there is none.
+    """
+    if config.preset == "encoder":
+        return Encoder(config, vocab_size)
+    return GPT(config, vocab_size, eot)

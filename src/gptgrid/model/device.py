@@ -6,11 +6,13 @@ import os
 import platform
 import tempfile
 import time
+from itertools import product
 from pathlib import Path
 
 import torch
 from filelock import FileLock, Timeout
 
+from gptgrid.model.allocator import keep_freed_memory
 from gptgrid.stage import UserError
 
 CLAIMED: list[FileLock] = []
@@ -31,44 +33,48 @@ def find_device(wanted: str) -> torch.device:
     return torch.device(device)
 
 
-def prepare_device(wanted: str, threads: int) -> torch.device:
+def prepare_device(wanted: str, threads: int, programs_per_gpu: int = 1) -> torch.device:
     """Return the device and set thread count and determinism for this process.
 
     Args:
         wanted: `run.device`.
         threads: CPU threads, whatever the machine has: the order of sums depends on them.
+        programs_per_gpu: how many programs may compute on one GPU at the same time.
 
     Raises:
         UserError: the machine has no such device.
     """
     device = find_device(wanted)
     torch.set_num_threads(threads)
+    keep_freed_memory()
     if device.type == "cuda":
         # On the CPU the kernels are repeatable as they are; here some must be chosen.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)
         torch.utils.deterministic.fill_uninitialized_memory = False
         names = [str(torch.cuda.get_device_properties(i).uuid) for i in range(torch.cuda.device_count())]
-        device = torch.device("cuda", claim(names))
+        device = torch.device("cuda", claim(names, programs_per_gpu))
         torch.cuda.set_device(device)
     return device
 
 
-def claim(names: list[str]) -> int:
-    """Take the first GPU that no other program here has taken, until this process ends; wait if all are.
+def claim(names: list[str], programs: int = 1) -> int:
+    """Take a place on the GPU that has most left, until this process ends; wait if there is none.
 
     Snakemake counts GPUs but does not say which is free.
 
     Args:
         names: what tells the GPUs apart on this machine, whatever part of them a program sees.
+        programs: places on each GPU.
 
     Returns:
         The place of the GPU among `names`.
     """
     folder = Path(tempfile.gettempdir())
     while True:
-        for place, name in enumerate(names):
-            lock = FileLock(folder / f"gptgrid-gpu-{name}.lock", mode=0o666)
+        # The first places of all GPUs come before the second ones of any.
+        for number, (place, name) in product(range(programs), enumerate(names)):
+            lock = FileLock(folder / f"gptgrid-gpu-{name}-{number}.lock", mode=0o666)
             try:
                 lock.acquire(timeout=0)
             except Timeout:

@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
+from torch.nn import functional
 
 from gptgrid.model.embedding import Embedding
-from gptgrid.model.position import causal_bias
+from gptgrid.model.mask import attention_bias
 
 if TYPE_CHECKING:
     from gptgrid.config import Model
@@ -48,7 +49,6 @@ class Encoder(nn.Module):
         self.head = nn.Linear(config.d_model, vocab_size, bias=config.bias and not config.tie_embeddings)
         if config.tie_embeddings:
             self.head.weight = self.embedding.tokens.weight
-        self.register_buffer("mask", causal_bias(config.context, None)[0], persistent=False)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Predict each next token: (batch, time) int64 → logits (batch, time, vocab_size).
@@ -59,5 +59,7 @@ class Encoder(nn.Module):
         time = tokens.shape[1]
         if time > self.config.context:
             raise ValueError(f"{time} tokens are more than the context of {self.config.context}")
-        mask = self.mask[:time, :time]
-        return self.head(self.encoder(self.embedding(tokens), mask, is_causal=True))
+        # Embeddings stay fp32 where the weights of the layers are bf16.
+        x = self.embedding(tokens).to(self.encoder.layers[0].linear1.weight.dtype)
+        x = self.encoder(x, attention_bias(0, time, x.dtype, x.device)[0, 0], is_causal=True)
+        return functional.linear(x, self.head.weight.to(x.dtype), self.head.bias)

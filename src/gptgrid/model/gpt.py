@@ -3,8 +3,9 @@
     tokens → embeddings (+ positions) → n_layer × [attention, feed-forward] → norm → logits
 
 Shapes: batch B, time T, width d_model, vocabulary V. Embeddings live in `embedding.py`, relative positions in
-`position.py`, the two sublayers in `attention.py` and `feedforward.py`; initial weights in `initialize.py`;
-choosing the next token in `generate.py`. Nothing here knows of losses, optimizers or files.
+`position.py`, what may be looked at in `mask.py`, the two sublayers in `attention.py` and `feedforward.py`;
+initial weights in `initialize.py`, what changes with the width in `parametrization.py`; choosing the next
+token in `generate.py`. Nothing here knows of losses, optimizers or files.
 """
 
 from __future__ import annotations
@@ -13,12 +14,16 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from gptgrid.model.attention import Attention, Cache
 from gptgrid.model.embedding import Embedding
 from gptgrid.model.feedforward import FeedForward
+from gptgrid.model.mask import layer_windows, number_documents
 from gptgrid.model.norm import make_norm
-from gptgrid.model.position import Geometry
+from gptgrid.model.parametrization import width_multiplier
+from gptgrid.model.position import Geometry, Span
+from gptgrid.stage import UserError
 
 if TYPE_CHECKING:
     from gptgrid.config import Model
@@ -27,45 +32,56 @@ if TYPE_CHECKING:
 class Block(nn.Module):
     """Attention and feed-forward, each added to the residual stream."""
 
-    def __init__(self, config: Model) -> None:
+    def __init__(self, config: Model, window: int | None) -> None:
         super().__init__()
         self.pre_norm = config.norm_position == "pre"
         self.attention_norm = make_norm(config)
-        self.attention = Attention(config)
+        self.attention = Attention(config, window)
         self.feed_forward_norm = make_norm(config)
         self.feed_forward = FeedForward(config)
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, x: Tensor, geometry: Geometry, cache: Cache | None, layer: int) -> Tensor:
+    def forward(self, x: Tensor, span: Span, cache: Cache | None, layer: int) -> Tensor:
         """Map the residual stream x: (batch, time, d_model) to the next one."""
         if self.pre_norm:
-            x = x + self.dropout(self.attention(self.attention_norm(x), geometry, cache, layer))
+            x = x + self.dropout(self.attention(self.attention_norm(x), span, cache, layer))
             return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
-        x = self.attention_norm(x + self.dropout(self.attention(x, geometry, cache, layer)))
+        x = self.attention_norm(x + self.dropout(self.attention(x, span, cache, layer)))
         return self.feed_forward_norm(x + self.dropout(self.feed_forward(x)))
 
 
 class GPT(nn.Module):
     """A decoder-only transformer."""
 
-    def __init__(self, config: Model, vocab_size: int) -> None:
+    def __init__(self, config: Model, vocab_size: int, eot: int | None) -> None:
         """Make the layers; `initialize` gives them their first weights.
 
         Args:
             config: a resolved entry of `models`.
             vocab_size: rows of the embedding, columns of the logits.
+            eot: id of the end-of-text token, None where there is none.
+
+        Raises:
+            UserError: `document_mask` is on, and there is no end-of-text token.
         """
         super().__init__()
+        if config.document_mask and eot is None:
+            raise UserError(
+                "document_mask keeps attention within documents, which begin at an end-of-text token, but "
+                "this tokenizer has none: give the corpus its `eot`, or set document_mask to false"
+            )
         self.config = config
         self.vocab_size = vocab_size
+        self.eot = eot
         self.embedding = Embedding(config, vocab_size)
         self.geometry = Geometry(config)
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layer))
+        self.blocks = nn.ModuleList(Block(config, window) for window in layer_windows(config))
         # After norms at the end of each sublayer, one more would do nothing.
         self.norm = make_norm(config) if config.norm_position == "pre" else nn.Identity()
         self.head = nn.Linear(config.d_model, vocab_size, bias=False)
         if config.tie_embeddings:
             self.head.weight = self.embedding.tokens.weight
+        self.logit_scale = 1 / width_multiplier(config)
 
     def forward(self, tokens: Tensor, cache: Cache | None = None) -> Tensor:
         """Predict each next token.
@@ -84,17 +100,28 @@ class GPT(nn.Module):
         end = start + tokens.shape[1]
         if end > self.config.context:
             raise ValueError(f"{end} tokens are more than the context of {self.config.context}")
-        x = self.embedding(tokens, start)
-        geometry = self.geometry.at(start, end)
+        # Embeddings stay fp32 where the weights inside the blocks are bf16.
+        x = self.embedding(tokens, start).to(self.blocks[0].attention.qkv.weight.dtype)
+        span = self.geometry.at(x, start, self.documents(tokens, cache))
         for layer, block in enumerate(self.blocks):
-            x = block(x, geometry, cache, layer)
+            x = block(x, span, cache, layer)
         if cache:
             cache.length = end
-        logits = self.head(self.norm(x))
+        x = self.norm(x)
+        if self.logit_scale != 1:
+            x = x * self.logit_scale  # before the product, as there are fewer of them than logits
+        logits = functional.linear(x, self.head.weight.to(x.dtype))
         if self.config.logit_softcap is not None:
             logits = self.config.logit_softcap * torch.tanh(logits / self.config.logit_softcap)
         return logits
 
+    def documents(self, tokens: Tensor, cache: Cache | None) -> Tensor | None:
+        """Return the documents' numbers of the cached tokens and these: (batch, start + time), or None."""
+        if not self.config.document_mask:
+            return None
+        numbers = number_documents(tokens, self.eot)
+        return cache.extend_documents(numbers) if cache else numbers
+
     def new_cache(self, batch: int = 1) -> Cache:
         """Return an empty key-value cache for `batch` sequences, on the model's device and in its type."""
-        return Cache(self.config, batch, self.head.weight)
+        return Cache(self.config, batch, self.blocks[0].attention.qkv.weight)

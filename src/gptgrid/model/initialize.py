@@ -7,6 +7,7 @@ import math
 import torch
 from torch import nn
 
+from gptgrid.model.parametrization import is_hidden, width_multiplier
 from gptgrid.seeds import derive
 
 INTO_RESIDUAL = ("attention.output.weight", "feed_forward.down.weight", "out_proj.weight", "linear2.weight")
@@ -18,13 +19,19 @@ def initialize(module: nn.Module, seed: int) -> None:
     """Set all weights in place: normal for matrices and embeddings, 1 for gains, 0 for biases.
 
     What writes into the residual stream is divided by √(2 n_layer), so that the stream's variance does not
-    grow with depth (Radford et al. 2019). Each parameter has a random stream of its own, and the global one
-    is not touched.
+    grow with depth (Radford et al. 2019), or zero with `zero_init`, as is an output matrix of its own: each
+    block then begins as the identity (Zhang et al. 2019, Fixup). Each parameter has a random stream of its
+    own, and the global one is not touched.
     """
     config = module.config
+    m = width_multiplier(config)
     for name, parameter in module.named_parameters():
-        if parameter.ndim > 1:
+        if config.zero_init and name.endswith((*INTO_RESIDUAL, "head.weight")):
+            parameter.zero_()
+        elif parameter.ndim > 1:
             std = config.init_std
+            if is_hidden(name, parameter):
+                std /= math.sqrt(m)
             if name.endswith(INTO_RESIDUAL):
                 std /= math.sqrt(2 * config.n_layer)
             generator = torch.Generator().manual_seed(derive(seed, f"initialization/{name}"))

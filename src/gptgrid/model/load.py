@@ -16,7 +16,7 @@ from gptgrid.stage import UserError, namespace
 
 
 def read_recipe(folder: Path) -> dict[str, Any]:
-    """Return config.json of a trained cell: model, vocab_size, training, seed.
+    """Return config.json of a trained cell: model, vocab_size, eot, training, seed.
 
     Raises:
         UserError: it is missing or damaged.
@@ -37,7 +37,7 @@ def load_model(folder: Path, device: torch.device | str = "cpu") -> nn.Module:
         UserError: config.json or model.safetensors is missing, damaged, or they do not fit together.
     """
     recipe, path = read_recipe(folder), folder / "model.safetensors"
-    module = build(namespace(recipe["model"]), recipe["vocab_size"])
+    module = build(namespace(recipe["model"]), recipe["vocab_size"], recipe["eot"])
     try:
         weights = load_file(path)
         if getattr(module.config, "tie_embeddings", False):

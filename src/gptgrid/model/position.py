@@ -1,4 +1,4 @@
-"""How attention knows where tokens stand: rotations, biases and masks, made once for the whole context."""
+"""How attention knows where tokens stand: rotations, biases and masks, made once for a forward pass."""
 
 from __future__ import annotations
 
@@ -9,20 +9,24 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from gptgrid.model import flex
+from gptgrid.model.mask import attention_bias, layer_windows
+
 if TYPE_CHECKING:
+    from torch.nn.attention.flex_attention import BlockMask
+
     from gptgrid.config import Model
 
 
 @dataclass
 class Span:
-    """What attention needs to know of the positions start … end-1."""
+    """What attention needs to know of the tokens of a forward pass."""
 
     cosines: Tensor | None
     """(time, head width) for rotary positions."""
     sines: Tensor | None
-    bias: Tensor | None
-    """(heads or 1, time, end) to add to the scores, -inf where a token may not look; None if the plain
-    causal rule is all there is."""
+    masks: dict[int | None, Tensor | BlockMask | None]
+    """Window → what layers with that window may look at; None if the plain causal rule is all there is."""
 
 
 class Geometry(nn.Module):
@@ -30,27 +34,42 @@ class Geometry(nn.Module):
 
     def __init__(self, config: Model) -> None:
         super().__init__()
-        cosines = sines = bias = None
+        self.config = config
+        self.windows = set(layer_windows(config))
+        cosines = sines = slopes = None
         if config.position == "rope":
             cosines, sines = rotations(config.context, config.d_model // config.n_head, config.rope_theta)
-        if config.position == "alibi" or config.window is not None:
-            bias = causal_bias(config.context, config.window)
-        if config.position == "alibi":
-            bias = bias + alibi_bias(config.context, config.n_head)
+        elif config.position == "alibi":
+            slopes = torch.tensor(alibi_slopes(config.n_head))
         self.register_buffer("cosines", cosines, persistent=False)
         self.register_buffer("sines", sines, persistent=False)
-        self.register_buffer("bias", bias, persistent=False)
-        self.register_buffer("causal", causal_bias(config.context, None), persistent=False)
+        self.register_buffer("slopes", slopes, persistent=False)
 
-    def at(self, start: int, end: int) -> Span:
-        """Return the tables for the positions start … end-1, which see 0 … end-1."""
-        bias = self.bias
-        if bias is None and start > 0 and end - start > 1:
-            bias = self.causal  # several tokens behind a cache: the kernel's own causal rule does not fit
+    def at(self, x: Tensor, start: int, documents: Tensor | None) -> Span:
+        """Return what attention needs for the embeddings x: (batch, time, d_model).
+
+        Args:
+            x: embeddings, whose first token stands at place `start`.
+            start: tokens before them, in the cache.
+            documents: (batch, start + time) numbers of documents, None if attention ignores them.
+        """
+        device, end = x.device, start + x.shape[1]
+        autocast = torch.is_autocast_enabled(device.type)
+        dtype = torch.get_autocast_dtype(device.type) if autocast else x.dtype
+
+        def mask(window: int | None) -> Tensor | BlockMask | None:
+            if documents is not None and flex.serves(self.config, self.training, device):
+                return flex.block_mask(documents, window)
+            # The kernel's own causal rule fits all tokens from the start; a last one alone needs no rule.
+            ruled_by_kernel = start == 0 or end - start == 1
+            if ruled_by_kernel and window is None and documents is None and self.slopes is None:
+                return None
+            return attention_bias(start, end, dtype, device, window, documents, self.slopes)
+
         return Span(
-            None if self.cosines is None else self.cosines[start:end],
-            None if self.sines is None else self.sines[start:end],
-            None if bias is None else bias[:, start:end, :end],
+            None if self.cosines is None else self.cosines[start:end].to(dtype),
+            None if self.sines is None else self.sines[start:end].to(dtype),
+            {window: mask(window) for window in self.windows},
         )
 
 
@@ -68,39 +87,19 @@ def rotate(x: Tensor, span: Span) -> Tensor:
     """Turn queries or keys x: (batch, heads, time, width) by their positions."""
     left, right = x.chunk(2, dim=-1)
     turned = torch.cat((-right, left), dim=-1)
-    return x * span.cosines.to(x.dtype) + turned * span.sines.to(x.dtype)
+    return x * span.cosines + turned * span.sines
 
 
-def causal_bias(context: int, window: int | None) -> Tensor:
-    """Return (1, context, context): 0 where a query (row) may look at a key (column), -inf elsewhere.
-
-    A query sees itself and what stands before it, with a window at most `window` tokens in all.
-    """
-    distance = distances(context)
-    visible = (distance >= 0) & (distance < (window or context))
-    return torch.zeros(context, context).masked_fill(~visible, -math.inf)[None]
-
-
-def alibi_bias(context: int, n_head: int) -> Tensor:
-    """Return (n_head, context, context): minus slope × distance (Press et al. 2022).
+def alibi_slopes(n_head: int) -> list[float]:
+    """Return how fast each head's scores fall with distance (Press et al. 2022).
 
     The slopes of a power of two are 2^(-8/n), 2^(-16/n), …; other numbers of heads take the next power's
     slopes from every second one, as in the authors' code.
     """
-
-    def slopes(n: int) -> list[float]:
-        if math.log2(n).is_integer():
-            return [2 ** (-8 * (i + 1) / n) for i in range(n)]
-        below = 2 ** math.floor(math.log2(n))
-        return slopes(below) + slopes(2 * below)[0::2][: n - below]
-
-    return -torch.tensor(slopes(n_head))[:, None, None] * distances(context).clamp(min=0)
-
-
-def distances(context: int) -> Tensor:
-    """Return (context, context): how far a key (column) stands before a query (row)."""
-    places = torch.arange(context)
-    return places[:, None] - places[None, :]
+    if math.log2(n_head).is_integer():
+        return [2 ** (-8 * (i + 1) / n_head) for i in range(n_head)]
+    below = 2 ** math.floor(math.log2(n_head))
+    return alibi_slopes(below) + alibi_slopes(2 * below)[0::2][: n_head - below]
 
 
 def sinusoids(context: int, width: int) -> Tensor:

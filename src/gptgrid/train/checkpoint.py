@@ -17,7 +17,7 @@ from torch import Tensor
 
 from gptgrid.stage import UserError
 
-FORMAT = "gptgrid training state 1"
+FORMAT = "gptgrid training state 2"
 
 
 class Best(TypedDict):
@@ -36,10 +36,14 @@ class Effort(TypedDict):
 
 
 class Progress(TypedDict):
-    """Where a training stands, but for what lives inside module, optimizer and scaler."""
+    """Where a training stands, but for what lives inside weights, optimizers and scaler."""
 
     step: int
     """Finished updates."""
+    begin: int
+    """The step at which this recipe began: 0, or where its parent ended."""
+    diverged: str | None
+    """How the training diverged, in a sentence; then it makes no further step."""
     tokens: int
     """Targets scored so far; padding does not count."""
     loss_sum: Tensor
@@ -47,6 +51,8 @@ class Progress(TypedDict):
     grad_norm: Tensor
     """Norm of the last step's gradient before clipping; a scalar on the device."""
     best: Best | None
+    average: dict[str, Tensor] | None
+    """Moving average of the weights, on the device, if the recipe asks for it."""
     metrics: list[dict[str, Any]]
     """Rows of metrics.csv."""
     samples: list[dict[str, Any]]
@@ -58,9 +64,10 @@ class State(Progress):
 
     format: str
     recipe: str
-    """Canonical JSON of model, vocab_size, training and seed."""
+    """Canonical JSON of model, vocab_size, eot, training and seed."""
     model: dict[str, Tensor]
-    optimizer: dict[int, dict[str, Tensor]]
+    """The fp32 weights."""
+    optimizers: list[dict[int, dict[str, Tensor]]]
     scaler: dict[str, Any]
 
 

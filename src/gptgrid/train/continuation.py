@@ -46,6 +46,8 @@ def read_parent(folder: Path, recipe: str, steps: int) -> dict[str, Any]:
             f"this training cannot continue {folder}: {difference}; a continuation has the parent's model, "
             f"vocabulary, seed, {', '.join(SHARED)}"
         )
+    if state["diverged"]:
+        raise UserError(f"this training cannot continue {folder}: {state['diverged']}")
     if steps <= state["step"]:
         raise UserError(
             f"this training has a budget of {steps} steps, but {folder} already made {state['step']}; "

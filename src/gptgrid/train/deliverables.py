@@ -11,9 +11,13 @@ from typing import Any
 
 import torch
 from safetensors.torch import save
+from torch import Tensor
 
+from gptgrid.model.allocator import describe_allocator
+from gptgrid.model.build import build
 from gptgrid.model.cost import flops_per_token, parameter_count
 from gptgrid.model.device import describe_device
+from gptgrid.model.initialize import initialize
 from gptgrid.train import checkpoint
 from gptgrid.train.trainer import Trainer
 
@@ -22,9 +26,7 @@ def deliver(trainer: Trainer) -> dict[str, Any]:
     """Write the files of a finished training; return its facts."""
     trainer.job.provenance.update(provenance(trainer))
     folder, state = trainer.job.folder, trainer.state()
-    best = state["best"]
-    kept = best["weights"] if trainer.training.use == "best" else state["model"]
-    (folder / "model.safetensors").write_bytes(save(checkpoint.plain(kept)))
+    (folder / "model.safetensors").write_bytes(save(checkpoint.plain(kept_weights(trainer))))
     (folder / "config.json").write_text(trainer.recipe + "\n", encoding="utf-8")
     shutil.copyfile(trainer.job.inputs["tokenizer"] / "codec.json", folder / "codec.json")
     write_metrics(folder / "metrics.csv", state["metrics"])
@@ -33,24 +35,50 @@ def deliver(trainer: Trainer) -> dict[str, Any]:
     return facts(trainer)
 
 
+def kept_weights(trainer: Trainer) -> dict[str, Tensor]:
+    """Return the weights of the cell.
+
+    Those of a training that diverged are the last that were validated, or the first ones: its last are none.
+    """
+    best, diverged = trainer.progress["best"], trainer.progress["diverged"]
+    if best and (diverged or trainer.training.use == "best"):
+        return best["weights"]
+    if diverged:
+        first = build(trainer.model, trainer.codec.vocab_size, trainer.codec.eot)
+        initialize(first, trainer.seed)
+        return dict(first.named_parameters())
+    return trainer.kept_weights()
+
+
 def facts(trainer: Trainer) -> dict[str, Any]:
     """Return what the manifest says about the training; val_loss is that of the weights that were kept."""
-    progress, vocab_size = trainer.progress, trainer.codec.vocab_size
-    best, last_val_loss = progress["best"], progress["metrics"][-1]["val_loss"]
-    use_best = trainer.training.use == "best"
-    val_loss = best["loss"] if use_best else last_val_loss
+    progress, training, vocab_size = trainer.progress, trainer.training, trainer.codec.vocab_size
+    ended = trainer.ended if progress["step"] < trainer.steps or progress["diverged"] else None
     return {
         **parameter_count(trainer.module),
         "vocab_size": vocab_size,
         "steps": progress["step"],
+        "batch_tokens": training.batch_tokens,
+        "weight_decay": training.weight_decay,
         "train_tokens": progress["tokens"],
         "train_flops": progress["tokens"] * flops_per_token(trainer.model, vocab_size),
-        "val_loss": val_loss,
-        "val_bpb": bits_per_byte(val_loss, trainer.job.manifest("shards")["facts"]["splits"]["valid"]),
-        "last_val_loss": last_val_loss,
-        "best_step": best["step"],
-        "kept_step": best["step"] if use_best else progress["step"],
+        **losses(trainer),
+        "status": "diverged" if progress["diverged"] else "stopped early" if ended else "finished",
+        "ended": ended,
     }
+
+
+def losses(trainer: Trainer) -> dict[str, Any]:
+    """Return the validation loss of the weights that were kept, and where they stood; None if it diverged."""
+    names = ("val_loss", "val_bpb", "last_val_loss", "best_step", "kept_step")
+    if trainer.progress["diverged"]:
+        return dict.fromkeys(names)
+    best, last = trainer.progress["best"], trainer.progress["metrics"][-1]["val_loss"]
+    use_best = trainer.training.use == "best"
+    val_loss = best["loss"] if use_best else last
+    val_bpb = bits_per_byte(val_loss, trainer.job.manifest("shards")["facts"]["splits"]["valid"])
+    kept_step = best["step"] if use_best else trainer.progress["step"]
+    return dict(zip(names, (val_loss, val_bpb, last, best["step"], kept_step), strict=True))
 
 
 def bits_per_byte(loss: float, split: dict[str, Any]) -> float | None:
@@ -70,6 +98,10 @@ def provenance(trainer: Trainer) -> dict[str, Any]:
         "device": describe_device(trainer.device),
         "threads": trainer.training.threads,
         "micro_batch": trainer.micro_rows,
+        "precision": trainer.precision,
+        "compiled": trainer.compiled,
+        "processes": trainer.ranks.size,
+        "allocator": describe_allocator(),
         **peak_memory(trainer.device),
     }
 

@@ -1,15 +1,27 @@
-"""How many windows go through the model at once: an estimate by the model's shape alone.
+"""How much memory a training takes: an estimate by shapes alone, and what saves memory.
 
 Not measured and not by device, so that `micro_batch: auto` means the same everywhere.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from math import ceil
 from types import SimpleNamespace
 
+import torch
+from torch import nn
+from torch.utils.checkpoint import checkpoint
+
+from gptgrid.model.cost import count_parameters
+from gptgrid.stage import UserError
+
 ACTIVATION_BYTES = 2**30
 """Activations of one forward pass may take about this much."""
+STATE_BYTES = 16
+"""Bytes for each parameter: weight, gradient and Adam's two moments, in fp32."""
 
 
 def micro_batch_rows(model: SimpleNamespace, vocab_size: int, wanted: int | str, rows: int) -> int:
@@ -39,3 +51,42 @@ def activation_bytes(model: SimpleNamespace, vocab_size: int) -> int:
     """
     hidden = (4 if model.activation == "swiglu" else 3) * model.d_ff
     return 4 * (model.n_layer * (12 * model.d_model + hidden) + 3 * vocab_size)
+
+
+@contextmanager
+def memory_errors(model: SimpleNamespace, vocab_size: int, rows: int) -> Iterator[None]:
+    """Turn running out of memory inside into an error with the estimate and the keys to lower.
+
+    Args:
+        model: the architecture.
+        vocab_size: columns of the logits.
+        rows: windows in a forward pass.
+
+    Raises:
+        UserError: in place of the errors of torch, which differ by device.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        state = STATE_BYTES * count_parameters(model, vocab_size)
+        activations = activation_bytes(model, vocab_size) * model.context * rows
+        raise UserError(
+            f"out of memory: weights, gradients and moments are about {state / 1e9:.2f} GB, activations of "
+            f"{rows} windows of {model.context} tokens about {activations / 1e9:.2f} GB; lower "
+            "training.micro_batch (the gradient stays that of the batch), set run.activation_checkpointing, "
+            "or lower the model's context, d_model or n_layer"
+        ) from error
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Say whether an error means that memory ran out; torch's allocator of the CPU has no type for it."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+def recompute_activations(module: nn.Module) -> None:
+    """Let each block keep its input alone in a forward pass, and be computed again in the backward pass."""
+    blocks = module.encoder.layers if hasattr(module, "encoder") else module.blocks
+    for block in blocks:
+        block.forward = partial(checkpoint, block.forward, use_reentrant=False)

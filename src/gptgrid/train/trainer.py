@@ -9,38 +9,47 @@ back from the device between two rows of metrics. What is published is written i
 from __future__ import annotations
 
 import math
+import signal
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
 import torch
+from safetensors.torch import save
 from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
 from gptgrid.model.build import build
+from gptgrid.model.cost import flops_per_token
 from gptgrid.model.device import prepare_device
 from gptgrid.model.generate import generate
 from gptgrid.model.initialize import initialize
+from gptgrid.model.precision import autocast, choose_precision
 from gptgrid.seeds import derive
-from gptgrid.stage import Job, UserError, canonical
-from gptgrid.tokens.codec import read_codec
+from gptgrid.stage import Job, canonical
+from gptgrid.tokens.codec import Codec, read_codec
 from gptgrid.tokens.shards import open_shards
-from gptgrid.train import checkpoint
+from gptgrid.train import checkpoint, rules
 from gptgrid.train.checkpoint import FORMAT, Effort, Progress, State
+from gptgrid.train.compilation import compile_if_it_pays
 from gptgrid.train.continuation import read_own, read_parent
 from gptgrid.train.interrupt import Interrupted, Interrupts
-from gptgrid.train.memory import micro_batch_rows
+from gptgrid.train.memory import memory_errors, micro_batch_rows, recompute_activations
 from gptgrid.train.meter import Meter, duration
-from gptgrid.train.optimizer import build_optimizer
+from gptgrid.train.optimizer import build_optimizers
+from gptgrid.train.ranks import Ranks
 from gptgrid.train.schedule import learning_rate, total_steps
+from gptgrid.train.weights import Weights, update_average
 from gptgrid.train.windows import UNSCORED, Windows, validation_batches
 
-AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 ROWS_OF_METRICS = 200
 """About how many rows metrics.csv gets beside those of validations."""
+PATIENCE_WITH_SPIKES, WORSE_THAN_GUESSING = 10, 1.5
+"""A training is lost when so many rows in a row (a twentieth of it) have a loss above so many times that of
+uniform guessing, or of its first row. Single spikes pass."""
 GREEDY = SimpleNamespace(temperature=0.0, top_k=0, top_p=1.0, repetition_penalty=1.0)
 SAMPLE_TOKENS = 60
 
@@ -55,30 +64,52 @@ class Trainer:
             UserError: data, recipe and model do not fit, or a stored state cannot be used.
         """
         config, self.job = job.config, job
-        self.model, self.training, self.seed = config.model, config.training, config.seed
-        self.device = prepare_device(job.run.device, self.training.threads)
+        self.model, self.seed = config.model, config.seed
+        self.ranks = Ranks()
+        self.device = prepare_device(job.run.device, config.training.threads, job.run.cells_per_gpu)
+        self.ranks.meet(self.device)
         self.codec = read_codec(job.inputs["tokenizer"])
-        self.recipe = canonical(recipe_of(config, self.codec.vocab_size))
-        shards, context = job.inputs["shards"], self.model.context
-        self.windows = Windows(
-            open_shards(shards, "train"), self.training, context, self.seed, self.codec.eot
-        )
-        self.valid = open_shards(shards, "valid")
-        self.set_cadence()
-        self.module = build(self.model, self.codec.vocab_size).to(self.device)
-        self.parameters = list(self.module.parameters())
-        self.optimizer = build_optimizer(self.module, self.training)
-        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.training.precision == "fp16")
+        self.recipe = canonical(recipe_of(config, self.codec))
+        self.build_model(config.training.precision)
+        self.plan_steps(config.training)
+        self.optimizers = build_optimizers(self.weights.master, self.model, self.training)
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")
         self.interrupts = Interrupts()
         self.load()
+        tokens = (self.steps - self.progress["step"]) * self.training.batch_tokens
+        flops = tokens * flops_per_token(self.model, self.codec.vocab_size)
+        self.logits, self.compiled = compile_if_it_pays(self.module, job.run.compile, self.device, flops)
 
-    def set_cadence(self) -> None:
-        """Work out how many steps there are, and how often something is due."""
-        rows = self.windows.rows
-        self.steps = total_steps(self.training, rows, self.windows.per_epoch)
-        self.eval_every = self.training.eval_every or math.ceil(self.steps / 10)
+    def build_model(self, precision: str) -> None:
+        """Make the model with its first weights, and those that are updated."""
+        self.precision = choose_precision(precision, self.device)
+        self.module = build(self.model, self.codec.vocab_size, self.codec.eot).to(self.device)
+        initialize(self.module, self.seed)
+        if self.job.run.activation_checkpointing:
+            recompute_activations(self.module)
+        self.weights = Weights(self.module, self.precision)
+
+    def plan_steps(self, training: SimpleNamespace) -> None:
+        """Work out the numbers of the recipe: steps, what `auto` means, and how often something is due."""
+        shards, context = self.job.inputs["shards"], self.model.context
+        self.training = training = SimpleNamespace(**vars(training))
+        text = open_shards(shards, "train")
+        self.valid = open_shards(shards, "valid")
+        if training.batch_tokens == "auto":
+            budget = training.tokens or round(training.epochs * len(text))
+            training.batch_tokens = rules.batch_tokens(budget, context)
+        self.windows = Windows(text, training, context, self.seed, self.codec.eot)
+        self.steps = total_steps(training, self.windows.rows, self.windows.per_epoch)
+        if training.weight_decay == "auto":
+            parameters = sum(weight.numel() for weight in self.weights.master.values())
+            training.weight_decay = rules.weight_decay(
+                training, self.steps * training.batch_tokens, parameters
+            )
+        self.eval_every = training.eval_every or math.ceil(self.steps / 10)
         self.row_every = math.ceil(self.steps / ROWS_OF_METRICS)
-        self.micro_rows = micro_batch_rows(self.model, self.codec.vocab_size, self.training.micro_batch, rows)
+        self.micro_rows = micro_batch_rows(
+            self.model, self.codec.vocab_size, training.micro_batch, self.windows.rows
+        )
 
     # ------------------------------------------------------------------------------------- state
 
@@ -97,14 +128,13 @@ class Trainer:
             print(f"continues at step {state['step']}/{self.steps}", flush=True)
         elif "parent" in self.job.inputs:
             state = read_parent(self.job.inputs["parent"], self.recipe, self.steps)
-            self.restore(state)
+            self.restore({**state, "begin": state["step"]})
             print(
                 f"continues its parent at step {state['step']}; {self.training.schedule} schedule over "
                 f"{self.steps} steps in all, lr {self.rate(state['step']):.3g} now",
                 flush=True,
             )
         else:
-            initialize(self.module, self.seed)
             self.progress = self.beginning()
         self.saved = time.monotonic()
         self.meter = Meter(effort, self.job.run.log_every)
@@ -114,10 +144,13 @@ class Trainer:
         zero = torch.zeros((), device=self.device)
         return {
             "step": 0,
+            "begin": 0,
+            "diverged": None,
             "tokens": 0,
             "loss_sum": zero,
             "grad_norm": zero.clone(),
             "best": None,
+            "average": self.weights.copy() if self.training.ema else None,
             "metrics": [],
             "samples": [],
         }
@@ -128,32 +161,32 @@ class Trainer:
             **self.progress,
             "format": FORMAT,
             "recipe": self.recipe,
-            "model": self.weights(),
-            "optimizer": self.optimizer.state_dict()["state"],
+            "model": dict(self.weights.master),
+            "optimizers": [optimizer.state_dict()["state"] for optimizer in self.optimizers],
             "scaler": self.scaler.state_dict(),
         }
 
     def restore(self, state: State) -> None:
         """Go to a stored state. Hyperparameters come from the recipe, so that a continuation has its own."""
-        with torch.no_grad():
-            for name, parameter in self.module.named_parameters():
-                parameter.copy_(state["model"][name])
-        groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": state["optimizer"], "param_groups": groups})
+        self.weights.load(state["model"])
+        for optimizer, stored in zip(self.optimizers, state["optimizers"], strict=True):
+            groups = optimizer.state_dict()["param_groups"]
+            optimizer.load_state_dict({"state": stored, "param_groups": groups})
         if state["scaler"] and self.scaler.is_enabled():
             self.scaler.load_state_dict(state["scaler"])
         self.progress = {key: state[key] for key in Progress.__annotations__}
         for key in ("loss_sum", "grad_norm"):
             self.progress[key] = state[key].to(self.device)
-
-    def weights(self) -> dict[str, Tensor]:
-        """Return name → parameter; a tied matrix stands once."""
-        return dict(self.module.named_parameters())
+        # After a parent without an average, one begins with its last weights.
+        average = (state["average"] or state["model"]) if self.training.ema else {}
+        copies = {name: weight.to(self.device, copy=True) for name, weight in average.items()}
+        self.progress["average"] = copies or None
 
     def save(self) -> None:
-        """Write the checkpoint."""
+        """Write the checkpoint; the first process does it for all."""
         with self.aside("checkpoint"):
-            checkpoint.write(self.checkpoint_path, self.state(), self.meter.effort)
+            if self.ranks.rank == 0:
+                checkpoint.write(self.checkpoint_path, self.state(), self.meter.effort)
         self.saved = time.monotonic()
 
     # -------------------------------------------------------------------------------------- loop
@@ -163,15 +196,12 @@ class Trainer:
 
         Raises:
             SystemExit: a signal asked to stop; the state is saved.
-            UserError: the loss is not finite.
+            UserError: memory ran out.
         """
         with self.interrupts:
             try:
-                for inputs, targets in self.batches():
-                    self.observe()
-                    self.train_step(inputs, targets)
-                    self.attend()
-                self.observe()
+                with memory_errors(self.model, self.codec.vocab_size, self.micro_rows):
+                    self.train()
             except Interrupted as asked:
                 self.save()
                 step = self.progress["step"]
@@ -181,6 +211,33 @@ class Trainer:
                 )
                 raise SystemExit(asked.exit_code) from None
         self.log()
+
+    def train(self) -> None:
+        """Make the steps that are left, and what is due between them."""
+        for inputs, targets in self.batches():
+            self.observe()
+            if self.ended:
+                return
+            self.train_step(inputs, targets)
+            self.attend()
+        self.observe()
+
+    @property
+    def ended(self) -> str | None:
+        """Return why no further step is made, before the last one or at it; None while there is no reason."""
+        if self.progress["diverged"]:
+            return self.progress["diverged"]
+        best, patience = self.progress["best"], self.training.patience
+        if best is None or patience is None:
+            return None
+        since = max(best["step"], self.progress["begin"])
+        validations = [row["step"] for row in self.progress["metrics"] if row["val_loss"] is not None]
+        if sum(step > since for step in validations) < patience:
+            return None
+        return (
+            f"no lower validation loss than that of step {best['step']} in {patience} validations; stopped "
+            f"at step {self.progress['step']} of {self.steps}"
+        )
 
     def batches(self) -> DataLoader:
         """Return the batches from the current step to the last, read ahead by `run.workers` processes."""
@@ -199,45 +256,53 @@ class Trainer:
             inputs: (rows, context) int64.
             targets: (rows, context) int64, UNSCORED where padded.
         """
-        scored = int((targets != UNSCORED).sum())
-        if self.model.dropout:
-            torch.manual_seed(derive(self.seed, "dropout", self.progress["step"]))
+        scored, loss = int((targets != UNSCORED).sum()), torch.zeros((), device=self.device)
         pieces = zip(inputs.split(self.micro_rows), targets.split(self.micro_rows), strict=True)
-        for piece in pieces:
+        for number, piece in self.ranks.share(enumerate(pieces)):
+            if self.model.dropout:
+                torch.manual_seed(derive(self.seed, f"dropout/{number}", self.progress["step"]))
             # Weighted by what it scores, so that the gradient is that of the batch, however it is cut.
-            loss = self.nats(*piece) / scored
-            self.scaler.scale(loss).backward()
-            self.progress["loss_sum"] += loss.detach()
+            share = self.nats(self.logits, *piece) / scored
+            self.scaler.scale(share).backward()
+            self.weights.collect_gradients()
+            loss += share.detach()
+        # All processes stop at the same step, whichever of them was asked first.
+        asked = torch.tensor(float(self.interrupts.received or 0), device=self.device)
+        loss, asked = self.ranks.sum_gradients(self.weights.master.values(), loss, asked)
+        if self.ranks.size > 1 and asked:
+            self.interrupts.received = signal.SIGUSR1
         self.update()
+        self.progress["loss_sum"] += loss
         self.progress["step"] += 1
         self.progress["tokens"] += scored
         self.meter.tokens += scored
 
-    def nats(self, inputs: Tensor, targets: Tensor) -> Tensor:
+    def nats(self, logits: Callable[[Tensor], Tensor], inputs: Tensor, targets: Tensor) -> Tensor:
         """Return the summed cross-entropy of the scored targets: a scalar, fp32, on the device."""
         inputs = inputs.to(self.device, non_blocking=True)
         targets = targets.to(self.device, non_blocking=True)
-        with self.autocast():
-            logits = self.module(inputs)
+        with autocast(self.precision, self.device):
+            predicted = logits(inputs)
         return functional.cross_entropy(
-            logits.float().flatten(0, 1), targets.flatten(), ignore_index=UNSCORED, reduction="sum"
+            predicted.float().flatten(0, 1), targets.flatten(), ignore_index=UNSCORED, reduction="sum"
         )
-
-    def autocast(self) -> AbstractContextManager:
-        """Return the context of a forward pass in the recipe's precision."""
-        precision = self.training.precision
-        return nullcontext() if precision == "fp32" else torch.autocast(self.device.type, AUTOCAST[precision])
 
     def update(self) -> None:
         """Clip the gradient and apply it."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.rate(self.progress["step"])
-        self.scaler.unscale_(self.optimizer)
+        for optimizer in self.optimizers:
+            self.scaler.unscale_(optimizer)
         limit = self.training.grad_clip or math.inf
-        self.progress["grad_norm"] = torch.nn.utils.clip_grad_norm_(self.parameters, limit)
-        self.scaler.step(self.optimizer)
+        self.progress["grad_norm"] = torch.nn.utils.clip_grad_norm_(self.weights.master.values(), limit)
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = self.rate(self.progress["step"]) * group["lr_scale"]
+            self.scaler.step(optimizer)
+            optimizer.zero_grad()
         self.scaler.update()
-        self.optimizer.zero_grad()
+        self.weights.spread()
+        if self.training.ema:
+            average, master = self.progress["average"], self.weights.master
+            update_average(average, master, self.training.ema, self.progress["step"])
 
     def rate(self, step: int) -> float:
         """Return the learning rate of the update after `step` others."""
@@ -258,6 +323,9 @@ class Trainer:
         step, samples = self.progress["step"], self.progress["samples"]
         if step == 0:
             return
+        if self.training.log_checkpoints and step & (step - 1) == 0 and self.ranks.rank == 0:
+            path = self.job.folder / f"step-{step:08d}.safetensors"
+            path.write_bytes(save(checkpoint.plain(self.kept_weights())))
         if self.is_due(self.training.sample_every) and not (samples and samples[-1]["step"] == step):
             self.sample()
         row_is_due = self.is_due(self.row_every) or self.is_due(self.eval_every)
@@ -276,19 +344,21 @@ class Trainer:
     def measure(self) -> None:
         """Add a row of metrics, with a validation where one is due."""
         step = self.progress["step"]
-        train_loss = self.finite(self.mean_loss(), "training")
-        val_loss = None
-        if self.is_due(self.eval_every):
-            val_loss = self.finite(self.validate(), "validation")
-            self.keep_if_best(val_loss)
+        train_loss, val_loss = self.mean_loss(), None
+        self.watch("training", train_loss)
+        if self.is_due(self.eval_every) and not self.progress["diverged"]:
+            val_loss = self.validate()
+            self.watch("validation", val_loss)
+            if not self.progress["diverged"]:
+                self.keep_if_best(val_loss)
         row = {
             "step": step,
             "tokens": self.progress["tokens"],
             "epoch": self.windows.epoch(step),
             "lr": self.rate(step - 1),
-            "train_loss": train_loss,
-            "val_loss": val_loss,
-            "grad_norm": self.progress["grad_norm"].item(),
+            "train_loss": finite_or_none(train_loss),
+            "val_loss": finite_or_none(val_loss),
+            "grad_norm": finite_or_none(self.progress["grad_norm"].item()),
         }
         self.progress["metrics"].append(row)
         self.progress["loss_sum"].zero_()
@@ -297,40 +367,53 @@ class Trainer:
         """Return the mean training loss since the last row of metrics. Waits for the device."""
         return self.progress["loss_sum"].item() / (self.progress["step"] - self.last_row())
 
-    def finite(self, loss: float, kind: str) -> float:
-        """Return the loss.
-
-        Raises:
-            UserError: it is infinite or not a number.
-        """
-        if not math.isfinite(loss):
-            step = self.progress["step"]
-            raise UserError(
-                f"the {kind} loss is {loss} at step {step} (last finite at step {self.last_row()}; learning "
-                f"rate {self.rate(step - 1):.3g}): the training diverged; lower training.lr, lengthen "
-                "training.warmup, lower training.grad_clip, or take precision bf16 or fp32 in place of fp16"
-            )
-        return loss
+    def watch(self, kind: str, loss: float) -> None:
+        """Note that the training diverged if a loss is no number, or for long worse than guessing."""
+        rows = self.progress["metrics"]
+        first = next((row["train_loss"] for row in rows), loss)
+        limit = WORSE_THAN_GUESSING * max(math.log(self.codec.vocab_size), first)
+        latest = [loss, *(row["train_loss"] for row in rows[-PATIENCE_WITH_SPIKES + 1 :])]
+        lost = len(latest) == PATIENCE_WITH_SPIKES and min(latest) > limit
+        if math.isfinite(loss) and not lost:
+            return
+        step = self.progress["step"]
+        self.progress["diverged"] = (
+            f"the {kind} loss was {loss:.4g} at step {step} (learning rate {self.rate(step - 1):.3g}); lower "
+            "training.lr, lengthen training.warmup, lower training.grad_clip, or take precision bf16 or fp32 "
+            "in place of fp16"
+        )
+        print(f"diverged: {self.progress['diverged']}", flush=True)
 
     @torch.no_grad()
     def validate(self) -> float:
         """Return the validation loss, in nats per token."""
         with self.aside("validate"), self.evaluating():
+            batches = validation_batches(
+                self.valid, self.model.context, self.micro_rows, self.training.eval_tokens
+            )
             sums, scored = [], 0
-            limit = self.training.eval_tokens
-            for batch in validation_batches(self.valid, self.model.context, self.micro_rows, limit):
-                self.interrupts.check()
+            for number, batch in enumerate(batches):
+                if self.ranks.size == 1:
+                    self.interrupts.check()
                 inputs, targets = map(torch.from_numpy, batch)
-                sums.append(self.nats(inputs, targets))
+                mine = number % self.ranks.size == self.ranks.rank
+                sums.append(
+                    self.nats(self.module, inputs, targets) if mine else torch.zeros((), device=self.device)
+                )
                 scored += targets.numel()
-            return torch.stack(sums).cpu().double().sum().item() / scored
+            return self.ranks.sum(torch.stack(sums)).cpu().double().sum().item() / scored
 
     def keep_if_best(self, loss: float) -> None:
         """Keep the weights if no validation was lower."""
         best = self.progress["best"]
         if best is None or loss < best["loss"]:
-            weights = {name: weight.detach().to("cpu", copy=True) for name, weight in self.weights().items()}
+            kept = self.kept_weights()
+            weights = {name: weight.detach().to("cpu", copy=True) for name, weight in kept.items()}
             self.progress["best"] = {"step": self.progress["step"], "loss": loss, "weights": weights}
+
+    def kept_weights(self) -> dict[str, Tensor]:
+        """Return the weights that are validated and kept: the average if there is one, else the last."""
+        return self.progress["average"] or dict(self.weights.master)
 
     def sample(self) -> None:
         """Let the model continue the prompt, greedily and shortly."""
@@ -345,10 +428,11 @@ class Trainer:
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:
-        """Switch dropout off inside."""
+        """Compute with the weights that are kept, without dropout, inside."""
         self.module.eval()
         try:
-            yield
+            with self.weights.replaced(self.progress["average"]):
+                yield
         finally:
             self.module.train()
 
@@ -361,7 +445,7 @@ class Trainer:
     def log(self) -> None:
         """Print where the training stands, how fast it goes and how long it will take."""
         step, metrics = self.progress["step"], self.progress["metrics"]
-        loss = metrics[-1]["train_loss"] if step == self.last_row() else self.mean_loss()
+        loss = self.mean_loss() if step > self.last_row() else metrics[-1]["train_loss"] or math.nan
         speed = self.meter.tokens_per_second
         left = (self.steps - step) * self.training.batch_tokens / speed if speed else 0.0
         print(
@@ -371,11 +455,17 @@ class Trainer:
         )
 
 
-def recipe_of(config: SimpleNamespace, vocab_size: int) -> dict:
-    """Return what config.json holds: model, vocab_size, training and seed."""
+def finite_or_none(value: float | None) -> float | None:
+    """Return a number as it can stand in a table: None for what is none."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def recipe_of(config: SimpleNamespace, codec: Codec) -> dict:
+    """Return what config.json holds: model, vocab_size, eot, training and seed."""
     return {
         "model": vars(config.model),
-        "vocab_size": vocab_size,
+        "vocab_size": codec.vocab_size,
+        "eot": codec.eot,
         "training": vars(config.training),
         "seed": config.seed,
     }

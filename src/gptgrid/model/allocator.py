@@ -1,0 +1,60 @@
+"""Memory that is used again at once, for computations on the CPU.
+
+A training step makes and frees the same large tensors as the one before. The system's allocator hands their
+memory back each time and gets it anew, zeroed, page by page: a quarter to a half of the time of a small
+model. tcmalloc keeps it; where it is not installed, glibc is told to. No bit of a result depends on that.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from ctypes.util import find_library
+from pathlib import Path
+
+LIBRARIES = ("tcmalloc_minimal", "tcmalloc")
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
+"""Parameters of mallopt, from glibc's malloc.h."""
+TOP_PAD = 64 * 2**20
+"""Bytes that glibc asks for at a time beyond what it needs."""
+
+
+def restart_with_tcmalloc() -> None:
+    """Start this program again with tcmalloc in front of the system's allocator, if the machine has it.
+
+    An allocator can only be chosen when a process starts. Call it before anything else is done.
+    """
+    library = next(filter(None, map(find_library, LIBRARIES)), None)
+    if sys.platform != "linux" or library is None or loaded_tcmalloc():
+        return
+    preload = f"{library} {os.environ.get('LD_PRELOAD', '')}".strip()
+    if os.environ.get("LD_PRELOAD") == preload:
+        return  # tried before, and it could not be loaded
+    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, "LD_PRELOAD": preload})
+
+
+def keep_freed_memory() -> None:
+    """Tell glibc to keep what is freed and to take no block from the system alone."""
+    if loaded_tcmalloc():
+        return
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):  # another C library
+        return
+    mallopt(M_MMAP_MAX, 0)
+    mallopt(M_TRIM_THRESHOLD, -1)
+    mallopt(M_TOP_PAD, TOP_PAD)
+
+
+def loaded_tcmalloc() -> bool:
+    """Say whether this process runs on tcmalloc."""
+    maps = Path("/proc/self/maps")
+    return maps.is_file() and "libtcmalloc" in maps.read_text()
+
+
+def describe_allocator() -> str:
+    """Return the allocator in a word, for the provenance."""
+    if loaded_tcmalloc():
+        return "tcmalloc"
+    return "glibc, memory kept" if sys.platform == "linux" else "system"

@@ -1,0 +1,48 @@
+"""Number formats of a computation, and where each of them pays."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch import nn
+
+AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+EMBEDDING = "embedding."
+"""Begin of the names of parameters that are never rounded: a row of their gradient is a sum over many
+tokens, which bf16 would cut off."""
+
+
+def choose_precision(wanted: str, device: torch.device) -> str:
+    """Return what a precision of the recipe is on a device; only `auto` depends on it."""
+    if wanted != "auto":
+        return wanted
+    if device.type == "cpu":
+        # Without instructions for it, bf16 is slower than fp32.
+        return "bf16_weights" if torch.cpu._is_avx512_bf16_supported() else "fp32"
+    if device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
+        return "bf16"
+    return "fp32"
+
+
+def autocast(precision: str, device: torch.device) -> AbstractContextManager:
+    """Return the context of a forward pass."""
+    if precision not in AUTOCAST:
+        return nullcontext()
+    return torch.autocast(device.type, AUTOCAST[precision])
+
+
+def round_weights(module: nn.Module, precision: str) -> dict[str, nn.Parameter]:
+    """Round all weights but embeddings to bf16 in place, if `bf16_weights` is asked.
+
+    Returns:
+        Name → the parameter that was rounded.
+    """
+    if precision != "bf16_weights":
+        return {}
+    rounded = {
+        name: parameter for name, parameter in module.named_parameters() if not name.startswith(EMBEDDING)
+    }
+    for parameter in rounded.values():
+        parameter.data = parameter.data.bfloat16()
+    return rounded

@@ -1,0 +1,89 @@
+"""The weights of a training: those that are updated and kept, and those that multiply."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from gptgrid.model.precision import round_weights
+
+
+class Weights:
+    """The fp32 weights that the optimizers update, and the module that computes with them.
+
+    They are the module's own parameters, except in `bf16_weights`, where the module has rounded copies.
+    """
+
+    def __init__(self, module: nn.Module, precision: str) -> None:
+        """Take the module's present weights; in `bf16_weights`, round the module's own."""
+        self.module = module
+        self.master = dict(module.named_parameters())
+        exact = {name: parameter.detach().clone() for name, parameter in self.master.items()}
+        self.rounded = {
+            name: (nn.Parameter(exact[name]), copy) for name, copy in round_weights(module, precision).items()
+        }
+        """Name → master and copy of each parameter that is bf16 in the module."""
+        self.master |= {name: master for name, (master, _) in self.rounded.items()}
+
+    def collect_gradients(self) -> None:
+        """Add the gradients of a backward pass to the masters' own, in fp32."""
+        for master, copy in self.rounded.values():
+            if copy.grad is None:
+                continue
+            if master.grad is None:
+                master.grad = copy.grad.float()
+            else:
+                master.grad += copy.grad
+            copy.grad = None
+
+    @torch.no_grad()
+    def spread(self) -> None:
+        """Round the updated masters into the module."""
+        for master, copy in self.rounded.values():
+            copy.copy_(master)
+
+    @torch.no_grad()
+    def load(self, values: dict[str, Tensor]) -> None:
+        """Set the weights by name."""
+        for name, master in self.master.items():
+            master.copy_(values[name])
+        self.spread()
+
+    def copy(self) -> dict[str, Tensor]:
+        """Return copies of the weights by name, on their device."""
+        return {name: master.detach().clone() for name, master in self.master.items()}
+
+    @contextmanager
+    def replaced(self, values: dict[str, Tensor] | None) -> Iterator[None]:
+        """Let the module compute with other weights inside; None leaves it as it is."""
+        if values is None:
+            yield
+            return
+        kept = {name: parameter.detach().clone() for name, parameter in self.module.named_parameters()}
+        self.overwrite(values)
+        try:
+            yield
+        finally:
+            self.overwrite(kept)
+
+    @torch.no_grad()
+    def overwrite(self, values: dict[str, Tensor]) -> None:
+        """Set the module's parameters by name, and no masters of their own."""
+        for name, parameter in self.module.named_parameters():
+            parameter.copy_(values[name])
+
+
+@torch.no_grad()
+def update_average(
+    average: dict[str, Tensor], weights: dict[str, nn.Parameter], decay: float, step: int
+) -> None:
+    """Move an exponential moving average of the weights one step, in place.
+
+    Early steps count more, as decay is at most (1 + step) / (10 + step): else the first, random weights
+    would be remembered for 1 / (1 - decay) steps.
+    """
+    share = 1 - min(decay, (1 + step) / (10 + step))
+    torch._foreach_lerp_(list(average.values()), [weights[name] for name in average], share)

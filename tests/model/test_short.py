@@ -1,0 +1,59 @@
+"""Attention that keeps its scores computes what scaled_dot_product_attention does, gradients too."""
+
+import pytest
+import torch
+from torch.nn import functional
+
+from gptgrid.model import short
+from gptgrid.model.mask import attention_bias
+
+BATCH, HEADS, TIME, WIDTH = 2, 4, 6, 8
+
+
+def heads(count: int, seed: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    shape = (BATCH, count, TIME, WIDTH)
+    return torch.randn(shape, generator=generator, dtype=torch.float64).requires_grad_()
+
+
+def biases() -> dict[str, torch.Tensor | None]:
+    documents = torch.tensor([[0, 0, 0, 1, 1, 1], [0, 1, 1, 1, 1, 2]])
+    slopes = torch.tensor([0.5, 0.25, 0.125, 0.0625])
+
+    def bias(**rules: object) -> torch.Tensor:
+        return attention_bias(0, TIME, torch.float64, torch.device("cpu"), **rules)
+
+    return {
+        "causal": None,
+        "window": bias(window=2),
+        "documents": bias(documents=documents),
+        "alibi": bias(slopes=slopes),
+        "all": bias(window=3, documents=documents, slopes=slopes),
+    }
+
+
+@pytest.mark.parametrize("kv_heads", [4, 2, 1])
+@pytest.mark.parametrize("rule", list(biases()))
+def test_equals_torchs_attention(rule: str, kv_heads: int) -> None:
+    queries, keys, values = heads(HEADS, 1), heads(kv_heads, 2), heads(kv_heads, 3)
+    bias, weights = biases()[rule], heads(HEADS, 4).detach()
+    found = short.attend(queries, keys, values, bias, 0.3)
+    expected = functional.scaled_dot_product_attention(
+        queries, keys, values, bias, is_causal=bias is None, scale=0.3, enable_gqa=True
+    )
+    torch.testing.assert_close(found, expected)
+    for a, b in zip(
+        torch.autograd.grad((found * weights).sum(), (queries, keys, values)),
+        torch.autograd.grad((expected * weights).sum(), (queries, keys, values)),
+        strict=True,
+    ):
+        torch.testing.assert_close(a, b)
+
+
+def test_serves_training_in_bf16_on_short_contexts() -> None:
+    values = torch.zeros(1, 1, short.LONGEST, 8, dtype=torch.bfloat16)
+    assert short.serves(values, training=True, dropout=0.0)
+    assert not short.serves(values, training=False, dropout=0.0)
+    assert not short.serves(values, training=True, dropout=0.1)
+    assert not short.serves(values.float(), training=True, dropout=0.0)
+    assert not short.serves(values.repeat(1, 1, 2, 1), training=True, dropout=0.0)
