@@ -235,7 +235,7 @@ class Curve:
             valid = self.loss(step) if step % 6 == 0 else None
             rows.append((step, step * 2048, step / STEPS, 2e-3, train, valid, 0.5))
         if self.status == "diverged":
-            rows[-1] = (*rows[-1][:4], math.nan, None, math.inf)
+            rows[-1] = (*rows[-1][:4], None, None, None)
         return table(("step", "tokens", "epoch", "lr", "train_loss", "val_loss", "grad_norm"), rows)
 
     def facts(self, valid: dict[str, Any]) -> dict[str, Any]:

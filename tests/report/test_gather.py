@@ -86,7 +86,7 @@ def test_cells_and_curves_say_how_they_ended(troubled):
     ]
 
 
-def test_a_loss_that_is_no_number_is_not_drawn(troubled):
+def test_a_diverged_cell_is_drawn_as_far_as_its_loss_was_a_number(troubled):
     finished, diverged = gather(troubled.report_job()).curves[2:4]
     assert (len(finished["train_loss"][0]), len(diverged["train_loss"][0])) == (30, 14)
     assert (len(finished["val_loss"][0]), len(diverged["val_loss"][0])) == (10, 4)

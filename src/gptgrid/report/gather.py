@@ -91,10 +91,10 @@ def read_table(path: Path) -> list[Row]:
 
 
 def read_value(column: str, text: str) -> Any:
-    """Return what a cell of a table holds; None for a number that is not finite, which no chart can show."""
+    """Return what a cell of a table holds."""
     if column in WORDS or "." in column:
         return text
-    return json.loads(text) if text not in ("", "nan", "inf", "-inf") else None
+    return json.loads(text) if text else None
 
 
 def name_variants(groups: list[Row], keys: list[str]) -> None:
