@@ -36,7 +36,7 @@ def uniform(vocab_size: int, likely: int | None = None) -> nn.Module:
     return module
 
 
-def write_cell(folder: Path, module: nn.Module, codec: Codec | None = None) -> Path:
+def write_cell(folder: Path, module: nn.Module, codec: Codec | None = None, status: str = "finished") -> Path:
     """Write what generating and scoring need of a `train` folder; the codec is `bytes` if none is given."""
     folder.mkdir(parents=True)
     save_file(dict(module.named_parameters()), folder / "model.safetensors")
@@ -44,6 +44,7 @@ def write_cell(folder: Path, module: nn.Module, codec: Codec | None = None) -> P
     recipe = {"model": module.config.slice(), "vocab_size": module.vocab_size, "eot": codec.eot}
     (folder / "config.json").write_text(canonical({**recipe, "training": {}, "seed": 1}) + "\n")
     write_codec(codec, folder / "codec.json")
+    (folder / "manifest.json").write_text(json.dumps({"facts": {"status": status}}))
     return folder
 
 

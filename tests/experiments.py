@@ -39,9 +39,14 @@ class Experiment:
         seeds: tuple[int, ...] = (1, 2),
         overrides: tuple[dict[str, Any], ...] = ({},),
         private: tuple[str, ...] = (),
+        diverged: tuple[str, ...] = (),
+        stopped: tuple[str, ...] = (),
     ) -> None:
-        """Write the artifacts of a cross product; the corpus `noise` gets ids in place of text."""
-        self.root, self.private = root, private
+        """Write the artifacts of a cross product; the corpus `noise` gets ids in place of text.
+
+        The names of the cells that diverged, or stopped early, end in what is given.
+        """
+        self.root, self.private, self.diverged, self.stopped = root, private, diverged, stopped
         self.inputs: dict[str, Path] = {}
         self.cells: list[dict[str, Any]] = []
         for corpus in corpora:
@@ -148,7 +153,9 @@ class Experiment:
             {"cell": cell, **parts, "overrides": changes, "path": f"results/small/cells/{cell}"}
         )
         layers = changes.get("model.n_layer", 4)
-        run = Curve(corpus, tokenizer, model, layers, cell)
+        status = "diverged" if cell.endswith(self.diverged) else "finished"
+        status = "stopped early" if cell.endswith(self.stopped) else status
+        run = Curve(corpus, tokenizer, model, layers, cell, status)
         shards = json.loads((self.inputs[f"shards:{tokenizer}@{corpus}"] / "manifest.json").read_text())
         facts = run.facts(shards["facts"]["splits"]["valid"])
         self.put(
@@ -191,14 +198,25 @@ class Experiment:
         self.put(f"sample:{cell}", {"samples": len(rows)}, samples_jsonl=lines(rows))
 
 
+ENDED = {
+    "finished": None,
+    "stopped early": "no lower validation loss for 3 validations; stopped at step 30 of 60",
+    "diverged": "the loss was nan at step 30, learning rate 0.3; lower training.lr <or> lengthen training.warmup",
+}
+"""Status → what a manifest says of it."""
 WORDLIKE = {"bytes": 1, "words": 5, "newlines": 90}
 """Count of a split → bytes per one of it."""
 
 
 class Curve:
-    """The losses of one cell: a power law down to the entropy of the text, with noise from its name."""
+    """The losses of one cell: a power law down to the entropy of the text, with noise from its name.
 
-    def __init__(self, corpus: str, tokenizer: str, model: str, layers: int, cell: str) -> None:
+    What diverged or stopped early did so halfway.
+    """
+
+    def __init__(self, corpus: str, tokenizer: str, model: str, layers: int, cell: str, status: str) -> None:
+        self.status = status
+        self.steps = STEPS if status == "finished" else STEPS // 2
         noise = random.Random(cell).gauss(0, 0.008)
         self.random = random.Random(cell)
         self.floor = ENTROPY[corpus] + ADVANTAGE[tokenizer] + ADVANTAGE[model] + 0.3 / layers + noise
@@ -212,28 +230,32 @@ class Curve:
 
     def metrics(self) -> str:
         rows = []
-        for step in range(2, STEPS + 1, 2):
+        for step in range(2, self.steps + 1, 2):
             train = self.loss(step) * (1 + self.random.gauss(0, 0.01))
             valid = self.loss(step) if step % 6 == 0 else None
             rows.append((step, step * 2048, step / STEPS, 2e-3, train, valid, 0.5))
+        if self.status == "diverged":
+            rows[-1] = (*rows[-1][:4], None, None, None)
         return table(("step", "tokens", "epoch", "lr", "train_loss", "val_loss", "grad_norm"), rows)
 
     def facts(self, valid: dict[str, Any]) -> dict[str, Any]:
-        loss = self.loss(STEPS)
+        loss = None if self.status == "diverged" else self.loss(self.steps)
         per_byte = (valid["tokens"] - 1) / (math.log(2) * valid["bytes"]) if valid["bytes"] else None
         return {
             "parameters": self.size + self.vocab_size * 128,
             "non_embedding_parameters": self.size,
             "vocab_size": self.vocab_size,
-            "steps": STEPS,
-            "train_tokens": STEPS * 2048,
-            "train_flops": 6 * self.size * STEPS * 2048,
+            "steps": self.steps,
+            "train_tokens": self.steps * 2048,
+            "train_flops": 6 * self.size * self.steps * 2048,
             "val_loss": loss,
-            "val_bpb": loss * per_byte if per_byte else None,
+            "val_bpb": loss * per_byte if loss and per_byte else None,
+            "status": self.status,
+            "ended": ENDED[self.status],
         }
 
     def evaluation(self, test: dict[str, Any]) -> dict[str, Any]:
-        loss = self.loss(STEPS) * 1.01
+        loss = self.loss(self.steps) * 1.01
         nats, size = loss * (test["tokens"] - 1), test["bytes"]
         return {
             "test_loss": loss,

@@ -28,7 +28,9 @@ AFTER = [
     "device",
     "identity",
     "path",
+    "status",
 ]
+FIGURES = ("val_bpb", "val_loss", "test_loss", "perplexity", "bpb", "word_perplexity", "answers_right")
 
 
 def run(experiment: Experiment) -> tuple[dict, list[SimpleNamespace], list[SimpleNamespace]]:
@@ -149,6 +151,36 @@ def test_nothing_is_best_where_nothing_was_measured(tmp_path):
     edit_facts(experiment, "tales.bpe.llama.base.s1", val_bpb=None, val_loss=None)
     facts, _, groups = run(experiment)
     assert facts["best"] == {} and groups[0].best == "False"
+
+
+def test_a_diverged_cell_has_no_figures_and_says_so(tmp_path):
+    """Its evaluation has some: those of weights that are not what its recipe makes."""
+    experiment = Experiment(
+        tmp_path, ("tales",), ("bpe",), ("gpt2", "llama"), diverged=("llama.base.s2",), stopped=("s1",)
+    )
+    _, summary, _ = run(experiment)
+    assert [row.status for row in summary] == ["stopped early", "finished", "stopped early", "diverged"]
+    figures = [[vars(row)[key] for key in FIGURES if key in AFTER] for row in summary]
+    assert figures[3] == [""] * 5 and all(all(row) for row in figures[:3])
+    assert summary[3].train_tokens == "61440" and summary[3].tokens_per_second
+
+
+def test_a_group_with_a_diverged_seed_has_no_mean_and_ranks_last(tmp_path):
+    experiment = Experiment(
+        tmp_path, ("tales",), ("bpe",), ("llama", "gpt2"), (1, 2, 3), diverged=("llama.base.s2",)
+    )
+    facts, _, (llama, gpt2) = run(experiment)
+    assert [(row.seeds, row.diverged) for row in (llama, gpt2)] == [("3", "1"), ("3", "0")]
+    assert {vars(llama)[f"{key}_mean"] for key in FIGURES} == {""}
+    assert all(vars(gpt2)[f"{key}_mean"] for key in FIGURES)
+    assert (llama.rank, llama.best, gpt2.rank, gpt2.best) == ("2", "False", "1", "True")
+    assert facts["best"] == {"tales": "tales.bpe.gpt2.base"}
+
+
+def test_nothing_is_best_where_all_diverged(tmp_path):
+    experiment = Experiment(tmp_path, ("tales", "noise"), ("bpe",), ("llama", "gpt2"), diverged=("s1", "s2"))
+    facts, _, groups = run(experiment)
+    assert facts["best"] == {} and {(row.best, row.diverged) for row in groups} == {("False", "2")}
 
 
 def test_same_inputs_same_bytes(tmp_path):

@@ -29,13 +29,20 @@ def make_job(tmp_path):
     torch.set_num_threads(1)
 
     def make(
-        module, ids=IDS, vocab_size=257, codec=None, stride=None, counts=COUNTS, precision="fp32"
+        module,
+        ids=IDS,
+        vocab_size=257,
+        codec=None,
+        stride=None,
+        counts=COUNTS,
+        precision="fp32",
+        status="finished",
     ) -> Job:
         root = tmp_path / precision
         folder = root / "artifact"
         folder.mkdir(parents=True)
         inputs = {
-            "train": write_cell(root / "train", module, codec),
+            "train": write_cell(root / "train", module, codec, status),
             "shards": write_test_split(root / "shards", ids, vocab_size, **counts),
         }
         config, run = SimpleNamespace(stride=stride, precision=precision), SimpleNamespace(device="cpu")
@@ -148,12 +155,30 @@ def test_nothing_to_score_is_refused(make_job):
         evaluate(job)
 
 
-def test_weights_that_are_not_numbers_are_refused(make_job):
+def broken() -> torch.nn.Module:
     module = uniform(257)
     with torch.no_grad():
         module.head.bias.fill_(math.nan)
+    return module
+
+
+@pytest.mark.parametrize("status", ["finished", "stopped early"])
+def test_weights_that_are_not_numbers_are_refused(make_job, status):
     with pytest.raises(UserError, match="the test loss is nan"):
-        evaluate(make_job(module))
+        evaluate(make_job(broken(), status=status))
+
+
+def test_such_weights_of_a_diverged_training_have_no_figures(make_job):
+    job = make_job(broken(), status="diverged")
+    facts = evaluate(job)
+    found = evaluation(job)
+    for convention in (facts, found["sliding"], found["disjoint"]):
+        assert {convention[key] for key in ("nats", *DENOMINATORS)} == {None}
+    assert found["scored_tokens"] == len(IDS) - 1
+
+
+def test_other_weights_of_a_diverged_training_are_scored(make_job):
+    assert evaluate(make_job(uniform(257), status="diverged"))["perplexity"] == pytest.approx(257, rel=1e-6)
 
 
 def test_rounded_weights_move_bits_per_byte_by_less_than_a_thousandth(make_job, monkeypatch):

@@ -7,7 +7,7 @@ TEXT = {"name": "tales", "unit": "bits per byte", "valid": "val_bpb", "test": "b
 
 
 def group(label: str, rank: int, valid: tuple, test: tuple) -> dict:
-    row = {"label": label, "text": "tales", "rank": rank, "variant": rank, "seeds": 2}
+    row = {"label": label, "text": "tales", "rank": rank, "variant": rank, "seeds": 2, "diverged": 0}
     for figure, values in (("val_bpb", valid), ("bpb", test)):
         row |= {f"{figure}_{key}": value for key, value in zip(("mean", "low", "high"), values, strict=True)}
     return row
@@ -49,6 +49,13 @@ def test_every_text_has_an_answer(small):
         ("toy", "bpe · llama"),
         ("noise", "ids · llama"),
     ]
+
+
+def test_a_group_with_a_diverged_cell_is_no_answer(troubled):
+    found = answers(gather(troubled.report_job()))
+    assert [a["best"] and a["best"]["label"] for a in found] == ["gpt2", None, None]
+    assert [(a["diverged"], a["cells"]) for a in found] == [(1, 4), (4, 4), (2, 4)]
+    assert found[0]["next"] is None
 
 
 def test_what_was_compared(small):

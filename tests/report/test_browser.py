@@ -61,11 +61,39 @@ document.body.append(result);
 """
 
 
+TROUBLE = """
+<script>
+const seen = {};
+const points = (id) => document.getElementById(id).data.at(-1).x.length;
+const look = () => ({
+  labels: [...document.querySelectorAll("#chart-groups .annotation-text")].map((text) => text.textContent),
+  circles: document.querySelectorAll("#chart-groups .trace:last-child .point").length,
+  crosses: ["chart-val", "chart-train"].map(points),
+  sizes: document.querySelectorAll("#chart-size .point").length,
+  cells: [...document.querySelectorAll("#samples h3 small")].map((cell) => cell.textContent),
+});
+for (const text of [0, 1]) {
+  document.getElementById("text").value = text;
+  document.getElementById("text").dispatchEvent(new Event("change"));
+  seen[text] = look();
+}
+const result = document.createElement("pre");
+result.id = "seen";
+result.textContent = JSON.stringify(seen);
+document.body.append(result);
+</script>
+"""
+
+
 @pytest.fixture(scope="module")
 def seen(page, tmp_path_factory) -> dict:
-    folder = tmp_path_factory.mktemp("browser")
+    return probed(page, PROBE, tmp_path_factory.mktemp("browser"))
+
+
+def probed(page: str, probe: str, folder: Path) -> dict:
+    """Return what a script at the end of the page saw."""
     path = folder / "report.html"
-    path.write_text(page.replace("</body>", f"{PROBE}</body>"), encoding="utf-8")
+    path.write_text(page.replace("</body>", f"{probe}</body>"), encoding="utf-8")
     dom = dump(path, folder / "profile")
     found = re.search(r'<pre id="seen">(.*?)</pre>', dom, re.DOTALL)
     assert found, "the page's script stopped before its end"
@@ -106,3 +134,12 @@ def test_filters_and_chips(seen):
 def test_choices_change_what_is_drawn(seen):
     assert seen["prompts"] == ["(the start of a document)"]
     assert (seen["unit"], seen["size"]) == ("nats per token", "training FLOPs")
+
+
+def test_what_diverged_is_marked_and_has_no_figure(troubled_page, tmp_path):
+    seen = probed(troubled_page, TROUBLE, tmp_path)
+    some, everything = seen["0"], seen["1"]
+    assert some["labels"] == ["1 of 2 diverged"] and everything["labels"] == ["2 of 2 diverged"] * 2
+    assert (some["circles"], some["sizes"], some["crosses"]) == (3, 1, [1, 1])
+    assert (everything["circles"], everything["sizes"], everything["crosses"]) == (0, 0, [4, 4])
+    assert set(some["cells"]) == {"seed 1", "seed 2", "seed 1, stopped early", "seed 2, diverged"}

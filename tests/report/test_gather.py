@@ -73,6 +73,40 @@ def test_many_cells_are_drawn_as_means_of_groups(tmp_path):
     assert experiment.curves[0]["val_loss"][1][-1] == pytest.approx(group["val_bpb_mean"], rel=1e-3)
 
 
+def test_cells_and_curves_say_how_they_ended(troubled):
+    experiment = gather(troubled.report_job())
+    expected = ["stopped early", "finished", "finished", "diverged"]
+    assert [cell["status"] for cell in experiment.cells[:4]] == expected
+    assert [curve["status"] for curve in experiment.curves[:4]] == expected
+    assert [(cell["ended"] or "")[:12] for cell in experiment.cells[:4]] == [
+        "no lower val",
+        "",
+        "",
+        "the loss was",
+    ]
+
+
+def test_a_diverged_cell_is_drawn_as_far_as_its_loss_was_a_number(troubled):
+    finished, diverged = gather(troubled.report_job()).curves[2:4]
+    assert (len(finished["train_loss"][0]), len(diverged["train_loss"][0])) == (30, 14)
+    assert (len(finished["val_loss"][0]), len(diverged["val_loss"][0])) == (10, 4)
+
+
+def test_units_are_those_of_the_text_where_all_diverged(troubled):
+    units = [text["unit"] for text in gather(troubled.report_job()).texts]
+    assert units == ["bits per byte", "bits per byte", "nats per token"]
+
+
+def test_a_mean_curve_ended_as_the_worst_of_its_cells(tmp_path):
+    seeds = tuple(range(module.SINGLE_CURVES // 3 + 1))
+    models = ("gpt2", "llama", "encoder")
+    lost, stopped = ("llama.base.s3",), ("llama.base.s4", "gpt2.base.s5")
+    experiment = gathered(
+        Experiment(tmp_path, ("tales",), ("bpe",), models, seeds, diverged=lost, stopped=stopped)
+    )
+    assert [curve["status"] for curve in experiment.curves] == ["stopped early", "diverged", "finished"]
+
+
 def test_a_mean_needs_all_curves():
     assert mean_points([[[1, 2, 3], [5.0, 4.0, 3.0]], [[1, 3], [7.0, 5.0]]]) == [[1, 3], [6.0, 4.0]]
 

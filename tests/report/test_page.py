@@ -27,6 +27,24 @@ class Elements(HTMLParser):
             self.scripts[-1] += data
 
 
+def table_rows(page: str, table: str) -> list[list[str]]:
+    """Return the texts of a table's rows, markup removed."""
+    body = re.search(rf'<table id="{table}">.*?<tbody>(.*?)</tbody>', page, re.DOTALL)[1]
+    rows = [re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row, re.DOTALL) for row in body.split("</tr>")[:-1]]
+    return [[words(text) for text in row] for row in rows]
+
+
+def words(html: str) -> str:
+    """Return a text without its markup."""
+    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
+
+
+def answers_of(page: str) -> list[str]:
+    """Return the answers as text."""
+    found = re.search(r'<ul class="answers">(.*?)</ul>', page, re.DOTALL)[1]
+    return [words(answer) for answer in found.split("</li>")[:-1]]
+
+
 @pytest.fixture(scope="module")
 def elements(page) -> Elements:
     return Elements(page)
@@ -99,6 +117,44 @@ def test_the_answer_is_a_sentence(page):
         r"\d\.\d{3} bits per byte \(\d\.\d %\) behind on validation\.",
         text,
     ), text[:600]
+
+
+def test_the_answer_tells_what_diverged_and_what_to_do(troubled_page):
+    tales, toy, noise = answers_of(troubled_page)
+    assert "gpt2 is the only one of 2 groups with a loss, with" in tales
+    assert "1 of 4 cells diverged; a group with such a cell ranks last." in tales
+    assert toy.startswith(
+        "toy diverged No group is the best : each has a cell whose training diverged. Lower"
+    )
+    assert "training.warmup" in toy and "4 of 4 cells diverged" in toy
+    assert "No group is the best" in noise and "2 of 4 cells diverged" in noise
+
+
+def test_a_group_with_a_diverged_cell_has_no_figures_and_is_never_the_best(troubled_page):
+    rows = {(row[0], row[2].split()[1]): row for row in table_rows(troubled_page, "groups")}
+    assert rows["tales", "gpt2"][2].endswith("gpt2 best") and "diverged" not in rows["tales", "gpt2"]
+    assert rows["tales", "llama"][2].endswith("llama 1 of 2 diverged")
+    for row in rows.values():
+        if row[2].endswith("diverged"):
+            assert row[1] == "–" and row[5:] == ["diverged"] * 4 + ["–"] * 3
+    assert sum("best" in row[2] for row in rows.values()) == 1
+
+
+def test_every_cell_says_how_it_ended(troubled, troubled_page):
+    rows = {row[0].split()[1]: row for row in table_rows(troubled_page, "cells")}
+    assert rows.keys() == {cell["cell"] for cell in troubled.cells}
+    early, finished, diverged = (
+        rows[f"tales.bpe.{end}"] for end in ("gpt2.base.s1", "gpt2.base.s2", "llama.base.s2")
+    )
+    assert early[1].startswith("stopped early: no lower validation loss") and "diverged" not in early
+    assert finished[1] == "finished"
+    assert diverged[1].startswith("diverged: the loss was nan at step 30") and "&lt;or&gt;" in diverged[1]
+    assert diverged[7:12] == ["diverged"] * 5
+
+
+def test_the_cells_are_unfolded_where_some_diverged(page, troubled_page):
+    assert "<details open>\n<summary>All 12 cells" in troubled_page
+    assert "<details>\n<summary>All 30 cells" in page
 
 
 def test_same_inputs_same_bytes(tmp_path):

@@ -1,6 +1,7 @@
 """The tables of an experiment: one row a cell, and one row a group of cells that differ in the seed alone.
 
-Figures are gathered and summarized, never measured; how they look is the business of the report.
+Figures are gathered and summarized, never measured; how they look is the business of the report. A training
+that diverged has none: the weights that it kept are not the result of its recipe.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from gptgrid.stage import Job
 
 NAMES = ("cell", "corpus", "tokenizer", "model", "training", "seed")
 FIGURES = ("val_bpb", "val_loss", "test_loss", "perplexity", "bpb", "word_perplexity", "answers_right")
-"""What comparison.csv gives a mean, a standard deviation and an interval."""
+"""What comparison.csv gives a mean, a standard deviation and an interval. A diverged cell has none."""
+DIVERGED = "diverged"
+"""The status of a training whose loss left the finite numbers, or did not come back from a spike."""
 Row = dict[str, Any]
 
 
@@ -41,13 +44,13 @@ def overridden_keys(cells: list[SimpleNamespace]) -> list[str]:
 
 
 def summary_row(job: Job, cell: SimpleNamespace, keys: list[str]) -> Row:
-    """Return one cell's row: names, overrides, size, losses, speed, identity."""
+    """Return one cell's row: names, overrides, size, losses, speed, identity, how the training ended."""
     train = job.manifest(f"train:{cell.cell}")
     volatile = job.provenance_of(f"train:{cell.cell}")
     path = job.inputs[f"evaluate:{cell.cell}"] / "evaluation.json"
     evaluation = json.loads(path.read_text(encoding="utf-8"))
     facts = train["facts"]
-    return {
+    row = {
         **{name: getattr(cell, name) for name in NAMES},
         **{key: plain(value) for key, value in {**dict.fromkeys(keys, ""), **vars(cell.overrides)}.items()},
         **{key: facts[key] for key in ("parameters", "non_embedding_parameters", "vocab_size")},
@@ -63,7 +66,9 @@ def summary_row(job: Job, cell: SimpleNamespace, keys: list[str]) -> Row:
         },
         "identity": train["identity"],
         "path": cell.path,
+        "status": facts["status"],
     }
+    return row | dict.fromkeys(FIGURES) if facts["status"] == DIVERGED else row
 
 
 def plain(value: Any) -> str:
@@ -109,7 +114,7 @@ def merit(row: Row) -> float:
 
 
 def group_row(name: str, members: list[Row], keys: list[str]) -> Row:
-    """Return a group's names, number of seeds, and the spread of each figure over them."""
+    """Return a group's names, number of seeds, how many diverged, and the spread of each figure over them."""
     first = members[0]
     row = {
         "group": name,
@@ -118,6 +123,7 @@ def group_row(name: str, members: list[Row], keys: list[str]) -> Row:
         **{key: first[key] for key in keys},
         "parameters": first["parameters"],
         "seeds": len(members),
+        "diverged": sum(member["status"] == DIVERGED for member in members),
         "rank": None,
         "best": None,
     }

@@ -34,7 +34,7 @@ def evaluate(job: Job) -> dict[str, Any]:
     """Write evaluation.json; return the headline figures as facts.
 
     Raises:
-        UserError: tokens and model do not go together, or the loss is not finite.
+        UserError: tokens and model do not go together, or the loss of a finished training is not finite.
     """
     device = prepare_device(job.run.device, threads=1)
     recipe = read_recipe(job.inputs["train"])
@@ -46,13 +46,14 @@ def evaluate(job: Job) -> dict[str, Any]:
     # No weight is updated: what would be autocast in training can as well be rounded once.
     precision = "fp32" if choose_precision(job.config.precision, device) == "fp32" else "bf16_weights"
     round_weights(module, precision)
+    diverged = job.manifest("train")["facts"]["status"] == "diverged"
     strides = {HEADLINE: job.config.stride or default_stride(context), "disjoint": context}
     start = time.perf_counter()
     results = {}
     for name, stride in strides.items():
         with job.timing(name):
             nats = score(module, shards, context, stride)
-        results[name] = result(name, float(nats.sum()), context, stride, counts)
+        results[name] = result(name, finite(float(nats.sum()), diverged), context, stride, counts)
     seconds = time.perf_counter() - start
     answers = None
     if (questions := job.inputs.get("corpus")) is not None:
@@ -89,23 +90,33 @@ def check_tokens(shards: Shards, expected: int, vocab_size: int) -> None:
         )
 
 
-def result(name: str, nats: float, context: int, stride: int, counts: dict[str, Any]) -> dict[str, Any]:
+def finite(nats: float, diverged: bool) -> float | None:
+    """Return nats that are finite; None where a training that diverged left weights without probabilities.
+
+    Raises:
+        UserError: the nats are not finite, and the training did not diverge.
+    """
+    if math.isfinite(nats):
+        return nats
+    if diverged:
+        return None
+    raise UserError(
+        f"the test loss is {nats}: the weights give no probabilities; lower training.lr and train again"
+    )
+
+
+def result(
+    name: str, nats: float | None, context: int, stride: int, counts: dict[str, Any]
+) -> dict[str, Any]:
     """Return what evaluation.json says about one convention.
 
     Args:
         name: of the convention.
-        nats: sum over the scored tokens.
+        nats: sum over the scored tokens; None where it is not finite.
         context: tokens in a window.
         stride: tokens between the starts of windows.
         counts: tokens, bytes, words and newlines of the test split.
-
-    Raises:
-        UserError: the nats are not finite.
     """
-    if not math.isfinite(nats):
-        raise UserError(
-            f"the test loss is {nats}: the weights give no probabilities; lower training.lr and train again"
-        )
     return {
         "definition": DEFINITIONS[name].format(context=context, stride=stride, least=context - stride + 1),
         "context": context,

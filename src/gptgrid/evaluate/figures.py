@@ -18,12 +18,12 @@ DENOMINATORS = {
 
 
 def figures(
-    nats: float, tokens: int, text_bytes: int | None, words: int | None, newlines: int | None
+    nats: float | None, tokens: int, text_bytes: int | None, words: int | None, newlines: int | None
 ) -> dict[str, float | None]:
     """Return the figures of a scored text, unrounded.
 
     Args:
-        nats: sum over the scored tokens.
+        nats: sum over the scored tokens; None where it is not finite.
         tokens: how many were scored.
         text_bytes: UTF-8 bytes of the text; None for a corpus of bare ids.
         words: words that whitespace separates; None likewise.
@@ -32,7 +32,8 @@ def figures(
     Returns:
         test_loss in nats per token; perplexity; bpb, bits per byte; word_perplexity; and
         word_perplexity_newlines, in which a newline is a word (Merity et al. 2016). None where there is
-        nothing to divide by, and where an exponential is beyond the largest double, as JSON has no infinity.
+        nothing to divide or to divide by, and where an exponential is beyond the largest double, as JSON
+        has no infinity.
     """
     lines = None if words is None or newlines is None else words + newlines
     per_byte = ratio(nats, text_bytes)
@@ -45,9 +46,9 @@ def figures(
     }
 
 
-def ratio(nats: float, count: int | None) -> float | None:
-    """Return nats per whatever is counted; None where nothing is."""
-    return nats / count if count else None
+def ratio(nats: float | None, count: int | None) -> float | None:
+    """Return nats per whatever is counted; None where there are none, or nothing is."""
+    return nats / count if nats is not None and count else None
 
 
 def exponential(value: float | None) -> float | None:

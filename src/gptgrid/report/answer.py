@@ -17,7 +17,10 @@ def answers(experiment: Experiment) -> list[dict[str, Any]]:
 
 
 def answer(text: Row, groups: list[Row]) -> dict[str, Any]:
-    """Return the text, the best group (None if no cell has a loss), its test figure, and the runner-up."""
+    """Return the text, the best group, its test figure, the runner-up, and how many cells diverged.
+
+    The best group is None if none has a loss, as a group with a diverged cell has not.
+    """
     rivals = sorted((group for group in groups if group["text"] == text["name"]), key=lambda row: row["rank"])
     found = [group for group in rivals if group[f"{text['valid']}_mean"] is not None]
     best, second = [*found, None, None][:2]
@@ -27,6 +30,8 @@ def answer(text: Row, groups: list[Row]) -> dict[str, Any]:
         "test": interval_of(best, text["test"]) if best else None,
         "next": gap(best, second, text["valid"]) if second else None,
         "groups": len(rivals),
+        "cells": sum(group["seeds"] for group in rivals),
+        "diverged": sum(group["diverged"] for group in rivals),
     }
 
 

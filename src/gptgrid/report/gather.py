@@ -19,9 +19,11 @@ from gptgrid.stage import ABOUT, CARD, Job, content_digest
 Row = dict[str, Any]
 PARTS = ("tokenizer", "model", "training")
 """What a group is named by, beside its text."""
+ENDINGS = ("finished", "stopped early", "diverged")
+"""What the status of a cell can be, from the best to the worst."""
 SINGLE_CURVES = 60
 """Up to so many cells on a text have a curve each; beyond, a curve is the mean over a group's seeds."""
-WORDS = ("cell", "group", "text", "corpus", *PARTS, "seed", "best", "device", "identity", "path")
+WORDS = ("cell", "group", "text", "corpus", *PARTS, "seed", "best", "device", "identity", "path", "status")
 """Columns that are no numbers; overridden keys, which have a dot in their name, are not either."""
 
 
@@ -37,7 +39,7 @@ class Experiment:
     groups: list[Row]
     """comparison.csv, with label and variant (index of the label)."""
     cells: list[Row]
-    """summary.csv, with the index of the group and bits for a nat of its validation loss."""
+    """summary.csv, with the index of the group, the sentence on how it ended, and the splits of its text."""
     curves: list[Row]
     samples: list[Row]
     """But not of models of private corpora, which may repeat their text."""
@@ -54,13 +56,13 @@ def gather(job: Job) -> Experiment:
     cells = read_table(job.inputs["compare"] / "summary.csv")
     keys = [column for column in groups[0] if "." in column]
     name_variants(groups, keys)
-    join(cells, groups)
+    join(job, cells, groups)
     corpora = [corpus_row(job, name) for name in inputs_of(job, "corpus")]
     private = {part_of(row["name"]) for row in corpora if row["private"]}
     shown = [(number, cell) for number, cell in enumerate(cells) if cell["corpus"] not in private]
     return Experiment(
         name=job.config.experiment,
-        texts=texts_of(groups),
+        texts=texts_of(cells, groups),
         keys=keys,
         groups=groups,
         cells=cells,
@@ -126,18 +128,22 @@ def part_name(row: Row, part: str, columns: list[str]) -> str:
     return " ".join([row[part], *overrides] if needed else overrides)
 
 
-def join(cells: list[Row], groups: list[Row]) -> None:
-    """Tell each cell the index of its group."""
+def join(job: Job, cells: list[Row], groups: list[Row]) -> None:
+    """Tell each cell the index of its group, how its training ended, and the splits of its text."""
     index = {group["group"]: n for n, group in enumerate(groups)}
+    shards = [job.manifest(name) for name in inputs_of(job, "shards")]
+    splits = {content_digest(manifest): manifest["facts"]["splits"] for manifest in shards}
     for cell in cells:
+        manifest = job.manifest(f"train:{cell['cell']}")
         cell["group"] = index[cell["cell"].removesuffix(f".s{cell['seed']}")]
+        cell["ended"] = manifest["facts"]["ended"]
+        cell["splits"] = splits[manifest["inputs"]["shards"]]
 
 
-def texts_of(groups: list[Row]) -> list[Row]:
+def texts_of(cells: list[Row], groups: list[Row]) -> list[Row]:
     """Return the texts that figures compare on, with the figures that stand for each."""
-    found: dict[str, bool] = {}
-    for group in groups:
-        found[group["text"]] = found.get(group["text"], False) or group["bpb_mean"] is not None
+    # Not by the figures that there are: where all cells diverged there are none.
+    found = {groups[cell["group"]]["text"]: bool(cell["splits"]["test"]["bytes"]) for cell in cells}
     bytes_known = {"unit": "bits per byte", "valid": "val_bpb", "test": "bpb"}
     ids_only = {"unit": "nats per token", "valid": "val_loss", "test": "test_loss"}
     return [{"name": name, **(bytes_known if text else ids_only)} for name, text in found.items()]
@@ -148,16 +154,12 @@ def texts_of(groups: list[Row]) -> list[Row]:
 
 def curves_of(job: Job, cells: list[Row], groups: list[Row]) -> list[Row]:
     """Return learning curves: of every cell on a text that has few, else of groups."""
-    manifests = [job.manifest(name) for name in inputs_of(job, "shards")]
-    shards = {content_digest(manifest): manifest["facts"]["splits"] for manifest in manifests}
     of_text: dict[str, list[Row]] = {}
     for cell in cells:
-        manifest = job.manifest(f"train:{cell['cell']}")
-        splits = shards[manifest["inputs"]["shards"]]
         metrics = read_table(job.inputs[f"train:{cell['cell']}"] / "metrics.csv")
-        curve = {"group": cell["group"], "seed": cell["seed"]}
+        curve = {key: cell[key] for key in ("group", "seed", "status")}
         for key, split in (("val_loss", "valid"), ("train_loss", "train")):
-            curve[key] = points(metrics, key, bits_per_nat(splits[split]))
+            curve[key] = points(metrics, key, bits_per_nat(cell["splits"][split]))
         of_text.setdefault(groups[cell["group"]]["text"], []).append(curve)
     return [curve for curves in of_text.values() for curve in thin(curves)]
 
@@ -189,6 +191,8 @@ def thin(curves: list[Row]) -> list[Row]:
         {
             "group": group,
             "seed": None,
+            # The mean ends where the first of its curves does.
+            "status": max((curve["status"] for curve in members), key=ENDINGS.index),
             **{key: mean_points([curve[key] for curve in members]) for key in ("val_loss", "train_loss")},
         }
         for group, members in groups.items()

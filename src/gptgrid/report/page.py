@@ -11,10 +11,13 @@ PAGE = """\
 {% macro number(value, shown) %}
 <td class="n" data-value="{{ '' if value is none else value }}">{{ shown }}</td>
 {% endmacro %}
+{% macro score(cell, key) %}
+{{ number(cell[key], 'diverged' if cell.status == 'diverged' else cell[key] | figure) -}}
+{% endmacro %}
 {% macro spread(row, key) %}
 {% set half = row[key ~ '_high'] - row[key ~ '_mean'] if row[key ~ '_high'] is not none else none %}
 <td class="n" data-value="{{ '' if row[key ~ '_mean'] is none else row[key ~ '_mean'] }}">
-{{- row[key ~ '_mean'] | figure }}
+{{- 'diverged' if row.diverged else row[key ~ '_mean'] | figure }}
 {%- if half is not none %} <span class="pm">± {{ half | figure }}</span>{% endif %}</td>
 {% endmacro %}
 <!DOCTYPE html>
@@ -46,6 +49,8 @@ A group is a set of cells that differ in the seed alone.</p>
 <p>{{ answer.best | mark }}<strong>{{ answer.best.label }}</strong>
 {% if answer.next %}
 is the best of {{ answer.groups }} on validation
+{%- elif answer.groups > 1 %}
+is the only one of {{ answer.groups }} groups with a loss
 {%- else %}
 is the only group
 {%- endif %}, with {{ answer.test.mean | figure }} {{ answer.text.unit }} on the test text
@@ -59,8 +64,16 @@ is the only group
  behind on validation
 {%- endif %}.</p>
 {% if answer.next %}<p class="note">{{ answer.next.verdict }}</p>{% endif %}
+{% elif answer.diverged %}
+<p class="big">diverged</p>
+<p><strong>No group is the best</strong>: each has a cell whose training diverged. Lower <code>training.lr</code>,
+lengthen <code>training.warmup</code> or lower <code>training.grad_clip</code>.</p>
 {% else %}
 <p>No cell has a loss.</p>
+{% endif %}
+{% if answer.diverged %}
+<p class="note">{{ answer.diverged }} of {{ answer.cells }} {{ 'cell' if answer.cells == 1 else 'cells' }} diverged;
+a group with such a cell ranks last. <a href="#cells">How each ended</a></p>
 {% endif %}
 </li>
 {% endfor %}
@@ -88,9 +101,11 @@ autocomplete="off" placeholder="for example bpe llama"></label></div>
 {% for group in ranking %}
 <tr{% if group.best == 'True' %} class="best"{% endif %}>
 <td>{{ group.text }}</td>
-{{ number(group['rank'], group['rank']) -}}
+{{ number(group['rank'], '–' if group.diverged else group['rank']) -}}
 <th scope="row" title="{{ group.group }}">{{ group | mark }}{{ group.label }}
-{%- if group.best == 'True' %}<span class="badge">best</span>{% endif %}</th>
+{%- if group.best == 'True' %}<span class="badge">best</span>{% endif %}
+{%- if group.diverged %}<span class="badge lost">{{ group.diverged }} of {{ group.seeds }} diverged</span>
+{%- endif %}</th>
 {{ number(group.seeds, group.seeds) }}{{ number(group.parameters, group.parameters | short) -}}
 {{ spread(group, 'val_bpb') }}{{ spread(group, 'bpb') -}}
 {{ spread(group, 'val_loss') }}{{ spread(group, 'test_loss') -}}
@@ -100,26 +115,27 @@ autocomplete="off" placeholder="for example bpe llama"></label></div>
 </tr>
 {% endfor %}
 </tbody></table></div>
-<details>
+<details{% if answers | sum('diverged') %} open{% endif %}>
 <summary>All {{ experiment.cells | length }} cells</summary>
 <div class="controls"><label>Rows that contain <input type="search" data-filters="cells"
 autocomplete="off"></label></div>
 <div class="scroll" tabindex="0" role="region" aria-label="All cells">
 <table id="cells">
-{{ head([('Cell', ''), ('Parameters', 'n'), ('Without embeddings', 'n'), ('Vocabulary', 'n'),
+{{ head([('Cell', ''), ('Ended', ''), ('Parameters', 'n'), ('Without embeddings', 'n'), ('Vocabulary', 'n'),
          ('Training tokens', 'n'), ('FLOPs', 'n'), ('Validation loss', 'n'), ('Test loss', 'n'),
          ('Perplexity', 'n'), ('Bits per byte', 'n'), ('Word perplexity', 'n'), ('Tokens per second', 'n'),
          ('Time', 'n'), ('Memory, MB', 'n'), ('Device', ''), ('Identity', '')]) }}
 <tbody>
 {% for cell in experiment.cells %}
 <tr><th scope="row">{{ experiment.groups[cell.group] | mark }}{{ cell.cell }}</th>
+<td{% if cell.ended %} class="wrap"{% endif %}>{{ cell.status }}{% if cell.ended %}: {{ cell.ended }}{% endif %}</td>
 {{ number(cell.parameters, cell.parameters | count) -}}
 {{ number(cell.non_embedding_parameters, cell.non_embedding_parameters | count) -}}
 {{ number(cell.vocab_size, cell.vocab_size | count) -}}
 {{ number(cell.train_tokens, cell.train_tokens | count) -}}
-{{ number(cell.train_flops, cell.train_flops | short) }}{{ number(cell.val_loss, cell.val_loss | figure) -}}
-{{ number(cell.test_loss, cell.test_loss | figure) }}{{ number(cell.perplexity, cell.perplexity | figure) -}}
-{{ number(cell.bpb, cell.bpb | figure) }}{{ number(cell.word_perplexity, cell.word_perplexity | figure) -}}
+{{ number(cell.train_flops, cell.train_flops | short) -}}
+{{ score(cell, 'val_loss') }}{{ score(cell, 'test_loss') }}{{ score(cell, 'perplexity') -}}
+{{ score(cell, 'bpb') }}{{ score(cell, 'word_perplexity') -}}
 {{ number(cell.tokens_per_second, cell.tokens_per_second | count) -}}
 {{ number(cell.train_seconds, cell.train_seconds | duration) -}}
 {{ number(cell.peak_memory_mb, cell.peak_memory_mb | count) -}}
@@ -161,7 +177,8 @@ aria-label="Test figure of each group; the same as in the table Ranking"></div><
 <div class="chart" id="chart-size" role="img"
 aria-label="Test figure against size; the same as in the tables"></div></figure>
 <figure><h3>Validation during training</h3>
-<figcaption>One line a cell; means over the seeds of a group where cells are many.</figcaption>
+<figcaption>One line a cell; means over the seeds of a group where cells are many. × ends a training that
+diverged.</figcaption>
 <div class="chart" id="chart-val" role="img" aria-label="Validation loss over training tokens"></div></figure>
 <figure><h3>Training loss</h3>
 <figcaption>Mean over the steps since the point before, on the training text.</figcaption>

@@ -74,7 +74,7 @@ def page_data(experiment: Experiment) -> dict[str, Any]:
             group_data(group, members[number], unit[group["text"]]) | {"text": names.index(group["text"])}
             for number, group in enumerate(experiment.groups)
         ],
-        "cells": [{"group": cell["group"], "seed": cell["seed"]} for cell in experiment.cells],
+        "cells": [{key: cell[key] for key in ("group", "seed", "status")} for cell in experiment.cells],
         "curves": experiment.curves,
         "samples": experiment.samples,
         "training_samples": experiment.training_samples,
@@ -87,6 +87,7 @@ def group_data(group: Row, cells: list[Row], text: Row) -> dict[str, Any]:
         "label": group["label"],
         "variant": group["variant"],
         "rank": group["rank"],
+        "diverged": group["diverged"],
         "valid": group[f"{text['valid']}_mean"],
         "test": [group[f"{text['test']}_{key}"] for key in ("mean", "low", "high")],
         "seeds": [cell[text["test"]] for cell in cells],

@@ -27,6 +27,8 @@ function markOf(group) {
   mark.setAttribute("aria-hidden", "true");
   return mark;
 }
+/** How the training of a cell or a curve ended, if not by itself. */
+const endOf = ({status}) => status === "finished" ? "" : `, ${status}`;
 const wordsOf = (text) => text.toLowerCase().split(/\s+/).filter(Boolean);
 const contains = (text, words) => words.every((word) => text.toLowerCase().includes(word));
 function options(select, values, labels = values) {
@@ -136,7 +138,9 @@ function drawGroups(groups) {
     marker: markers(groups), error_x: errors(groups), hovertemplate: "%{y}<br>%{x:.4f}<extra></extra>"};
   const height = Math.max(352, 90 + 24 * groups.length);
   $("chart-groups").style.height = `${height}px`;
-  draw("chart-groups", [means, seeds], {height, xaxis: axis(`test, ${unit()}`, {range: span(groups)}),
+  const annotations = groups.filter((g) => g.diverged).map((g) => ({text: `${g.diverged} of ${g.seeds.length} diverged`,
+    xref: "paper", x: 1, xanchor: "right", y: g.label, showarrow: false}));
+  draw("chart-groups", [means, seeds], {height, annotations, xaxis: axis(`test, ${unit()}`, {range: span(groups)}),
     yaxis: axis("", {type: "category", categoryarray: names, range: [groups.length - 0.4, -0.6], dtick: 1})});
 }
 function drawSize(groups) {
@@ -155,15 +159,22 @@ function drawCurves(id, key, groups) {
   const curves = data.curves.filter((c) => wanted.has(c.group) && c[key][0].length);
   const traces = curves.map((curve) => {
     const group = data.groups[curve.group];
-    const name = `${group.label}, ${curve.seed === null ? "mean of its seeds" : `seed ${curve.seed}`}`;
+    const name = `${group.label}, ${curve.seed === null ? "mean of its seeds" : `seed ${curve.seed}`}${endOf(curve)}`;
     return {x: curve[key][0], y: curve[key][1], type: "scatter",
-      mode: key === "val_loss" && curves.length <= 24 ? "lines+markers" : "lines", name: group.label,
+      mode: key === "val_loss" && curves.length <= 24 ? "lines+markers" : "lines", name,
       line: {color: colour(`c${group.variant % 6}`), dash: dashOf(group), width: 1.8},
       marker: {size: 6, symbol: SYMBOLS[shapeOf(group)]},
       hovertemplate: `${name}<br>%{x:.4s} tokens<br>%{y:.4f}<extra></extra>`};
   });
-  draw(id, traces, {height: 352, xaxis: axis("training tokens", {tickformat: "~s", rangemode: "tozero"}),
-    yaxis: axis(unit(), {range: frame(traces)})});
+  const held = traces.filter((_, n) => curves[n].status !== "diverged");
+  const range = frame(held.length ? held : traces);
+  const ends = traces.filter((trace) => !held.includes(trace));
+  // A curve that left the frame has its cross at the frame's edge.
+  const crosses = {x: ends.map((t) => t.x.at(-1)), y: ends.map((t) => Math.min(t.y.at(-1), range[1])), type: "scatter",
+    mode: "markers", marker: {size: 11, symbol: "x", color: ends.map((t) => t.line.color)}, cliponaxis: false,
+    text: ends.map((t) => t.name), hovertemplate: "%{text}<extra></extra>"};
+  draw(id, [...traces, crosses], {height: 352, yaxis: axis(unit(), {range}),
+    xaxis: axis("training tokens", {tickformat: "~s", rangemode: "tozero"})});
 }
 /** Vertical range without the steep start, in which all curves look alike. */
 function frame(traces) {
@@ -184,7 +195,8 @@ function drawCharts() {
 
 // --------------------------------------------------------------------------------------- samples
 
-const cellName = (cell) => `${data.groups[cell.group].label}, seed ${cell.seed}`;
+const seedOf = (cell) => `seed ${cell.seed}${endOf(cell)}`;
+const cellName = (cell) => `${data.groups[cell.group].label}, ${seedOf(cell)}`;
 function card(title, aside, prompt, text, note) {
   const heading = make("h3", "", make("span", "", ...title), make("small", "", aside));
   const quote = make("blockquote", "", make("b", "", prompt), text);
@@ -212,7 +224,7 @@ function showSamples() {
     const end = row.ended ? "ended by itself" : "cut at the limit";
     const tokens = `${row.tokens} ${row.tokens === 1 ? "token" : "tokens"}`;
     const group = data.groups[cell.group];
-    return card([markOf(group), group.label], `seed ${cell.seed}`, row.prompt, row.text, `${tokens}, ${end}`);
+    return card([markOf(group), group.label], seedOf(cell), row.prompt, row.text, `${tokens}, ${end}`);
   }));
   if (!rows.length) $("samples").append(make("li", "empty", "No cell matches."));
   $("more").hidden = rows.length <= state.samples;

@@ -104,6 +104,7 @@ th[aria-sort=ascending] button::after { content: "\\00a0↑"; opacity: 1; color:
 th[aria-sort=descending] button::after { content: "\\00a0↓"; opacity: 1; color: var(--accent); }
 .badge { background: var(--accent); color: var(--paper); border-radius: 99px; padding: 0 0.55rem;
   font-size: 0.8rem; font-weight: 600; margin-left: 0.4rem; }
+.badge.lost { background: none; color: var(--muted); border: 1px solid var(--line); }
 details { margin-top: 1rem; }
 summary { cursor: pointer; font-weight: 600; width: fit-content; padding: 0.2rem 0; }
 code { font: 0.88em ui-monospace, "Cascadia Mono", Menlo, Consolas, monospace; }
