@@ -94,7 +94,7 @@ def verify(
     cells: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[CELL]...",
+            metavar="CELL",
             help="Folders of cells, or parts of their names: 'tales bpe llama'; none means all.",
         ),
     ] = None,
