@@ -174,7 +174,7 @@ def verdict(old: Path, new: Path) -> tuple[bool, list[str]]:
             if name in differing
             for line in explain(old / name, new / name)
         ),
-        *(here or ["the environment is the same"]),
+        *(here or ["environment: provenance.json tells of no difference"]),
     ]
 
 

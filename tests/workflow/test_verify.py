@@ -15,6 +15,7 @@ from gptgrid.stage import MANIFEST, describe_outputs
 
 CELL = "mine.bytes.gpt2.base.s1"
 TRAIN = Path(f"results/small/cells/{CELL}/train")
+SAME_ENVIRONMENT = "  environment: provenance.json tells of no difference"
 COMMAND = [sys.executable, "-c", "from gptgrid.cli import main; main()", "verify"]
 
 
@@ -93,7 +94,7 @@ def test_what_differs_is_named(checkout: Checkout) -> None:
     assert first == f"{CELL}: other bits in 2 of 6 files: metrics.csv, model.safetensors"
     assert curve.startswith("  metrics.csv: from step 3 on, train_loss: 9.5 → 5.")
     assert weights == "  model.safetensors: at most 0.25 apart, in blocks.0.attention.output.weight"
-    assert same == "  the environment is the same"
+    assert same == SAME_ENVIRONMENT
     assert other == "mine.bytes.llama.base.s1: the same bits (6 files)"
     move(checkout)
     code, said = verify(checkout, CELL)
@@ -127,7 +128,7 @@ def test_another_source_is_said_first(checkout: Checkout) -> None:
     assert first == f"{CELL}: other bits in 4 of 6 files: {names}"
     assert source == "  the source of train changed"
     assert curve.startswith("  metrics.csv: from step 1 on, lr: ")
-    assert environment == "  the environment is the same"
+    assert environment == SAME_ENVIRONMENT
 
 
 def test_a_continued_training_starts_from_its_parent(checkout: Checkout) -> None:
