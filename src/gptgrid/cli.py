@@ -19,8 +19,16 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from gptgrid.api import Cell
+    from gptgrid.plan import Plan
 
 DEFAULT_STORE = Path("results") / ".store"
+ConfigFiles = Annotated[
+    list[Path] | None, typer.Option("--configfile", help="As for snakemake; default config/config.yaml.")
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--config", help="As for snakemake: KEY=VALUE, for example quick=true."),
+]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -71,22 +79,34 @@ def generate(
 
 @app.command()
 def plan(
-    config_file: Annotated[
-        list[Path] | None, typer.Option("--configfile", help="As for snakemake; default config/config.yaml.")
-    ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--config", help="As for snakemake: KEY=VALUE, for example quick=true."),
-    ] = None,
+    config_file: ConfigFiles = None,
+    settings: Settings = None,
     everything: Annotated[bool, typer.Option("--all", help="Show what is there already, too.")] = False,
 ) -> None:
     """Say what would run or be restored, why, and what it would cost."""
-    from gptgrid.plan import read_plan
     from gptgrid.show import show_plan
 
-    pairs = [setting.partition("=") for setting in settings or []]
-    chosen = {key: yaml.safe_load(value) for key, _, value in pairs}
-    show_plan(read_plan(config_file or [], chosen), wide_console(), everything)
+    show_plan(plan_of(config_file, settings), wide_console(), everything)
+
+
+@app.command()
+def verify(
+    cells: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="CELL",
+            help="Folders of cells, or parts of their names: 'tales bpe llama'; none means all.",
+        ),
+    ] = None,
+    config_file: ConfigFiles = None,
+    settings: Settings = None,
+) -> None:
+    """Train finished cells again in a scratch folder and say whether the bits are the same."""
+    from gptgrid.verify import choose
+    from gptgrid.verify import verify as train_and_compare
+
+    if not train_and_compare(choose(plan_of(config_file, settings), cells or [])):
+        raise typer.Exit(1)
 
 
 store = typer.Typer(no_args_is_help=True, help="Look at the store of finished artifacts, or prune it.")
@@ -116,6 +136,14 @@ def gc(
     from gptgrid.show import collect_garbage
 
     collect_garbage(Store(folder), wide_console(), dry_run, unfinished)
+
+
+def plan_of(config_files: list[Path] | None, settings: list[str] | None) -> Plan:
+    """Return the plan for the options with which snakemake would be called."""
+    from gptgrid.plan import read_plan
+
+    pairs = [setting.partition("=") for setting in settings or []]
+    return read_plan(config_files or [], {key: yaml.safe_load(value) for key, _, value in pairs})
 
 
 def wide_console() -> Console:
