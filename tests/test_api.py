@@ -135,7 +135,10 @@ def test_score_is_what_the_evaluate_stage_says(folder, cell, tmp_path, stride):
     text = "The cat sat. 天地玄黄"
     counts = {"bytes": len(text.encode()), "words": 4, "newlines": 0}
     shards = write_test_split(tmp_path / "shards", [EOT, *text.encode()], 257, **counts)
-    inputs, config = {"train": folder / "train", "shards": shards}, SimpleNamespace(stride=stride, precision="fp32")
+    inputs, config = (
+        {"train": folder / "train", "shards": shards},
+        SimpleNamespace(stride=stride, precision="fp32"),
+    )
     evaluate(Job(config, inputs, tmp_path, tmp_path, SimpleNamespace(device="cpu")))
     expected = json.loads((tmp_path / "evaluation.json").read_text())
     found = vars(cell.score(text, stride=stride))

@@ -96,6 +96,7 @@ def provenance(trainer: Trainer) -> dict[str, Any]:
         "tokens_per_second": effort["tokens"] / effort["seconds"],
         "train_seconds": effort["seconds"],
         "device": describe_device(trainer.device),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "threads": trainer.training.threads,
         "micro_batch": trainer.micro_rows,
         "precision": trainer.precision,
