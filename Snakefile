@@ -17,6 +17,10 @@ rule all:
         plan.deliverables(),
 
 
+onstart:
+    prepare_to_compute()
+
+
 include: "workflow/rules/corpus.smk"
 include: "workflow/rules/tokenizer.smk"
 include: "workflow/rules/encode.smk"

@@ -321,6 +321,11 @@ class Plan:
         """Return every file that the experiment promises."""
         return [file for artifact in self.artifacts.values() for file in artifact.deliverables]
 
+    def computations(self) -> int:
+        """Return how many programs will need torch."""
+        stages = ("train", "evaluate", "sample")
+        return sum(a.stage in stages and a.action == "run" for a in self.artifacts.values())
+
     def of_stage(self, stage: str) -> list[Artifact]:
         """Return the artifacts of one stage."""
         return [artifact for artifact in self.artifacts.values() if artifact.stage == stage]

@@ -5,6 +5,7 @@ import shlex
 
 from gptgrid.plan import FOLDERS, OUTPUTS, count_gpus, read_plan
 from gptgrid.stage import MANIFEST, UserError
+from gptgrid.warm import start_server
 
 
 wildcard_constraints:
@@ -64,6 +65,13 @@ def threads_of(stage):
 def made(stage):
     """The files of the artifact; the manifest, which is linked last, says that it is whole."""
     return [f"{FOLDERS[stage]}/{name}" for name in (*OUTPUTS[stage], MANIFEST)]
+
+
+def prepare_to_compute():
+    """Import torch once for all programs that run here and need it."""
+    in_environment = workflow.deployment_settings.deployment_method
+    if workflow.local_exec and not in_environment and plan.computations() > 1:
+        start_server()
 
 
 def program(stage):

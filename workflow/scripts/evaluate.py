@@ -2,6 +2,7 @@
 
 from gptgrid.model.allocator import restart_with_tcmalloc
 from gptgrid.stage import Job, main
+from gptgrid.warm import hand_over
 
 
 def build(job: Job) -> dict:
@@ -12,5 +13,6 @@ def build(job: Job) -> dict:
 
 
 if __name__ == "__main__":
+    hand_over()
     restart_with_tcmalloc()
     main("evaluate", build, __doc__)

@@ -1,6 +1,8 @@
 """Let a trained cell continue every prompt under every decoding."""
 
+from gptgrid.model.allocator import restart_with_tcmalloc
 from gptgrid.stage import Job, main
+from gptgrid.warm import hand_over
 
 
 def build(job: Job) -> dict:
@@ -11,4 +13,6 @@ def build(job: Job) -> dict:
 
 
 if __name__ == "__main__":
+    hand_over()
+    restart_with_tcmalloc()
     main("sample", build, __doc__)

@@ -25,13 +25,19 @@ def restart_with_tcmalloc() -> None:
 
     An allocator can only be chosen when a process starts. Call it before anything else is done.
     """
+    environment = environment_with_tcmalloc()
+    if environment != os.environ and not loaded_tcmalloc():
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)
+
+
+def environment_with_tcmalloc() -> dict[str, str]:
+    """Return the environment with which a program starts on tcmalloc; as it is, if the machine has none."""
+    preload = os.environ.get("LD_PRELOAD", "")
+    # What is asked for already, and is not loaded, cannot be.
+    if sys.platform != "linux" or "tcmalloc" in preload:
+        return dict(os.environ)
     library = next(filter(None, map(find_library, LIBRARIES)), None)
-    if sys.platform != "linux" or library is None or loaded_tcmalloc():
-        return
-    preload = f"{library} {os.environ.get('LD_PRELOAD', '')}".strip()
-    if os.environ.get("LD_PRELOAD") == preload:
-        return  # tried before, and it could not be loaded
-    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, "LD_PRELOAD": preload})
+    return {**os.environ, "LD_PRELOAD": f"{library} {preload}".strip()} if library else dict(os.environ)
 
 
 def keep_freed_memory() -> None:
