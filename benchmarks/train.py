@@ -4,8 +4,8 @@
     python benchmarks/train.py --grid          # eight small cells at once and one after the other
     python benchmarks/train.py --device cuda   # GPT-2's shape, where there is a GPU
 
-The same model (gptgrid's GPT, transformers' own GPT-2 beside it), first weights, batch size, learning rates and
-text: Tiny Shakespeare by characters. Every measurement is a process of its own, and all take turns, so that a
+The same model (gptgrid's GPT, transformers' own GPT-2 beside it), first weights, batch size, learning rate
+and text: Tiny Shakespeare by characters. Every measurement is a process of its own, and all take turns, so that a
 noisy machine is noisy for all. The Trainer needs `pip install accelerate`.
 """
 
