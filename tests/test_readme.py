@@ -27,7 +27,7 @@ def test_python_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys)
 
 
 def test_example_of_a_text_of_your_own_is_valid() -> None:
-    own, _, grid = map(yaml.safe_load, blocks("yaml"))
+    own, _, grid, _ = map(yaml.safe_load, blocks("yaml"))
     assert len(cells_of(Configuration(own, "config/mine.yaml"))) == 8
     # The grid of the next section refers to the same names.
     varied = cells_of(Configuration({**own, "grid": grid["grid"]}, "config/mine.yaml"))
@@ -35,7 +35,7 @@ def test_example_of_a_text_of_your_own_is_valid() -> None:
 
 
 def test_examples_of_sources_and_tokenizers_are_valid() -> None:
-    own, more, _ = map(yaml.safe_load, blocks("yaml"))
+    own, more, _, _ = map(yaml.safe_load, blocks("yaml"))
     everything = {
         **own,
         **{section: {**own[section], **more[section]} for section in more},
@@ -47,6 +47,12 @@ def test_examples_of_sources_and_tokenizers_are_valid() -> None:
             }
         ],
     }
+    assert len(cells_of(Configuration(everything, "config/mine.yaml"))) == 32
+
+
+def test_examples_of_trainings_are_valid() -> None:
+    own, _, _, recipes = map(yaml.safe_load, blocks("yaml"))
+    everything = {**own, **recipes, "grid": [{**own["grid"][0], "training": [*recipes["training"]]}]}
     assert len(cells_of(Configuration(everything, "config/mine.yaml"))) == 32
 
 
