@@ -50,10 +50,24 @@ def test_equals_torchs_attention(rule: str, kv_heads: int) -> None:
         torch.testing.assert_close(a, b)
 
 
+def test_dropout_scales_what_it_keeps_and_gradients_know_of_it() -> None:
+    queries, keys, values = heads(HEADS, 1), heads(HEADS, 2), heads(HEADS, 3)
+
+    def attend(*given: torch.Tensor) -> torch.Tensor:
+        torch.manual_seed(0)
+        return short.attend(*given, None, 0.3, dropout=0.5)
+
+    assert torch.autograd.gradcheck(attend, (queries, keys, values))
+    exact = short.attend(queries, keys, values, None, 0.3)
+    torch.manual_seed(1)
+    draws = torch.stack([short.attend(queries, keys, values, None, 0.3, dropout=0.5) for _ in range(4000)])
+    assert not torch.equal(draws[0], draws[1])
+    torch.testing.assert_close(draws.mean(dim=0), exact, atol=0.1, rtol=0)
+
+
 def test_serves_training_in_bf16_on_short_contexts() -> None:
     values = torch.zeros(1, 1, short.LONGEST, 8, dtype=torch.bfloat16)
-    assert short.serves(values, training=True, dropout=0.0)
-    assert not short.serves(values, training=False, dropout=0.0)
-    assert not short.serves(values, training=True, dropout=0.1)
-    assert not short.serves(values.float(), training=True, dropout=0.0)
-    assert not short.serves(values.repeat(1, 1, 2, 1), training=True, dropout=0.0)
+    assert short.serves(values, training=True)
+    assert not short.serves(values, training=False)
+    assert not short.serves(values.float(), training=True)
+    assert not short.serves(values.repeat(1, 1, 2, 1), training=True)

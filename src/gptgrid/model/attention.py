@@ -84,8 +84,8 @@ class Attention(nn.Module):
         mask = span.masks[self.window]
         if isinstance(mask, BlockMask):
             mixed = flex.attend(queries, keys, values, mask, self.scale)
-        elif short.serves(values, self.training, self.dropout):
-            mixed = short.attend(queries, keys, values, mask, self.scale)
+        elif short.serves(values, self.training):
+            mixed = short.attend(queries, keys, values, mask, self.scale, self.dropout)
         else:
             mixed = self.attend(queries, keys, values, mask)
         return self.output(mixed.transpose(1, 2).reshape(batch, time, d_model))
