@@ -5,8 +5,8 @@
     python benchmarks/train.py --device cuda   # GPT-2's shape, where there is a GPU
 
 The same model (gptgrid's GPT, transformers' own GPT-2 beside it), first weights, batch size, learning rate
-and text: Tiny Shakespeare by characters. Every measurement is a process of its own, and all take turns, so that a
-noisy machine is noisy for all. The Trainer needs `pip install accelerate`.
+and text: Tiny Shakespeare by characters. Every measurement is a process of its own, and all take turns, so
+that a noisy machine is noisy for all. The Trainer needs `pip install accelerate`.
 """
 
 import argparse
@@ -98,8 +98,8 @@ def compare(
         base = base or speed
         rest = {key: value for key, value in found[0].items() if key != "tokens_per_second"}
         print(
-            f"  {way:28} {speed:9,.0f} tokens/s ({min(speeds):,.0f} to {max(speeds):,.0f})  ×{speed / base:.2f}"
-            f"  {rest}",
+            f"  {way:22} {speed:9,.0f} tokens/s ({min(speeds):,.0f} to {max(speeds):,.0f}) "
+            f"×{speed / base:.2f} {rest}",
             flush=True,
         )
 
@@ -119,7 +119,7 @@ def run(way: str, size: str, folder: Path, device: str) -> dict | None:
 
 
 def prepare(folder: Path) -> None:
-    """Write Tiny Shakespeare as characters, in shards: nine tenths to train, the rest to validate and test."""
+    """Write Tiny Shakespeare as shards: nine tenths to train, the rest to validate and test."""
     import numpy as np
 
     from gptgrid.download import fetch
@@ -242,8 +242,8 @@ def transformers_trainer(size: Size, folder: Path, device: str, **precision: boo
             self.times.append(clock(device))
 
     settings = TrainingArguments(
-        output_dir=str(folder / "trainer"), max_steps=size.steps + WARM_UP, per_device_train_batch_size=size.rows,
-        learning_rate=1e-3, lr_scheduler_type="constant", weight_decay=0.1, adam_beta2=0.95, logging_steps=20,
+        output_dir=str(folder / "trainer"), max_steps=size.steps + WARM_UP, learning_rate=1e-3,
+        per_device_train_batch_size=size.rows, lr_scheduler_type="constant", weight_decay=0.1, adam_beta2=0.95, logging_steps=20,
         save_strategy="no", report_to=[], use_cpu=device == "cpu", seed=1, disable_tqdm=True, **precision,
     )  # fmt: skip
     trainer = Trainer(GPT2LMHeadModel(config), settings, train_dataset=Windows(), callbacks=[Clock()])
@@ -363,8 +363,11 @@ def compare_grids(folder: Path, repeats: int) -> None:
                 )
             time.sleep(0.02)
         at_once = time.perf_counter() - start
-        print(f"8 small cells: plain loop, one after the other {after:.1f} s; gptgrid, two at once {at_once:.1f} s: "
-              f"×{at_once / after:.2f}", flush=True)  # fmt: skip
+        print(
+            f"8 small cells: plain loop, one after the other {after:.1f} s; "
+            f"gptgrid, two at once {at_once:.1f} s: ×{at_once / after:.2f}",
+            flush=True,
+        )
 
 
 # ------------------------------------------------------------------------------------------- common
