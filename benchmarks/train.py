@@ -243,7 +243,8 @@ def transformers_trainer(size: Size, folder: Path, device: str, **precision: boo
 
     settings = TrainingArguments(
         output_dir=str(folder / "trainer"), max_steps=size.steps + WARM_UP, learning_rate=1e-3,
-        per_device_train_batch_size=size.rows, lr_scheduler_type="constant", weight_decay=0.1, adam_beta2=0.95, logging_steps=20,
+        per_device_train_batch_size=size.rows, lr_scheduler_type="constant",
+        weight_decay=0.1, adam_beta2=0.95, logging_steps=20,
         save_strategy="no", report_to=[], use_cpu=device == "cpu", seed=1, disable_tqdm=True, **precision,
     )  # fmt: skip
     trainer = Trainer(GPT2LMHeadModel(config), settings, train_dataset=Windows(), callbacks=[Clock()])
