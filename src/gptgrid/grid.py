@@ -196,7 +196,7 @@ def check_cell(cell: Cell, evaluation_stride: int | None) -> None:
     training, model = cell.training.value, cell.model.value
     if evaluation_stride is not None and evaluation_stride > model.context:
         raise ValueError(f"evaluation.stride {evaluation_stride} is longer than context {model.context}")
-    if training.batch_tokens % model.context:
+    if training.batch_tokens != "auto" and training.batch_tokens % model.context:
         below = training.batch_tokens // model.context * model.context
         near = [str(number) for number in (below, below + model.context) if number]
         raise ValueError(

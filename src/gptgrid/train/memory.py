@@ -24,7 +24,9 @@ STATE_BYTES = 16
 """Bytes for each parameter: weight, gradient and Adam's two moments, in fp32."""
 
 
-def micro_batch_rows(model: SimpleNamespace, vocab_size: int, wanted: int | str, rows: int) -> int:
+def micro_batch_rows(
+    model: SimpleNamespace, vocab_size: int, wanted: int | str, rows: int, processes: int = 1
+) -> int:
     """Return the windows of one forward pass.
 
     Args:
@@ -32,14 +34,17 @@ def micro_batch_rows(model: SimpleNamespace, vocab_size: int, wanted: int | str,
         vocab_size: columns of the logits.
         wanted: `micro_batch` of the recipe, a number or `auto`.
         rows: windows in a batch.
+        processes: that share a batch.
 
     Returns:
-        At most `rows`; for `auto`, the passes of a batch are as equal as they can be.
+        At most `rows`; for `auto`, the passes of a batch are as equal as they can be, and each process has as
+        many where there are enough windows.
     """
     if wanted != "auto":
         return min(wanted, rows)
     fitting = max(1, ACTIVATION_BYTES // (activation_bytes(model, vocab_size) * model.context))
-    return ceil(rows / ceil(rows / fitting))
+    passes = ceil(ceil(rows / fitting) / processes) * processes
+    return ceil(rows / passes)
 
 
 def activation_bytes(model: SimpleNamespace, vocab_size: int) -> int:

@@ -66,6 +66,7 @@ class Trainer:
         config, self.job = job.config, job
         self.model, self.seed = config.model, config.seed
         self.ranks = Ranks()
+        self.ranks.check_gpus(job.run.device)
         self.device = prepare_device(job.run.device, config.training.threads, job.run.cells_per_gpu)
         self.ranks.meet(self.device)
         self.codec = read_codec(job.inputs["tokenizer"])
@@ -74,7 +75,7 @@ class Trainer:
         self.plan_steps(config.training)
         self.optimizers = build_optimizers(self.weights.master, self.model, self.training)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")
-        self.interrupts = Interrupts()
+        self.interrupts, self.agreed_to_stop = Interrupts(), False
         self.load()
         tokens = (self.steps - self.progress["step"]) * self.training.batch_tokens
         flops = tokens * flops_per_token(self.model, self.codec.vocab_size)
@@ -108,7 +109,7 @@ class Trainer:
         self.eval_every = training.eval_every or math.ceil(self.steps / 10)
         self.row_every = math.ceil(self.steps / ROWS_OF_METRICS)
         self.micro_rows = micro_batch_rows(
-            self.model, self.codec.vocab_size, training.micro_batch, self.windows.rows
+            self.model, self.codec.vocab_size, training.micro_batch, self.windows.rows, self.ranks.size
         )
 
     # ------------------------------------------------------------------------------------- state
@@ -266,11 +267,10 @@ class Trainer:
             self.scaler.scale(share).backward()
             self.weights.collect_gradients()
             loss += share.detach()
-        # All processes stop at the same step, whichever of them was asked first.
         asked = torch.tensor(float(self.interrupts.received or 0), device=self.device)
         loss, asked = self.ranks.sum_gradients(self.weights.master.values(), loss, asked)
         if self.ranks.size > 1 and asked:
-            self.interrupts.received = signal.SIGUSR1
+            self.interrupts.received, self.agreed_to_stop = signal.SIGUSR1, True
         self.update()
         self.progress["loss_sum"] += loss
         self.progress["step"] += 1
@@ -314,7 +314,12 @@ class Trainer:
             self.save()
         if self.meter.line_is_due():
             self.log()
-        self.interrupts.check()
+        self.check_interrupts()
+
+    def check_interrupts(self) -> None:
+        """Raise Interrupted if a signal came; of several processes, if all know of it: then all stop here."""
+        if self.ranks.size == 1 or self.agreed_to_stop:
+            self.interrupts.check()
 
     # ------------------------------------------------------------------------------- observation
 
@@ -393,8 +398,7 @@ class Trainer:
             )
             sums, scored = [], 0
             for number, batch in enumerate(batches):
-                if self.ranks.size == 1:
-                    self.interrupts.check()
+                self.check_interrupts()
                 inputs, targets = map(torch.from_numpy, batch)
                 mine = number % self.ranks.size == self.ranks.rank
                 sums.append(
