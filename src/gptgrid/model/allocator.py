@@ -28,9 +28,10 @@ def restart_with_tcmalloc() -> None:
     library = next(filter(None, map(find_library, LIBRARIES)), None)
     if sys.platform != "linux" or library is None or loaded_tcmalloc():
         return
-    preload = f"{library} {os.environ.get('LD_PRELOAD', '')}".strip()
-    if os.environ.get("LD_PRELOAD") == preload:
+    before = os.environ.get("LD_PRELOAD", "")
+    if library in before.split():
         return  # tried before, and it could not be loaded
+    preload = f"{library} {before}".strip()
     os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, "LD_PRELOAD": preload})
 
 
