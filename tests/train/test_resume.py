@@ -32,7 +32,7 @@ RECIPES = {
         {"dropout": 0.1},
         {"steps": None, "epochs": 0.6, "batch_tokens": "auto", "weight_decay": "auto"},
     ),
-    "two threads": ({"dropout": 0.1}, {"threads": 2}),
+    "two threads": ({"dropout": 0.1}, {"threads": 2, "steps": 6, "eval_every": 3}),
     "documents": ({"dropout": 0.1}, {"windows": "document", "sample_every": 4, "micro_batch": 3}),
 }
 
