@@ -80,7 +80,7 @@ def let_the_loss_be(monkeypatch):
 def test_long_worse_than_guessing_ends_with_what_was_validated(finish, let_the_loss_be):
     limit = 1.5 * math.log(257)
     let_the_loss_be(lambda loss, step: loss if step < 8 else limit + 0.1)
-    folder, facts = finish("cell", training={"steps": 40, "eval_every": 3})
+    folder, facts = finish("cell", training={"steps": 40, "eval_every": 3, "use": "last"})
     assert (facts["status"], facts["steps"]) == ("diverged", 17)  # the tenth such row
     assert facts["ended"].startswith("the training loss was 8.424 at step 17 ")
     state = checkpoint.read(folder / "state.pt")
