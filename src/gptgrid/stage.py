@@ -214,7 +214,7 @@ def link_artifact(origin: Path, target: Path, manifest: dict[str, Any]) -> None:
     (target / MANIFEST).unlink(missing_ok=True)
     volatile = [name for name in VOLATILE if (origin / name).is_file()]
     # Of an earlier artifact here that had more of them; readers take all that they find.
-    for numbered in target.glob("*-[0-9][0-9][0-9][0-9][0-9].*"):
+    for numbered in target.glob("*-[0-9]*.*"):
         if numbered.name not in manifest["outputs"]:
             numbered.unlink()
     for name in [*manifest["outputs"], *volatile, MANIFEST]:
