@@ -94,6 +94,7 @@ def test_launched_killed_and_continued(together, make_job, same_files, capfd):
 
     facts = launch(job)
     assert (facts["steps"], job.provenance["processes"]) == (TRAINING["steps"], 2)
+    assert job.provenance["peak_memory_mb"] > 100  # of a process that trains
     same_files(straight, job.folder)
     said = capfd.readouterr().out
     assert "saved after step" in said and "continues at step" in said

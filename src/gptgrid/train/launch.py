@@ -20,7 +20,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from gptgrid.stage import Job, UserError, namespace, write_text
+from gptgrid.stage import Job, UserError, namespace, peak_memory_mb, write_text
 from gptgrid.train.interrupt import Interrupts
 
 OUTCOME = "outcome.json"
@@ -96,7 +96,9 @@ def work(told: Path) -> None:
     # Processes whose launcher was killed may not have saved yet; those of the next one wait for them.
     with FileLock(job.scratch / "ranks.lock") if first else nullcontext():
         try:
-            result = {"facts": train(job), "provenance": job.provenance, "timings": job.timings}
+            facts = train(job)
+            job.provenance.setdefault("peak_memory_mb", peak_memory_mb())  # the launcher's says nothing
+            result = {"facts": facts, "provenance": job.provenance, "timings": job.timings}
         except UserError as error:
             result = {"error": str(error)}
         except SystemExit:  # asked to stop; the state is saved, and the launcher knows
