@@ -15,6 +15,8 @@ BASE = {
         "long": {"base": "base", "steps": 20, "continues": "base"},
         "odd": {"base": "long", "batch_tokens": 1024},
         "short": {"base": "long", "steps": 5},
+        "auto": {"tokens": "1M", "batch_tokens": "auto"},
+        "more": {"tokens": "2M", "continues": "auto"},
     },
 }
 
@@ -87,6 +89,7 @@ def test_a_continued_training_has_a_parent_with_the_same_overrides() -> None:
     assert parent_name("long") == "toy.char.a.base.s1"
     assert parent_name("long", **{"training.lr": [0.01]}) == "toy.char.a.base+lr=0.01.s1"
     assert parent_name("long", **{"training.steps": [30]}) == "toy.char.a.base.s1"
+    assert parent_name("more") == "toy.char.a.auto.s1"  # whose batch_tokens the trainer knows
 
 
 @pytest.mark.parametrize(

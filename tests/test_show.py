@@ -28,6 +28,12 @@ def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.delenv("GPTGRID_STORE", raising=False)
 
 
+def test_a_training_asks_for_the_cores_of_all_its_processes() -> None:
+    training = {"base": {**CONFIG["training"]["base"], "threads": 3}}
+    plan = Plan(Configuration({**CONFIG, "training": training, "run": {"processes": 2}}, "my.yaml"))
+    assert {artifact.stage: artifact.threads for artifact in plan.artifacts.values()}["train"] == 6
+
+
 def console() -> Console:
     return Console(file=io.StringIO(), width=200)
 

@@ -52,6 +52,20 @@ class Builder:
         return {"length": len(job.config.words)}
 
 
+def test_numbered_files_of_an_earlier_artifact_go(request_of, tmp_path: Path) -> None:
+    """They are none of those that Snakemake knows and deletes."""
+
+    def build(job: stage.Job) -> dict:
+        for name in job.config.names:
+            (job.folder / name).touch()
+        return {}
+
+    several = ["step-00000001.safetensors", "step-00000002.safetensors", "train-00000.bin", "train-00001.bin"]
+    fulfil(request_of(config={"names": several}), build, SCRIPT)
+    fulfil(request_of(config={"names": several[::2]}), build, SCRIPT)
+    assert sorted(path.name for path in (tmp_path / "out").glob("*-*")) == several[::2]
+
+
 def test_manifest_says_what_was_asked_and_made(request_of, tmp_path: Path) -> None:
     fulfil(request_of(), Builder(), SCRIPT)
     manifest = read_manifest(tmp_path / "out")

@@ -786,6 +786,16 @@ class Run(Section):
     store: str = "results/.store"
     """Where finished artifacts lie; `GPTGRID_STORE` overrides it."""
 
+    @model_validator(mode="after")
+    def check(self) -> Run:
+        if self.processes > 1 and self.cells_per_gpu > 1:
+            # Two processes of a cell could come to lie on one GPU, which nccl refuses.
+            raise ValueError(
+                "processes is for cells that need several GPUs, cells_per_gpu for those that fill none; set "
+                "one of them to 1"
+            )
+        return self
+
 
 # ------------------------------------------------------------------------------------------- grid
 

@@ -245,7 +245,8 @@ def parent_of(configuration: Configuration, cell: Cell) -> Cell | None:
     parent = replace(cell, training=part_of(configuration, "training", name, shared))
     old, new = parent.training.value, cell.training.value
     for key in MUST_MATCH:
-        if getattr(old, key) != getattr(new, key):
+        # What batch_tokens `auto` became, the trainer compares with the number here.
+        if getattr(old, key) != getattr(new, key) and (key, getattr(old, key)) != ("batch_tokens", "auto"):
             raise ConfigError(f"{where}: {key} is {getattr(old, key)} in {name} and {getattr(new, key)} here")
     for unit in BUDGETS:
         before, now = getattr(old, unit), getattr(new, unit)

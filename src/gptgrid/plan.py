@@ -83,6 +83,7 @@ class Artifact:
     raw: dict[str, str] = field(default_factory=dict)
     """A user's own file → sha256."""
     threads: int = 1
+    """Cores that its program uses."""
     shard: int | None = None
     """The number of a part of an encoded corpus that has a job of its own."""
 
@@ -195,7 +196,8 @@ class Plan:
             else None,
         }
         folder = f"{self.results}/cells/{cell.name}/train"
-        return self.add(Artifact("train", folder, config, inputs, threads=training.threads))
+        threads = training.threads * self.run["processes"]
+        return self.add(Artifact("train", folder, config, inputs, threads=threads))
 
     def add_cell(self, cell: Cell) -> None:
         experiment = self.configuration.experiment

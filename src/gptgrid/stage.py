@@ -214,7 +214,7 @@ def link_artifact(origin: Path, target: Path, manifest: dict[str, Any]) -> None:
     (target / MANIFEST).unlink(missing_ok=True)
     volatile = [name for name in VOLATILE if (origin / name).is_file()]
     # Of an earlier artifact here that had more of them; readers take all that they find.
-    for numbered in target.glob("*-[0-9][0-9][0-9][0-9][0-9].*"):
+    for numbered in target.glob("*-[0-9]*.*"):
         if numbered.name not in manifest["outputs"]:
             numbered.unlink()
     for name in [*manifest["outputs"], *volatile, MANIFEST]:
@@ -417,13 +417,15 @@ def describe_outputs(folder: Path) -> dict[str, dict[str, Any]]:
     }
 
 
+def peak_memory_mb() -> float:
+    """Return the largest memory that this process had so far, in MB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1024**2 if sys.platform == "darwin" else 1024)  # Linux counts kilobytes, macOS bytes
+
+
 def write_volatile(job: Job) -> None:
     """Write provenance.json and timing.csv beside the outputs."""
-    # Linux counts kilobytes, macOS bytes.
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
-        1024**2 if sys.platform == "darwin" else 1024
-    )
-    facts = {**describe_environment(), "peak_memory_mb": peak, **job.provenance}
+    facts = {**describe_environment(), "peak_memory_mb": peak_memory_mb(), **job.provenance}
     (job.folder / "provenance.json").write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n")
     with (job.folder / "timing.csv").open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")

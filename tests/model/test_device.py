@@ -46,3 +46,13 @@ def test_each_program_claims_a_free_gpu(tmp_path: Path, monkeypatch: pytest.Monk
         holder.wait()
         holder.stdin.close()
         holder.stdout.close()
+
+
+def test_places_on_gpus_are_filled_evenly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(device, "CLAIMED", [])
+    monkeypatch.setattr(device.time, "sleep", lambda seconds: device.CLAIMED[2].release())
+    assert [device.claim(["a", "b"], 2) for _ in range(4)] == [0, 1, 0, 1]
+    assert device.claim(["a", "b"], 2) == 0  # the one that became free
+    for lock in device.CLAIMED:
+        lock.release()

@@ -34,7 +34,13 @@ def run(tmp_path):
             "seed": seed,
             "decodings": decodings or {"greedy": GREEDY, "nucleus": NUCLEUS},
         }
-        job = Job(namespace(sampling), {"train": cell}, folder, folder, SimpleNamespace(device="cpu"))
+        job = Job(
+            namespace(sampling),
+            {"train": cell},
+            folder,
+            folder,
+            SimpleNamespace(device="cpu", cells_per_gpu=1),
+        )
         facts = sample(job)
         text = (folder / "samples.jsonl").read_text(encoding="utf-8")
         # Not splitlines, which also breaks at separators that a model may write inside a text.

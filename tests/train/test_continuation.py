@@ -4,27 +4,31 @@ import signal
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from gptgrid.stage import UserError
+from gptgrid.train import checkpoint
 from gptgrid.train.trainer import Trainer
 
 CONSTANT = {"schedule": "constant", "warmup": 3, "use": "last", "min_lr": 1e-3}
 
 
-def test_equals_one_long_run_where_the_schedules_agree(train):
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_equals_one_long_run_where_the_schedules_agree(optimizer, train):
     """The data order and the moments go on: a constant schedule cannot tell where the parent ended."""
-    model = {"dropout": 0.1}
-    parent = train("parent", model=model, training={**CONSTANT, "steps": 10})
-    child = train("child", model=model, training={**CONSTANT, "steps": 25}, parent=parent)
-    straight = train("straight", model=model, training={**CONSTANT, "steps": 25})
+    model, recipe = {"dropout": 0.1}, {**CONSTANT, "optimizer": optimizer}
+    parent = train("parent", model=model, training={**recipe, "steps": 10})
+    child = train("child", model=model, training={**recipe, "steps": 25}, parent=parent)
+    straight = train("straight", model=model, training={**recipe, "steps": 25})
     assert (child / "model.safetensors").read_bytes() == (straight / "model.safetensors").read_bytes()
     rows = (parent / "metrics.csv").read_text().splitlines()
     assert (child / "metrics.csv").read_text().splitlines()[: len(rows)] == rows
 
 
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
 @pytest.mark.parametrize("schedule", ["cosine", "linear", "wsd"])
-def test_the_schedule_is_the_childs_own(schedule, train, capsys):
-    recipe = {"schedule": schedule, "warmup": 0, "lr": 1e-3, "min_lr": 0}
+def test_the_schedule_is_the_childs_own(schedule, optimizer, train, capsys):
+    recipe = {"schedule": schedule, "optimizer": optimizer, "warmup": 0, "lr": 1e-3, "min_lr": 0}
     parent = train("parent", training={**recipe, "steps": 10})
     capsys.readouterr()
     child = train("child", training={**recipe, "steps": 20, "weight_decay": 0.0}, parent=parent)
@@ -33,6 +37,20 @@ def test_the_schedule_is_the_childs_own(schedule, train, capsys):
     rates = [float(line.split(",")[3]) for line in (child / "metrics.csv").read_text().splitlines()[1:]]
     assert len(rates) == 20 and rates[10] > rates[9]
     assert torch.load(child / "state.pt", weights_only=True)["step"] == 20
+
+
+def test_an_average_may_begin_in_the_child(train):
+    """With the parent's last weights: of one further step, it is theirs and the step's."""
+    constant = {**CONSTANT, "grad_clip": 0}
+    parent = train("parent", training={**constant, "steps": 10})
+    child = train("child", training={**constant, "steps": 11, "ema": 0.4}, parent=parent)
+    before, after = (checkpoint.read(folder / "state.pt") for folder in (parent, child))
+    assert before["average"] is None
+    for name, average in after["average"].items():
+        expected = 0.4 * before["model"][name] + 0.6 * after["model"][name]
+        assert torch.allclose(average, expected, atol=1e-7)
+    kept = load_file(child / "model.safetensors")
+    assert all(torch.equal(kept[name], average) for name, average in after["average"].items())
 
 
 def test_the_best_weights_may_be_the_parents(train):

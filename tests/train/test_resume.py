@@ -3,6 +3,7 @@
 import os
 import resource
 import signal
+from pathlib import Path
 
 import pytest
 import torch
@@ -21,8 +22,25 @@ RECIPES = {
     "fp16": ({}, {"precision": "fp16"}),
     "sliding": ({"dropout": 0.1}, {"windows": "sliding"}),
     "random, constant, last": ({}, {"windows": "random", "schedule": "constant", "use": "last"}),
+    "bf16 weights": ({"dropout": 0.1}, {**ACCUMULATION, "precision": "bf16_weights", "optimizer": "muon"}),
+    "muon": ({"dropout": 0.1}, {"optimizer": "muon", "schedule": "wsd"}),
+    "average, patience, weights on the way": (
+        {},
+        {"ema": 0.8, "patience": 2, "lr": 0.03, "steps": 40, "eval_every": 3, "log_checkpoints": True},
+    ),
+    "auto": (
+        {"dropout": 0.1},
+        {"steps": None, "epochs": 0.6, "batch_tokens": "auto", "weight_decay": "auto"},
+    ),
+    "two threads": ({"dropout": 0.1}, {"threads": 2, "steps": 6, "eval_every": 3}),
     "documents": ({"dropout": 0.1}, {"windows": "document", "sample_every": 4, "micro_batch": 3}),
 }
+
+
+def on_the_way(training: dict, folder: Path) -> set[str]:
+    """Return the names of the weights that a training keeps after 1, 2, 4, … steps."""
+    last = checkpoint.read(folder / "state.pt")["step"] if training.get("log_checkpoints") else 0
+    return {f"step-{2**n:08d}.safetensors" for n in range(last.bit_length())}
 
 
 class Killed(BaseException):
@@ -57,7 +75,7 @@ def kill_at(monkeypatch, event: int) -> None:
 def test_killed_and_continued(recipe, train, make_job, same_files, monkeypatch):
     model, training = RECIPES[recipe]
     straight = train("straight", model=model, training=training)
-    assert {path.name for path in straight.iterdir()} == FILES
+    assert {path.name for path in straight.iterdir()} == {*FILES, *on_the_way(training, straight)}
     kills, done = 0, False
     while not done:
         with monkeypatch.context() as patch:
@@ -124,6 +142,20 @@ def test_a_signal_during_validation_does_not_wait_for_its_end(train, make_job, s
         trainer.run()
     assert trainer.progress["step"] == 5 and trainer.last_row() == 4
     same_files(straight, train("broken"))
+
+
+@pytest.mark.parametrize("preset", ["gpt2", "encoder"])
+def test_activations_computed_again_change_no_bit(preset, train, make_job, same_files):
+    """Neither from the start nor from the middle on; dropout draws the same again."""
+    options = {"model": {"preset": preset, "dropout": 0.2}}
+    again = {**options, "run": {"activation_checkpointing": True}}
+    straight = train("straight", **options)
+    same_files(straight, train("again", **again))
+    trainer = Trainer(make_job("broken", **options))
+    trainer.interrupts.received = signal.SIGTERM
+    with pytest.raises(SystemExit):
+        trainer.run()
+    same_files(straight, train("broken", **again))
 
 
 def test_workers_change_no_bit(train, same_files):

@@ -57,7 +57,7 @@ def unused_entry(checkout) -> None:
 
 def run_section(checkout) -> None:
     config = config_of(checkout)
-    config["run"].update(workers=1, log_every=1, checkpoint_every=5)
+    config["run"].update(workers=1, log_every=1, checkpoint_every=5, processes=2, compile=True)
     checkout.configure(config)
 
 

@@ -25,8 +25,8 @@ except UserError as error:
     raise WorkflowError(str(error))
 
 
-# A machine's GPUs are counted here; which of them a job takes is claimed by its program.
-GPUS = count_gpus()
+# A machine's places on GPUs are counted here; which of them a job takes is claimed by its program.
+GPUS = count_gpus() * plan.run["cells_per_gpu"]
 GPU_JOB = int(GPUS > 0 and plan.run["device"] in ("auto", "cuda"))
 if "gpu" not in workflow.global_resources:
     workflow.register_resource("gpu", max(1, GPUS))

@@ -13,7 +13,7 @@ rule train:
         "../envs/gptgrid.yaml"
     threads: threads_of("train")
     resources:
-        gpu=GPU_JOB,
+        gpu=GPU_JOB * plan.run["processes"],
     params:
         program=program("train"),
     shell:

@@ -7,18 +7,9 @@ from gptgrid.warm import hand_over
 
 def build(job: Job) -> dict:
     # Imported here, so that what the store has costs no import.
-    from gptgrid.train.deliverables import deliver
-    from gptgrid.train.launch import launch
-    from gptgrid.train.trainer import Trainer
+    from gptgrid.train.launch import launch, train
 
-    if job.run.processes > 1:
-        return launch(job)
-    with job.timing("load"):
-        trainer = Trainer(job)
-    with job.timing("train"):
-        trainer.run()
-    with job.timing("write"):
-        return deliver(trainer)
+    return launch(job) if job.run.processes > 1 else train(job)
 
 
 if __name__ == "__main__":

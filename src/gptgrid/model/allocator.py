@@ -33,11 +33,11 @@ def restart_with_tcmalloc() -> None:
 def environment_with_tcmalloc() -> dict[str, str]:
     """Return the environment with which a program starts on tcmalloc; as it is, if the machine has none."""
     preload = os.environ.get("LD_PRELOAD", "")
-    # What is asked for already, and is not loaded, cannot be.
-    if sys.platform != "linux" or "tcmalloc" in preload:
-        return dict(os.environ)
     library = next(filter(None, map(find_library, LIBRARIES)), None)
-    return {**os.environ, "LD_PRELOAD": f"{library} {preload}".strip()} if library else dict(os.environ)
+    # What is asked for already, and is not loaded, cannot be.
+    if sys.platform != "linux" or library is None or library in preload.split():
+        return dict(os.environ)
+    return {**os.environ, "LD_PRELOAD": f"{library} {preload}".strip()}
 
 
 def keep_freed_memory() -> None:

@@ -22,7 +22,7 @@ from gptgrid.tokens.codec import read_codec
 
 def sample(job: Job) -> dict[str, Any]:
     """Write samples.jsonl, one row for each prompt and decoding; return how many there are as facts."""
-    device = prepare_device(job.run.device, threads=1)
+    device = prepare_device(job.run.device, 1, job.run.cells_per_gpu)
     codec = read_codec(job.inputs["train"])
     module = load_model(job.inputs["train"], device)
     rows = []

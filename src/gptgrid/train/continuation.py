@@ -47,7 +47,7 @@ def read_parent(folder: Path, recipe: str, steps: int) -> dict[str, Any]:
             f"vocabulary, seed, {', '.join(SHARED)}"
         )
     if state["diverged"]:
-        raise UserError(f"this training cannot continue {folder}: {state['diverged']}")
+        raise UserError(f"this training cannot continue {folder}, which diverged: {state['diverged']}")
     if steps <= state["step"]:
         raise UserError(
             f"this training has a budget of {steps} steps, but {folder} already made {state['step']}; "

@@ -1,6 +1,8 @@
-"""Starting the processes of one training with torchrun, and the program of each of them.
+"""From a job to a trained model: in this process, or in several that torchrun starts.
 
 The program of the stage stays the one that locks, publishes and answers; the processes share the training.
+They are asked to stop by a pipe that closes: signals would have to pass torchrun, which gives each process a
+session of its own, and a launcher that is killed sends none.
 """
 
 from __future__ import annotations
@@ -10,16 +12,37 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import suppress
+import time
+from contextlib import nullcontext, suppress
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from filelock import FileLock
 
-from gptgrid.stage import Job, UserError, namespace
-from gptgrid.train.interrupt import STOPPING
+from gptgrid.stage import Job, UserError, namespace, peak_memory_mb, write_text
+from gptgrid.train.interrupt import Interrupts
 
 OUTCOME = "outcome.json"
+TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone")
+
+
+def train(job: Job) -> dict[str, Any]:
+    """Train to the end; return the facts. Of several processes, the first one delivers and has facts.
+
+    Raises:
+        SystemExit: a signal asked to stop and the state is saved.
+        UserError: something that a person can mend.
+    """
+    from gptgrid.train.deliverables import deliver
+    from gptgrid.train.trainer import Trainer
+
+    with job.timing("load"):
+        trainer = Trainer(job)
+    with job.timing("train"):
+        trainer.run()
+    with job.timing("write"):
+        return deliver(trainer) if trainer.ranks.rank == 0 else {}
 
 
 def launch(job: Job) -> dict[str, Any]:
@@ -34,36 +57,30 @@ def launch(job: Job) -> dict[str, Any]:
     fields = {"inputs": {name: str(path) for name, path in job.inputs.items()}, "folder": str(job.folder)}
     fields |= {"scratch": str(job.scratch), "config": job.config, "run": job.run, "raw": job.raw}
     told.write_text(json.dumps(fields, default=vars), encoding="utf-8")
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command += ["--nproc-per-node", str(job.run.processes), "-m", "gptgrid.train.launch", str(told)]
-    # torchrun itself would end on this signal, or end its processes before they have saved.
-    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
-    process = subprocess.Popen(command, start_new_session=True)
-    asked: list[int] = []
-    before = {
-        number: signal.signal(number, lambda number, frame: asked.append(number)) for number in STOPPING
-    }
-    while process.poll() is None:
-        if asked:
-            os.killpg(process.pid, signal.SIGUSR1)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=1)
-    for number, handler in before.items():
-        signal.signal(number, handler)
-    if asked:
-        raise SystemExit(128 + asked[0])
-    if not outcome.is_file():
-        raise SystemExit(process.returncode or 1)
-    result = json.loads(outcome.read_text(encoding="utf-8"))
-    if "error" in result:
-        raise UserError(result["error"])
-    job.provenance.update(result["provenance"])
-    job.timings.update(result["timings"])
-    return result["facts"]
+    command = [*TORCHRUN, "--nproc-per-node", str(job.run.processes), "-m", "gptgrid.train.launch", str(told)]
+    with Interrupts() as interrupts:
+        # In a session of its own, torchrun hears no Ctrl-C and cannot end the processes before they save.
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+        while process.poll() is None:
+            if interrupts.received:
+                process.stdin.close()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=0.2)
+        process.stdin.close()
+    if outcome.is_file():
+        result = json.loads(outcome.read_text(encoding="utf-8"))
+        if "error" in result:
+            raise UserError(result["error"])
+        job.provenance.update(result["provenance"])
+        job.timings.update(result["timings"])
+        return result["facts"]
+    raise SystemExit(128 + interrupts.received if interrupts.received else process.returncode or 1)
 
 
 def work(told: Path) -> None:
-    """Train as one of the processes that torchrun started; the first one writes what came of it."""
+    """Train as one of the processes that torchrun started; write what came of it, if anything did."""
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    Thread(target=stop_with_the_launcher, daemon=True).start()
     fields = json.loads(told.read_text(encoding="utf-8"))
     job = Job(
         config=namespace(fields["config"]),
@@ -73,30 +90,31 @@ def work(told: Path) -> None:
         run=namespace(fields["run"]),
         raw=fields["raw"],
     )
-    if os.environ["RANK"] != "0":
+    first = os.environ["RANK"] == "0"
+    if not first:
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 -- for as long as the process lives
-        train(job)
-        return
-    # Processes whose launcher was killed work on; those of the next one wait for them.
-    with FileLock(job.scratch / "ranks.lock"):
-        result = train(job)
-        result |= {"provenance": job.provenance, "timings": job.timings}
-        (job.scratch / OUTCOME).write_text(json.dumps(result), encoding="utf-8")
+    # Processes whose launcher was killed may not have saved yet; those of the next one wait for them.
+    with FileLock(job.scratch / "ranks.lock") if first else nullcontext():
+        try:
+            facts = train(job)
+            job.provenance.setdefault("peak_memory_mb", peak_memory_mb())  # the launcher's says nothing
+            result = {"facts": facts, "provenance": job.provenance, "timings": job.timings}
+        except UserError as error:
+            result = {"error": str(error)}
+        except SystemExit:  # asked to stop; the state is saved, and the launcher knows
+            return
+        # Memory may run out in one process alone, and the others then fail of its silence.
+        if first or "error" in result:
+            write_text(job.scratch / OUTCOME, json.dumps(result))
 
 
-def train(job: Job) -> dict[str, Any]:
-    """Train to the end; return the facts, or the error of a user."""
-    from gptgrid.train.deliverables import deliver
-    from gptgrid.train.trainer import Trainer
-
-    try:
-        trainer = Trainer(job)
-        trainer.run()
-        return {"facts": deliver(trainer)}
-    except UserError as error:
-        return {"error": str(error)}
-    except SystemExit:  # asked to stop; the state is saved, and the launcher knows
-        return {}
+def stop_with_the_launcher() -> None:
+    """Ask this process to stop when the pipe from the launcher closes, however that comes about."""
+    while os.read(sys.stdin.fileno(), 1):
+        pass
+    while True:  # until it is listened to: outside the training loop the signal is ignored
+        os.kill(os.getpid(), signal.SIGUSR1)
+        time.sleep(0.1)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,9 @@ STATE_BYTES = 16
 """Bytes for each parameter: weight, gradient and Adam's two moments, in fp32."""
 
 
-def micro_batch_rows(model: SimpleNamespace, vocab_size: int, wanted: int | str, rows: int) -> int:
+def micro_batch_rows(
+    model: SimpleNamespace, vocab_size: int, wanted: int | str, rows: int, processes: int = 1
+) -> int:
     """Return the windows of one forward pass.
 
     Args:
@@ -32,25 +34,34 @@ def micro_batch_rows(model: SimpleNamespace, vocab_size: int, wanted: int | str,
         vocab_size: columns of the logits.
         wanted: `micro_batch` of the recipe, a number or `auto`.
         rows: windows in a batch.
+        processes: that share a batch.
 
     Returns:
-        At most `rows`; for `auto`, the passes of a batch are as equal as they can be.
+        At most `rows`; for `auto`, the passes of a batch are as equal as they can be, and each process has as
+        many where there are enough windows.
     """
     if wanted != "auto":
         return min(wanted, rows)
     fitting = max(1, ACTIVATION_BYTES // (activation_bytes(model, vocab_size) * model.context))
-    return ceil(rows / ceil(rows / fitting))
+    passes = ceil(ceil(rows / fitting) / processes) * processes
+    return ceil(rows / passes)
 
 
 def activation_bytes(model: SimpleNamespace, vocab_size: int) -> int:
     """Return about how many bytes a token's activations take until the backward pass, in fp32.
 
-    A block keeps about twelve vectors of the width (norms, queries, keys, values, attention, sums) and
-    three of the feed-forward width, four if gated; the loss keeps three of the vocabulary. Attention maps
-    are not kept by the fused kernels.
+    A block keeps eight vectors of the width (both sums and norms, queries, keys, values, attention), some
+    more for rotations, gains of RMSNorm and dropout, and the vectors of the feed-forward width. Attention
+    maps are kept where dropout needs them: the kernels that go without them have none on the CPU. The loss
+    takes three vectors of the vocabulary.
     """
-    hidden = (4 if model.activation == "swiglu" else 3) * model.d_ff
-    return 4 * (model.n_layer * (12 * model.d_model + hidden) + 3 * vocab_size)
+    vectors = 8 + 2 * ((model.position == "rope") + (model.norm == "rmsnorm") + (model.dropout > 0))
+    hidden = {"swiglu": 4, "relu": 1}.get(model.activation, 2)
+    if model.preset == "encoder" and model.dropout:
+        hidden += 2  # it drops in the middle of the feed-forward sublayer, too
+    maps = 3 * model.n_head * model.context if model.dropout else 0
+    block = vectors * model.d_model + hidden * model.d_ff + maps
+    return 4 * (model.n_layer * block + 3 * vocab_size)
 
 
 @contextmanager

@@ -14,6 +14,9 @@ from typing import TypeVar
 import torch
 from torch import Tensor, distributed, nn
 
+from gptgrid.model.device import find_device
+from gptgrid.stage import UserError
+
 Item = TypeVar("Item")
 
 
@@ -23,6 +26,21 @@ class Ranks:
     def __init__(self) -> None:
         self.rank = int(os.environ.get("RANK", "0"))
         self.size = int(os.environ.get("WORLD_SIZE", "1"))
+
+    def check_gpus(self, wanted: str) -> None:
+        """Refuse more processes than GPUs: each claims one, and the last would wait for ever.
+
+        Args:
+            wanted: `run.device`.
+
+        Raises:
+            UserError: there are too few.
+        """
+        if self.size > 1 and find_device(wanted).type == "cuda" and torch.cuda.device_count() < self.size:
+            raise UserError(
+                f"run.processes is {self.size}, but torch finds {torch.cuda.device_count()} GPUs here; each "
+                "process takes one"
+            )
 
     def meet(self, device: torch.device) -> None:
         """Connect the processes: nccl between GPUs, gloo elsewhere."""

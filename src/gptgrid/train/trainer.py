@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import torch
 from safetensors.torch import save
@@ -30,7 +31,7 @@ from gptgrid.model.initialize import initialize
 from gptgrid.model.precision import autocast, choose_precision
 from gptgrid.seeds import derive
 from gptgrid.stage import Job, canonical
-from gptgrid.tokens.codec import Codec, read_codec
+from gptgrid.tokens.codec import read_codec
 from gptgrid.tokens.shards import open_shards
 from gptgrid.train import checkpoint, rules
 from gptgrid.train.checkpoint import FORMAT, Effort, Progress, State
@@ -66,15 +67,16 @@ class Trainer:
         config, self.job = job.config, job
         self.model, self.seed = config.model, config.seed
         self.ranks = Ranks()
+        self.ranks.check_gpus(job.run.device)
         self.device = prepare_device(job.run.device, config.training.threads, job.run.cells_per_gpu)
         self.ranks.meet(self.device)
         self.codec = read_codec(job.inputs["tokenizer"])
-        self.recipe = canonical(recipe_of(config, self.codec))
         self.build_model(config.training.precision)
         self.plan_steps(config.training)
+        self.recipe = canonical(self.describe())
         self.optimizers = build_optimizers(self.weights.master, self.model, self.training)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")
-        self.interrupts = Interrupts()
+        self.interrupts, self.agreed_to_stop = Interrupts(), False
         self.load()
         tokens = (self.steps - self.progress["step"]) * self.training.batch_tokens
         flops = tokens * flops_per_token(self.model, self.codec.vocab_size)
@@ -108,8 +110,18 @@ class Trainer:
         self.eval_every = training.eval_every or math.ceil(self.steps / 10)
         self.row_every = math.ceil(self.steps / ROWS_OF_METRICS)
         self.micro_rows = micro_batch_rows(
-            self.model, self.codec.vocab_size, training.micro_batch, self.windows.rows
+            self.model, self.codec.vocab_size, training.micro_batch, self.windows.rows, self.ranks.size
         )
+
+    def describe(self) -> dict[str, Any]:
+        """Return what config.json holds; batch_tokens and weight_decay are numbers there."""
+        return {
+            "model": vars(self.model),
+            "vocab_size": self.codec.vocab_size,
+            "eot": self.codec.eot,
+            "training": vars(self.training),
+            "seed": self.seed,
+        }
 
     # ------------------------------------------------------------------------------------- state
 
@@ -266,11 +278,10 @@ class Trainer:
             self.scaler.scale(share).backward()
             self.weights.collect_gradients()
             loss += share.detach()
-        # All processes stop at the same step, whichever of them was asked first.
         asked = torch.tensor(float(self.interrupts.received or 0), device=self.device)
         loss, asked = self.ranks.sum_gradients(self.weights.master.values(), loss, asked)
         if self.ranks.size > 1 and asked:
-            self.interrupts.received = signal.SIGUSR1
+            self.interrupts.received, self.agreed_to_stop = signal.SIGUSR1, True
         self.update()
         self.progress["loss_sum"] += loss
         self.progress["step"] += 1
@@ -314,7 +325,12 @@ class Trainer:
             self.save()
         if self.meter.line_is_due():
             self.log()
-        self.interrupts.check()
+        self.check_interrupts()
+
+    def check_interrupts(self) -> None:
+        """Raise Interrupted if a signal came; of several processes, if all know of it: then all stop here."""
+        if self.ranks.size == 1 or self.agreed_to_stop:
+            self.interrupts.check()
 
     # ------------------------------------------------------------------------------- observation
 
@@ -345,7 +361,7 @@ class Trainer:
         """Add a row of metrics, with a validation where one is due."""
         step = self.progress["step"]
         train_loss, val_loss = self.mean_loss(), None
-        self.watch("training", train_loss)
+        self.watch("training", train_loss, self.is_lost(train_loss))
         if self.is_due(self.eval_every) and not self.progress["diverged"]:
             val_loss = self.validate()
             self.watch("validation", val_loss)
@@ -367,13 +383,14 @@ class Trainer:
         """Return the mean training loss since the last row of metrics. Waits for the device."""
         return self.progress["loss_sum"].item() / (self.progress["step"] - self.last_row())
 
-    def watch(self, kind: str, loss: float) -> None:
-        """Note that the training diverged if a loss is no number, or for long worse than guessing."""
-        rows = self.progress["metrics"]
-        first = next((row["train_loss"] for row in rows), loss)
-        limit = WORSE_THAN_GUESSING * max(math.log(self.codec.vocab_size), first)
-        latest = [loss, *(row["train_loss"] for row in rows[-PATIENCE_WITH_SPIKES + 1 :])]
-        lost = len(latest) == PATIENCE_WITH_SPIKES and min(latest) > limit
+    def is_lost(self, train_loss: float) -> bool:
+        """Say whether the training was for long worse than guessing."""
+        losses = [*(row["train_loss"] for row in self.progress["metrics"]), train_loss]
+        limit = WORSE_THAN_GUESSING * max(math.log(self.codec.vocab_size), losses[0])
+        return len(losses) >= PATIENCE_WITH_SPIKES and min(losses[-PATIENCE_WITH_SPIKES:]) > limit
+
+    def watch(self, kind: str, loss: float, lost: bool = False) -> None:
+        """Note that the training diverged if it is lost or a loss is no number."""
         if math.isfinite(loss) and not lost:
             return
         step = self.progress["step"]
@@ -393,8 +410,7 @@ class Trainer:
             )
             sums, scored = [], 0
             for number, batch in enumerate(batches):
-                if self.ranks.size == 1:
-                    self.interrupts.check()
+                self.check_interrupts()
                 inputs, targets = map(torch.from_numpy, batch)
                 mine = number % self.ranks.size == self.ranks.rank
                 sums.append(
@@ -458,14 +474,3 @@ class Trainer:
 def finite_or_none(value: float | None) -> float | None:
     """Return a number as it can stand in a table: None for what is none."""
     return value if value is not None and math.isfinite(value) else None
-
-
-def recipe_of(config: SimpleNamespace, codec: Codec) -> dict:
-    """Return what config.json holds: model, vocab_size, eot, training and seed."""
-    return {
-        "model": vars(config.model),
-        "vocab_size": codec.vocab_size,
-        "eot": codec.eot,
-        "training": vars(config.training),
-        "seed": config.seed,
-    }

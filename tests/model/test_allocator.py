@@ -1,0 +1,45 @@
+"""The allocator is chosen at the start, once, and changes no result."""
+
+import os
+import subprocess
+import sys
+from ctypes.util import find_library
+
+import pytest
+
+from gptgrid.model import allocator
+
+PROGRAM = """
+import os, sys
+from gptgrid.model import allocator
+if sys.argv[1:]:
+    allocator.LIBRARIES = sys.argv[1:]
+    allocator.find_library = lambda name: name
+print("starts", flush=True)
+allocator.restart_with_tcmalloc()
+allocator.keep_freed_memory()
+print(allocator.describe_allocator(), sys.argv[1:])
+"""
+
+
+def run(*arguments: str) -> list[str]:
+    environment = {key: value for key, value in os.environ.items() if key != "LD_PRELOAD"}
+    command = [sys.executable, "-c", PROGRAM, *arguments]
+    made = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=60)
+    return made.stdout.splitlines()
+
+
+@pytest.mark.skipif(not any(map(find_library, allocator.LIBRARIES)), reason="tcmalloc is not installed")
+def test_starts_again_once_with_tcmalloc() -> None:
+    assert run() == ["starts", "starts", "tcmalloc []"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is preloaded")
+def test_goes_on_with_glibc_where_it_cannot_be_loaded() -> None:
+    assert run("libtcmalloc_none.so") == ["starts", "starts", "glibc, memory kept ['libtcmalloc_none.so']"]
+
+
+def test_goes_on_as_it_is_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(allocator, "find_library", lambda name: None)
+    monkeypatch.setattr(os, "execve", lambda *arguments: pytest.fail("started again"))
+    allocator.restart_with_tcmalloc()

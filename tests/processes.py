@@ -1,0 +1,50 @@
+"""Processes that share a training, without the seconds that torchrun takes: forked where torch is imported."""
+
+import multiprocessing
+import os
+import signal
+import socket
+from contextlib import suppress
+
+from gptgrid.stage import Job
+from gptgrid.train.launch import train
+
+CONTEXT = multiprocessing.get_context("forkserver")
+# torch imports the latter when the first optimizer is made.
+CONTEXT.set_forkserver_preload(["processes", "gptgrid.train.deliverables", "torch._dynamo"])
+
+
+def train_together(job: Job, size: int, stop_at: int | None = None) -> None:
+    """Train with so many processes to the end; or ask the last of them to stop right after a step."""
+    with socket.create_server(("localhost", 0)) as server:
+        port = server.getsockname()[1]
+    group = [CONTEXT.Process(target=work, args=(job, rank, size, port, stop_at)) for rank in range(size)]
+    for process in group:
+        process.start()
+    for process in group:
+        process.join(60)
+        assert process.exitcode == 0
+
+
+def work(job: Job, rank: int, size: int, port: int, stop_at: int | None) -> None:
+    """Train as one of the processes, as torchrun would have it."""
+    place = {"RANK": rank, "WORLD_SIZE": size, "MASTER_ADDR": "localhost", "MASTER_PORT": port}
+    os.environ.update({key: str(value) for key, value in place.items()})
+    if stop_at and rank == size - 1:
+        ask_to_stop(stop_at)
+    with suppress(SystemExit):
+        train(job)
+
+
+def ask_to_stop(step: int) -> None:
+    """Let a signal come after the processes exchanged what they know in a step."""
+    from gptgrid.train.trainer import Trainer
+
+    update = Trainer.update
+
+    def update_and_signal(trainer: Trainer) -> None:
+        update(trainer)
+        if trainer.progress["step"] + 1 == step:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    Trainer.update = update_and_signal
