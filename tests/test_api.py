@@ -139,7 +139,7 @@ def test_score_is_what_the_evaluate_stage_says(folder, cell, tmp_path, stride):
         {"train": folder / "train", "shards": shards},
         SimpleNamespace(stride=stride, precision="fp32"),
     )
-    evaluate(Job(config, inputs, tmp_path, tmp_path, SimpleNamespace(device="cpu")))
+    evaluate(Job(config, inputs, tmp_path, tmp_path, SimpleNamespace(device="cpu", cells_per_gpu=1)))
     expected = json.loads((tmp_path / "evaluation.json").read_text())
     found = vars(cell.score(text, stride=stride))
     renamed = {"tokens": "scored_tokens"}

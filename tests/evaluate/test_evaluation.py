@@ -45,7 +45,10 @@ def make_job(tmp_path):
             "train": write_cell(root / "train", module, codec, status),
             "shards": write_test_split(root / "shards", ids, vocab_size, **counts),
         }
-        config, run = SimpleNamespace(stride=stride, precision=precision), SimpleNamespace(device="cpu")
+        config, run = (
+            SimpleNamespace(stride=stride, precision=precision),
+            SimpleNamespace(device="cpu", cells_per_gpu=1),
+        )
         return Job(config, inputs, folder, root / "scratch", run)
 
     return make

@@ -36,7 +36,7 @@ def evaluate(job: Job) -> dict[str, Any]:
     Raises:
         UserError: tokens and model do not go together, or the loss of a finished training is not finite.
     """
-    device = prepare_device(job.run.device, threads=1)
+    device = prepare_device(job.run.device, 1, job.run.cells_per_gpu)
     recipe = read_recipe(job.inputs["train"])
     context, vocab_size = recipe["model"]["context"], recipe["vocab_size"]
     counts = job.manifest("shards")["facts"]["splits"]["test"]
