@@ -776,7 +776,7 @@ class Run(Section):
     """Seconds between lines of progress."""
     processes: Size = 1
     """Processes (torchrun) that share each training, each with its own GPU or `threads`. Last bits depend on
-    their number."""
+    their number; with dropout and `micro_batch: auto`, what is dropped does, too."""
     cells_per_gpu: Size = 1
     """Programs that may compute on one GPU at the same time: small cells do not fill it."""
     compile: Literal["auto"] | bool = "auto"
