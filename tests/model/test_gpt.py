@@ -153,7 +153,7 @@ def test_gpt2_equals_transformers() -> None:
         vocab_size=VOCAB, n_positions=CONTEXT, n_embd=32, n_layer=2, n_head=4, initializer_range=0.2
     )
     theirs = GPT2LMHeadModel(config).eval()
-    ours = make(preset="gpt2")
+    ours = make(preset="gpt2", activation="gelu_tanh")
     names = {
         "embedding.tokens.weight": ("transformer.wte.weight", False),
         "embedding.positions.weight": ("transformer.wpe.weight", False),
