@@ -9,6 +9,7 @@ Everything happens in a copy of the checkout; nothing of it is kept.
 import argparse
 import csv
 import json
+import os
 import shutil
 import statistics
 import subprocess
@@ -41,11 +42,12 @@ def main() -> None:
             seconds = [timed(checkout, "--dry-run", "--configfile", str(config)) for _ in range(REPEATS)]
             print(f"snakemake -n, {cells} cells: {describe(seconds)}", flush=True)
         if run:
-            print(f"default experiment, cold: {timed(checkout):.0f} s", flush=True)
+            cold = timed(checkout)
+            print(f"default experiment, cold: {cold:.0f} s", flush=True)
             print(f"default experiment, nothing to do: {describe([timed(checkout) for _ in range(REPEATS)])}")
             shutil.rmtree(checkout / "results" / "default")
             print(f"default experiment, restored from the store: {timed(checkout):.1f} s")
-            report_shares(checkout)
+            report_shares(checkout, cold * os.cpu_count())
 
 
 def grid_of(cells: int) -> dict:
@@ -72,8 +74,8 @@ def describe(seconds: list[float]) -> str:
     return f"median {statistics.median(seconds):.2f} s ({min(seconds):.2f} to {max(seconds):.2f})"
 
 
-def report_shares(checkout: Path) -> None:
-    """Print the processor seconds of each stage, and those of training steps alone."""
+def report_shares(checkout: Path, available: float) -> None:
+    """Print the processor seconds of each stage, those of training steps alone, and all that were there."""
     totals: dict[str, float] = {}
     for path in (checkout / "results" / ".store").glob("*/*/timing.csv"):
         stage = json.loads(path.with_name("manifest.json").read_text())["stage"]
@@ -86,6 +88,9 @@ def report_shares(checkout: Path) -> None:
             totals["validation"] = totals.get("validation", 0) + seconds["validate"]
     for name, seconds in sorted(totals.items(), key=lambda entry: -entry[1]):
         print(f"  {name}: {seconds:.1f} s")
+    print(
+        f"  not training steps: {1 - totals['training steps'] / available:.1%} of {available:.0f} core-seconds"
+    )
 
 
 if __name__ == "__main__":
