@@ -75,7 +75,7 @@ def describe(seconds: list[float]) -> str:
 
 
 def report_shares(checkout: Path, available: float) -> None:
-    """Print the processor seconds of each stage, those of training steps alone, and all that were there."""
+    """Print the processor seconds of each stage, and the share of what was there that is not training."""
     totals: dict[str, float] = {}
     for path in (checkout / "results" / ".store").glob("*/*/timing.csv"):
         stage = json.loads(path.with_name("manifest.json").read_text())["stage"]
