@@ -88,9 +88,8 @@ def report_shares(checkout: Path, available: float) -> None:
             totals["validation"] = totals.get("validation", 0) + seconds["validate"]
     for name, seconds in sorted(totals.items(), key=lambda entry: -entry[1]):
         print(f"  {name}: {seconds:.1f} s")
-    print(
-        f"  not training steps: {1 - totals['training steps'] / available:.1%} of {available:.0f} core-seconds"
-    )
+    share = 1 - totals["training steps"] / available
+    print(f"  not training steps: {share:.1%} of {available:.0f} core-seconds")
 
 
 if __name__ == "__main__":
