@@ -8,6 +8,7 @@ import pytest
 import torch
 from cells import tiny, uniform, write_cell, write_test_split
 
+from gptgrid.evaluate import evaluation as evaluating
 from gptgrid.evaluate.evaluation import evaluate
 from gptgrid.evaluate.figures import DENOMINATORS
 from gptgrid.stage import Job, UserError
@@ -186,7 +187,8 @@ def test_other_weights_of_a_diverged_training_are_scored(make_job):
 
 def test_rounded_weights_move_bits_per_byte_by_less_than_a_thousandth(make_job, monkeypatch):
     """On a machine without bf16 instructions, too: there the choice alone is another."""
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    chosen = {"auto": "bf16_weights", "fp32": "fp32"}
+    monkeypatch.setattr(evaluating, "choose_precision", lambda wanted, device: chosen[wanted])
     module = tiny(257, d_model=32, init_std=0.05)
     figures = {}
     for precision in ("fp32", "auto"):
