@@ -18,7 +18,7 @@ def choose_precision(wanted: str, device: torch.device) -> str:
     if wanted != "auto":
         return wanted
     if device.type == "cpu":
-        # Without instructions for it, bf16 is slower than fp32; torch itself may be told to make no use of them.
+        # Without instructions for it, bf16 is slower than fp32; torch may also be told not to use them.
         uses_avx512 = torch.backends.cpu.get_cpu_capability() == "AVX512"
         return "bf16_weights" if uses_avx512 and torch.cpu._is_avx512_bf16_supported() else "fp32"
     if device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
