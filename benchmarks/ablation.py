@@ -3,9 +3,9 @@
     snakemake --configfile config/recipes/ablation.yaml
     python benchmarks/ablation.py results/ablation/compare/summary.csv
 
-The base is the group without overrides. A variant's difference is the mean over the seeds that both have; its
-interval takes one standard deviation of such differences, pooled over all variants with two seeds or more:
-two or three seeds alone say little about it.
+The base is the group without overrides, or `--base "residual_mix: true"`, as the table names it. A variant's
+difference is the mean over the seeds that both have; its interval takes one standard deviation of such
+differences, pooled over all variants with two seeds or more: two or three seeds alone say little about it.
 """
 
 import argparse
@@ -18,14 +18,15 @@ from scipy.special import stdtrit
 
 Losses = dict[str, dict[int, tuple[float, float]]]
 """Variant → seed → validation loss and tokens a second."""
-BASE = ""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("summary", type=Path, help="compare/summary.csv of the experiment")
-    with parser.parse_args().summary.open(encoding="utf-8", newline="") as file:
-        print("\n".join(table(read(list(csv.DictReader(file))))))
+    parser.add_argument("--base", default="", help="the variant to compare with; default: no overrides")
+    arguments = parser.parse_args()
+    with arguments.summary.open(encoding="utf-8", newline="") as file:
+        print("\n".join(table(read(list(csv.DictReader(file))), arguments.base)))
 
 
 def read(rows: list[dict[str, str]]) -> Losses:
@@ -38,27 +39,30 @@ def read(rows: list[dict[str, str]]) -> Losses:
     return found
 
 
-def table(found: Losses) -> list[str]:
+def table(found: Losses, against: str) -> list[str]:
     """Return the rows of a Markdown table, the best variant first."""
-    base = found[BASE]
+    base = found[against]
     gaps = {
         name: [cells[seed][0] - base[seed][0] for seed in cells if seed in base]
         for name, cells in found.items()
-        if name != BASE
+        if name != against
     }
-    freedom = sum(len(gap) - 1 for gap in gaps.values() if gap)
+    gaps = {name: gap for name, gap in gaps.items() if gap}
+    freedom = sum(len(gap) - 1 for gap in gaps.values())
+    if not freedom:
+        raise SystemExit("no variant has two seeds of the base's, so that nothing tells how far seeds spread")
     squares = sum(statistics.variance(gap) * (len(gap) - 1) for gap in gaps.values() if len(gap) > 1)
     width = float(stdtrit(freedom, 0.975)) * math.sqrt(squares / freedom)
     rows = [
         "| variant | validation loss | difference to the base, 95 % interval | speed | seeds |",
         "|---|---|---|---|---|",
-        f"| base | {mean(base, 0):.3f} | | | {len(base)} |",
+        f"| {against or 'base'} | {mean(base, 0):.3f} | | | {len(base)} |",
     ]
     for name, gap in sorted(gaps.items(), key=lambda item: statistics.mean(item[1])):
         middle, half = statistics.mean(gap), width / math.sqrt(len(gap))
         speed = mean(found[name], 1) / mean(base, 1)
         rows.append(
-            f"| {name} | {mean(found[name], 0):.3f} | {middle:+.3f} [{middle - half:+.3f}, "
+            f"| {name or 'no overrides'} | {mean(found[name], 0):.3f} | {middle:+.3f} [{middle - half:+.3f}, "
             f"{middle + half:+.3f}] | ×{speed:.2f} | {len(gap)} |"
         )
     return rows

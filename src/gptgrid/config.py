@@ -509,8 +509,8 @@ class Model(Section):
 
     preset: Literal["gpt2", "llama", "modern", "encoder"] = "gpt2"
     """`gpt2`, `llama`, `modern`: a Llama with qk_norm, residual_mix and zero_init, the best that
-    benchmarks/RESULTS.md has measured, with `optimizer: muon` beside it; or `encoder`: PyTorch's own
-    nn.TransformerEncoder made causal."""
+    benchmarks/RESULTS.md has measured if trained with `optimizer: muon` (with adamw, `llama` is better in
+    short trainings); or `encoder`: PyTorch's own nn.TransformerEncoder made causal."""
     n_layer: Size = 4
     """Transformer blocks."""
     n_head: Size = 4
