@@ -33,6 +33,7 @@ CHOICES = {
     "bias": [{"bias": True}, {"bias": False}],
     "softcap": [{}, {"logit_softcap": 5.0}],
     "zero_init": [{"zero_init": False}, {"zero_init": True}],
+    "residual_mix": [{"residual_mix": False}, {"residual_mix": True}],
     "width": [{}, {"parametrization": "mup", "base_width": 8}],
 }
 """Switch → its settings."""

@@ -198,6 +198,7 @@ def test_configurations_that_come_with_the_project_are_valid(path: Path) -> None
         {"logit_softcap": 5.0},
         {"n_kv_head": 2},
         {"document_mask": True},
+        {"residual_mix": True},
         {"parametrization": "mup"},
         {"window": 8},
         {"window_pattern": "SL", "window": 8},

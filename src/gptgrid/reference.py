@@ -43,7 +43,7 @@ may start from another entry of its section with `base: NAME`. Unknown keys are 
 ```yaml
 corpora:    {mine: {source: files, paths: ["texts/*.txt"]}}
 tokenizers: {char: {kind: char}, bpe: {kind: bpe, vocab_size: 1000}}
-models:     {small: {preset: gpt2, n_layer: 4, d_model: 128}, modern: {base: small, preset: llama}}
+models:     {small: {preset: gpt2, n_layer: 4, d_model: 128}, modern: {base: small, preset: modern}}
 training:   {base: {tokens: 1M, lr: 1e-3}}
 grid:
   - {tokenizer: [char, bpe], model: [small, modern], seed: [1, 2], training.lr: [1e-3, 3e-3]}

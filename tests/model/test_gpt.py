@@ -310,6 +310,27 @@ def test_norms_without_gain_have_no_weights() -> None:
         assert all(parameter.ndim == 2 for parameter in module.parameters())
 
 
+def test_residual_mix_gives_each_block_the_embeddings_again() -> None:
+    mixed, plain = make(residual_mix=True, n_layer=1), make(n_layer=1)
+    plain.load_state_dict(mixed.state_dict(), strict=False)
+    with torch.no_grad():
+        mixed.keep.fill_(1.0)
+        mixed.recall.fill_(0.0)
+    assert torch.equal(mixed(tokens()), plain(tokens()))
+    with torch.no_grad():
+        mixed.keep.fill_(1.5)
+        mixed.recall.fill_(-0.5)
+    # Before the first block the stream is the embeddings: 1.5 - 0.5 of them.
+    torch.testing.assert_close(mixed(tokens()), plain(tokens()))
+    mixed = make(residual_mix=True)
+    with torch.no_grad():
+        mixed.keep.fill_(0.0)
+        mixed.recall.fill_(1.0)
+    x = mixed.embedding(tokens())
+    last = mixed.blocks[1](x, mixed.geometry.at(x, 0, None), None, 1)
+    assert torch.equal(mixed(tokens()), mixed.head(mixed.norm(last)))
+
+
 def test_a_pattern_says_which_layers_have_the_window() -> None:
     for pattern, expected in ((None, [3, 3, 3]), ("SL", [3, None, 3]), ("LSSS", [None, 3, 3])):
         module = make(n_layer=3, window=3, window_pattern=pattern)
@@ -318,7 +339,7 @@ def test_a_pattern_says_which_layers_have_the_window() -> None:
         assert module.geometry.at(x, 0, None).masks.keys() == set(expected)
 
 
-@pytest.mark.parametrize("preset", ["gpt2", "llama", "encoder"])
+@pytest.mark.parametrize("preset", ["gpt2", "llama", "modern", "encoder"])
 def test_parameters_are_those_that_torch_counts(preset: str) -> None:
     module = make(preset=preset)
     unique = {id(parameter): parameter.numel() for parameter in module.parameters()}

@@ -10,7 +10,7 @@ from gptgrid.model.score import default_stride, score, windows
 from gptgrid.tokens.shards import Shards, open_shards, write_shard
 
 VOCAB, CONTEXT = 23, 8
-MODULES = {preset: tiny(VOCAB, preset=preset) for preset in ("gpt2", "llama", "encoder")}
+MODULES = {preset: tiny(VOCAB, preset=preset) for preset in ("gpt2", "llama", "modern", "encoder")}
 
 
 def ids(length: int) -> np.ndarray:

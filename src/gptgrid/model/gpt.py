@@ -76,6 +76,9 @@ class GPT(nn.Module):
         self.embedding = Embedding(config, vocab_size)
         self.geometry = Geometry(config)
         self.blocks = nn.ModuleList(Block(config, window) for window in layer_windows(config))
+        if config.residual_mix:
+            self.keep = nn.Parameter(torch.empty(config.n_layer))
+            self.recall = nn.Parameter(torch.empty(config.n_layer))
         # After norms at the end of each sublayer, one more would do nothing.
         self.norm = make_norm(config) if config.norm_position == "pre" else nn.Identity()
         self.head = nn.Linear(config.d_model, vocab_size, bias=False)
@@ -103,7 +106,10 @@ class GPT(nn.Module):
         # Embeddings stay fp32 where the weights inside the blocks are bf16.
         x = self.embedding(tokens, start).to(self.blocks[0].attention.qkv.weight.dtype)
         span = self.geometry.at(x, start, self.documents(tokens, cache))
+        first = x
         for layer, block in enumerate(self.blocks):
+            if self.config.residual_mix:
+                x = self.keep[layer] * x + self.recall[layer] * first
             x = block(x, span, cache, layer)
         if cache:
             cache.length = end

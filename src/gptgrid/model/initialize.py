@@ -12,11 +12,13 @@ from gptgrid.seeds import derive
 
 INTO_RESIDUAL = ("attention.output.weight", "feed_forward.down.weight", "out_proj.weight", "linear2.weight")
 """Ends of the names of matrices that write into the residual stream."""
+ZERO = ("bias", "recall")
+"""Ends of the names of vectors that begin at zero, as what they add to is there without them."""
 
 
 @torch.no_grad()
 def initialize(module: nn.Module, seed: int) -> None:
-    """Set all weights in place: normal for matrices and embeddings, 1 for gains, 0 for biases.
+    """Set all weights in place: normal for matrices and embeddings, 1 for gains, 0 for biases and `recall`.
 
     What writes into the residual stream is divided by √(2 n_layer), so that the stream's variance does not
     grow with depth (Radford et al. 2019), or zero with `zero_init`, as is an output matrix of its own: a
@@ -36,4 +38,4 @@ def initialize(module: nn.Module, seed: int) -> None:
             generator = torch.Generator().manual_seed(derive(seed, f"initialization/{name}"))
             parameter.copy_(torch.empty(parameter.shape).normal_(0.0, std, generator=generator))
         else:
-            parameter.fill_(0.0 if name.endswith("bias") else 1.0)
+            parameter.fill_(0.0 if name.endswith(ZERO) else 1.0)
