@@ -20,7 +20,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from gptgrid.stage import Job, UserError, namespace, peak_memory_mb, write_text
+from gptgrid.stage import Job, Labelled, UserError, namespace, peak_memory_mb, write_text
 from gptgrid.train.interrupt import Interrupts
 
 OUTCOME = "outcome.json"
@@ -56,6 +56,7 @@ def launch(job: Job) -> dict[str, Any]:
     outcome.unlink(missing_ok=True)
     fields = {"inputs": {name: str(path) for name, path in job.inputs.items()}, "folder": str(job.folder)}
     fields |= {"scratch": str(job.scratch), "config": job.config, "run": job.run, "raw": job.raw}
+    fields["label"] = getattr(sys.stdout, "label", None)
     told.write_text(json.dumps(fields, default=vars), encoding="utf-8")
     command = [*TORCHRUN, "--nproc-per-node", str(job.run.processes), "-m", "gptgrid.train.launch", str(told)]
     with Interrupts() as interrupts:
@@ -91,6 +92,8 @@ def work(told: Path) -> None:
         raw=fields["raw"],
     )
     first = os.environ["RANK"] == "0"
+    if fields["label"]:
+        sys.stdout = Labelled(sys.stdout, fields["label"])
     if not first:
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 -- for as long as the process lives
     # Processes whose launcher was killed may not have saved yet; those of the next one wait for them.
