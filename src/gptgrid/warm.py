@@ -28,7 +28,8 @@ from gptgrid.model.allocator import environment_with_tcmalloc
 
 ADDRESS = "GPTGRID_WARM"
 """Environment variable with the server's socket."""
-LIBRARIES = ("numpy", "safetensors.torch", "torch", "torch.utils.data", "torch.nn.attention.flex_attention")
+LIBRARIES = ("safetensors.torch", "torch.utils.data", "torch.nn.attention.flex_attention", "torch._dynamo")
+"""What is imported: torch with them, and what an optimizer would import when it is made, for another second."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 PATIENCE = 0.02
 """Seconds between looks at a fork that runs."""
