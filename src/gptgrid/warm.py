@@ -28,8 +28,8 @@ from gptgrid.model.allocator import environment_with_tcmalloc
 
 ADDRESS = "GPTGRID_WARM"
 """Environment variable with the server's socket."""
-LIBRARIES = ("safetensors.torch", "torch.utils.data", "torch.nn.attention.flex_attention", "torch._dynamo")
-"""What is imported: torch with them, and what an optimizer would import when it is made, for another second."""
+LIBRARIES = ("safetensors.torch", "torch._dynamo", "torch.nn.attention.flex_attention", "torch.utils.data")
+"""Torch comes with them, and what making an optimizer would import in another second."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 PATIENCE = 0.02
 """Seconds between looks at a fork that runs."""
