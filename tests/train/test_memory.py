@@ -67,6 +67,11 @@ def test_out_of_memory_names_the_estimate_and_what_to_lower(error, make_job, mon
         trainer.run()
 
 
+def test_a_model_that_no_memory_holds_is_told_of_as_well(make_job):
+    with pytest.raises(UserError, match=r"out of memory: weights, gradients and moments are about 1\d{5}"):
+        Trainer(make_job(model={"d_model": 2**19}))
+
+
 def test_what_torch_says_without_memory_is_understood():
     with pytest.raises(RuntimeError) as raised:
         torch.empty(1 << 50, dtype=torch.uint8)

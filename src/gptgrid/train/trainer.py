@@ -71,7 +71,8 @@ class Trainer:
         self.device = prepare_device(job.run.device, config.training.threads, job.run.cells_per_gpu)
         self.ranks.meet(self.device)
         self.codec = read_codec(job.inputs["tokenizer"])
-        self.build_model(config.training.precision)
+        with memory_errors(self.model, self.codec.vocab_size, rows=1):
+            self.build_model(config.training.precision)
         self.plan_steps(config.training)
         self.recipe = canonical(self.describe())
         self.optimizers = build_optimizers(self.weights.master, self.model, self.training)
