@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import statistics
 from collections import Counter
@@ -17,7 +16,7 @@ from rich.table import Table
 
 from gptgrid.model.cost import count_parameters, flops_per_token
 from gptgrid.plan import Artifact, Plan, manifest_or_none
-from gptgrid.stage import MANIFEST, Store, namespace
+from gptgrid.stage import MANIFEST, Store, namespace, read_provenance
 
 # ------------------------------------------------------------------------------------------- plan
 
@@ -162,9 +161,7 @@ def entries(store: Store) -> Iterator[Entry]:
     for path in sorted(store.root.glob(f"*/*/{MANIFEST}")):
         manifest = manifest_or_none(path.parent)
         if manifest and path.parent.name == manifest["identity"]:
-            provenance = path.with_name("provenance.json")
-            facts = json.loads(provenance.read_text(encoding="utf-8")) if provenance.is_file() else {}
-            yield Entry(path.parent, manifest["stage"], manifest, facts)
+            yield Entry(path.parent, manifest["stage"], manifest, read_provenance(path.parent))
 
 
 def show_store(store: Store, console: Console) -> None:

@@ -85,6 +85,12 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise UserError(f"{path} is damaged ({error}); delete it and run snakemake again") from None
 
 
+def read_provenance(folder: Path) -> dict[str, Any]:
+    """Return the volatile facts of an artifact; empty if they were not kept."""
+    path = folder / "provenance.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
 def content_digest(manifest: dict[str, Any]) -> str:
     """Return the digest of what an artifact holds, however and from wherever it came about."""
     files = {name: output["sha256"] for name, output in manifest["outputs"].items() if name != CARD}
@@ -280,8 +286,7 @@ class Job:
 
     def provenance_of(self, name: str) -> dict[str, Any]:
         """Return the volatile facts of an input; empty if they were not kept."""
-        path = self.inputs[name] / "provenance.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        return read_provenance(self.inputs[name])
 
     @contextmanager
     def timing(self, step: str) -> Iterator[None]:

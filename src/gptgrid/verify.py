@@ -7,7 +7,6 @@ is linked. What differs is said; which difference is the cause is left to a pers
 from __future__ import annotations
 
 import csv
-import json
 import os
 import subprocess
 import sys
@@ -23,7 +22,15 @@ from safetensors.torch import load_file
 from gptgrid.api import listed, match
 from gptgrid.plan import SCRIPTS, Plan, differences, manifest_or_none, stage_source
 from gptgrid.source import ROOT
-from gptgrid.stage import UserError, canonical, first_damage, input_digest, read_manifest, write_text
+from gptgrid.stage import (
+    UserError,
+    canonical,
+    first_damage,
+    input_digest,
+    read_manifest,
+    read_provenance,
+    write_text,
+)
 
 NOT_ENVIRONMENT = ("time", "tokens_per_second", "train_seconds", "peak_memory_mb", "commit", "dirty")
 """What provenance.json says of the run, and of a source whose fingerprint says better whether it matters."""
@@ -154,7 +161,7 @@ def train_again(asked: dict[str, Any], manifest: dict[str, Any], scratch: Path) 
 def verdict(old: Path, new: Path) -> tuple[bool, list[str]]:
     """Compare two trainings of a cell; return whether the bits are the same, and lines that say so."""
     before, after = read_manifest(old), read_manifest(new)
-    was, now = provenance(old), provenance(new)
+    was, now = read_provenance(old), read_provenance(new)
     names = sorted(before["outputs"].keys() | after["outputs"].keys())
     differing = [name for name in names if before["outputs"].get(name) != after["outputs"].get(name)]
     source = []
@@ -202,12 +209,6 @@ def largest_difference(old: Path, new: Path) -> Iterator[str]:
 
 EXPLAINED = {"metrics.csv": first_step, "model.safetensors": largest_difference}
 """Output of a training → what yields how two of it differ."""
-
-
-def provenance(folder: Path) -> dict[str, Any]:
-    """Return the volatile facts of an artifact; empty if they were not kept."""
-    path = folder / "provenance.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
 def environment(facts: dict[str, Any]) -> dict[str, Any]:

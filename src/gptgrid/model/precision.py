@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 EMBEDDING = "embedding."
@@ -33,17 +33,17 @@ def autocast(precision: str, device: torch.device) -> AbstractContextManager:
     return torch.autocast(device.type, AUTOCAST[precision])
 
 
-def round_weights(module: nn.Module, precision: str) -> dict[str, nn.Parameter]:
+def round_weights(module: nn.Module, precision: str) -> dict[str, tuple[Tensor, nn.Parameter]]:
     """Round all weights but embeddings to bf16 in place, if `bf16_weights` is asked.
 
     Returns:
-        Name → the parameter that was rounded.
+        Name → the exact weight, and the parameter that was rounded.
     """
     if precision != "bf16_weights":
         return {}
-    rounded = {
-        name: parameter for name, parameter in module.named_parameters() if not name.startswith(EMBEDDING)
-    }
-    for parameter in rounded.values():
-        parameter.data = parameter.data.bfloat16()
+    rounded = {}
+    for name, parameter in module.named_parameters():
+        if not name.startswith(EMBEDDING):
+            rounded[name] = parameter.data, parameter
+            parameter.data = parameter.data.bfloat16()
     return rounded

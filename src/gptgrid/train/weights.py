@@ -21,9 +21,9 @@ class Weights:
         """Take the module's present weights; in `bf16_weights`, round the module's own."""
         self.module = module
         self.master = dict(module.named_parameters())
-        exact = {name: parameter.detach().clone() for name, parameter in self.master.items()}
         self.rounded = {
-            name: (nn.Parameter(exact[name]), copy) for name, copy in round_weights(module, precision).items()
+            name: (nn.Parameter(exact), copy)
+            for name, (exact, copy) in round_weights(module, precision).items()
         }
         """Name → master and copy of each parameter that is bf16 in the module."""
         self.master |= {name: master for name, (master, _) in self.rounded.items()}
