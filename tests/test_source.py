@@ -36,7 +36,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def clear_caches() -> None:
-    for function in (source.module_file, source.read):
+    for function in (source.module_file, source.sources):
         function.cache_clear()
 
 

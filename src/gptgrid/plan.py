@@ -19,8 +19,9 @@ from typing import Any
 
 from gptgrid.config import BuiltinCorpus, FilesCorpus, ShardsCorpus, UrlCorpus
 from gptgrid.configfile import ConfigError, Configuration, load
+from gptgrid.files import STATE, Remembered, write_text
 from gptgrid.grid import Cell, Part, cells_of, parent_of
-from gptgrid.source import fingerprint
+from gptgrid.source import fingerprint, sources
 from gptgrid.stage import (
     MANIFEST,
     VOLATILE,
@@ -31,7 +32,6 @@ from gptgrid.stage import (
     identity_of,
     input_digest,
     read_manifest,
-    write_text,
 )
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "workflow" / "scripts"
@@ -67,8 +67,6 @@ FOLDERS = {
 }
 """Rule → where its artifacts lie, in the order of the stages."""
 DEFAULT_CONFIG = Path("config") / "config.yaml"
-STATE = Path(".snakemake") / "gptgrid"
-"""Requests and remembered digests. Deleting it costs a second."""
 
 
 @dataclass
@@ -124,12 +122,13 @@ class Plan:
         self.results = f"results/{experiment.experiment}"
         self.artifacts: dict[str, Artifact] = {}
         self.cells = cells_of(configuration)
-        self.digests = RawDigests()
+        self.digests = Remembered("digests.json", file_digest)
         for cell in self.cells:
             self.add_cell(cell)
         self.add_overview()
-        self.digests.save()
         self.resolve()
+        self.digests.save()
+        sources().save()
 
     # --------------------------------------------------------------------------- what is needed
 
@@ -146,7 +145,7 @@ class Plan:
         if isinstance(entry, FilesCorpus | ShardsCorpus):
             where = f"{self.configuration.origin}: corpora.{corpus.name}"
             config["files"] = {split: expand_globs(globs, where) for split, globs in entry.files().items()}
-            raw = {path: self.digests.of(path) for paths in config["files"].values() for path in paths}
+            raw = {path: self.digests.of(Path(path)) for paths in config["files"].values() for path in paths}
         elif isinstance(entry, UrlCorpus):
             config["files"] = {
                 split: [file.slice() for file in files] for split, files in entry.files().items()
@@ -162,7 +161,7 @@ class Plan:
             raw = {}
             if own := config.get("file"):
                 where = f"{self.configuration.origin}: tokenizers.{cell.tokenizer.name}.file"
-                raw = {path: self.digests.of(path) for path in expand_globs([own], where)}
+                raw = {path: self.digests.of(Path(path)) for path in expand_globs([own], where)}
             return self.add(Artifact("tokenizer", f"data/tokenizers/{cell.tokenizer.label}", config, raw=raw))
         corpus = self.add_corpus(cell.tokenizer_corpus)
         folder = f"data/tokenizers/{cell.tokenizer.label}@{cell.tokenizer_corpus.label}"
@@ -475,32 +474,6 @@ def expand_globs(globs: list[str], where: str) -> list[str]:
 def count_gpus() -> int:
     """Return how many NVIDIA GPUs this machine has, without the second that asking torch takes."""
     return len(list(Path("/dev").glob("nvidia[0-9]*")))
-
-
-class RawDigests:
-    """The sha256 of users' files, remembered by size and modification time so that a dry run reads none."""
-
-    def __init__(self) -> None:
-        self.path = STATE / "digests.json"
-        try:
-            self.known: dict[str, Any] = json.loads(self.path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            self.known = {}
-        self.changed = False
-
-    def of(self, path: str) -> str:
-        """Return the sha256 of a file."""
-        stat = Path(path).stat()
-        stamp = [stat.st_size, stat.st_mtime_ns, stat.st_ino]
-        if path not in self.known or self.known[path][0] != stamp:
-            self.known[path] = [stamp, file_digest(Path(path))]
-            self.changed = True
-        return self.known[path][1]
-
-    def save(self) -> None:
-        """Keep what was learned for the next plan."""
-        if self.changed:
-            write_text(self.path, json.dumps(self.known))
 
 
 def read_plan(paths: list[Path], settings: dict[str, Any]) -> Plan:

@@ -25,6 +25,7 @@ from typing import Any, TextIO
 
 from filelock import FileLock, Timeout
 
+from gptgrid.files import write_text
 from gptgrid.provenance import describe_environment
 from gptgrid.source import fingerprint
 
@@ -111,14 +112,6 @@ def input_digest(stage: str, manifest: dict[str, Any]) -> str:
 def identity_of(stage: str, config: Any, source: str, inputs: dict[str, str]) -> str:
     """Return the identity of an artifact: the digest of everything that decides what it holds."""
     return digest({"stage": stage, "config": config, "source": source, "inputs": inputs})
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file so that a reader sees the old one or the new one, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
 
 
 # ------------------------------------------------------------------------------------------ store

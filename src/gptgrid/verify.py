@@ -20,6 +20,7 @@ import torch
 from safetensors.torch import load_file
 
 from gptgrid.api import listed, match
+from gptgrid.files import write_text
 from gptgrid.plan import SCRIPTS, Plan, differences, manifest_or_none, stage_source
 from gptgrid.source import ROOT
 from gptgrid.stage import (
@@ -29,7 +30,6 @@ from gptgrid.stage import (
     input_digest,
     read_manifest,
     read_provenance,
-    write_text,
 )
 
 NOT_ENVIRONMENT = ("time", "tokens_per_second", "train_seconds", "peak_memory_mb", "commit", "dirty")

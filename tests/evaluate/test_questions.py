@@ -39,9 +39,21 @@ def slow(module, texts, common, context):
 
 def test_nats_are_those_of_one_text_at_a_time():
     module = Copier()
-    texts = [[256, *b"abcabcab", *end] for end in (b"c", b"cx", b"dxyz")]
+    one = [[256, *b"abcabcab", *end] for end in (b"c", b"cx", b"dxyz")]
+    other = [[256, *b"ab", *end] for end in (b"a", b"b")]
     for context in (4, 6, 50):
-        assert np.allclose(nats_of(module, texts, context), slow(module, texts, 9, context), rtol=1e-5)
+        found = nats_of(module, [one, other], context)
+        for nats, (texts, common) in zip(found, ((one, 9), (other, 3)), strict=True):
+            assert np.allclose(nats, slow(module, texts, common, context), rtol=1e-5)
+
+
+def test_questions_are_read_several_at_once(monkeypatch):
+    module = Copier()
+    questions = [[[256, *b"ab" * length, *end] for end in (b"a", b"bc")] for length in (1, 5, 2, 9, 3)]
+    alone = [next(nats_of(module, [texts], 64)) for texts in questions]
+    for most in (1, 60, 1000):
+        monkeypatch.setattr("gptgrid.model.score.BATCH_TOKENS", most)
+        assert np.allclose(list(nats_of(module, questions, 64)), alone)
 
 
 def test_right_answers_are_counted(tmp_path):

@@ -9,6 +9,7 @@ rule corpus:
         made("corpus"),
     log:
         "logs/corpora/{corpus}.log",
+    priority: 1
     conda:
         "../envs/gptgrid.yaml"
     threads: 1

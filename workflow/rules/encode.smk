@@ -9,6 +9,7 @@ rule encode:
         made("encode"),
     log:
         "logs/shards/{shards}.log",
+    priority: 1
     conda:
         "../envs/gptgrid.yaml"
     threads: 4

@@ -9,6 +9,7 @@ rule tokenizer:
         made("tokenizer"),
     log:
         "logs/tokenizers/{tokenizer}.log",
+    priority: 1
     conda:
         "../envs/gptgrid.yaml"
     threads: 1

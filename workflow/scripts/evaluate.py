@@ -1,8 +1,13 @@
 """Score the test split with a trained cell: nats, perplexities and bits per byte."""
 
-from gptgrid.model.allocator import restart_with_tcmalloc
-from gptgrid.stage import Job, main
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from gptgrid.warm import hand_over
+
+if TYPE_CHECKING:
+    from gptgrid.stage import Job
 
 
 def build(job: Job) -> dict:
@@ -14,5 +19,9 @@ def build(job: Job) -> dict:
 
 if __name__ == "__main__":
     hand_over()
+    # What follows is for whoever really runs the program.
+    from gptgrid.model.allocator import restart_with_tcmalloc
+    from gptgrid.stage import main
+
     restart_with_tcmalloc()
     main("evaluate", build, __doc__)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 
-from gptgrid.model.score import losses_of
+from gptgrid.model.score import losses_of, rows_at_once
 from gptgrid.tokens.base import Codec
 
 MOST = 300
@@ -27,22 +28,40 @@ def ask(module: nn.Module, codec: Codec, path: Path, context: int) -> dict[str, 
     """
     with path.open(encoding="utf-8") as file:
         questions = [json.loads(line) for line, _ in zip(file, range(MOST), strict=False)]
-    right, chance = 0, 0.0
-    for question in questions:
-        answers = [question["answer"], *question["wrong"]]
-        texts = [codec.begin(question["prompt"] + answer) for answer in answers]
-        right += int(np.argmin(nats_of(module, texts, context)) == 0)
-        chance += 1 / len(answers)
+    answers = [[question["answer"], *question["wrong"]] for question in questions]
+    texts = [
+        [codec.begin(question["prompt"] + answer) for answer in those]
+        for question, those in zip(questions, answers, strict=True)
+    ]
+    right = sum(int(np.argmin(nats) == 0) for nats in nats_of(module, texts, context))
     return {
         "asked": len(questions),
         "right": right / len(questions),
-        "chance": chance / len(questions),
+        "chance": sum(1 / len(those) for those in answers) / len(questions),
     }
 
 
-@torch.inference_mode()
-def nats_of(module: nn.Module, texts: list[list[int]], context: int) -> np.ndarray:
-    """Return for each text (texts,) the nats of its tokens from where the texts differ."""
+def nats_of(module: nn.Module, questions: list[list[list[int]]], context: int) -> Iterator[np.ndarray]:
+    """Yield for the texts of each question (texts,) the nats of their tokens from where they differ.
+
+    Several questions are read in one pass. What makes them equally long comes at the end, where no token that
+    counts can see it.
+    """
+    asked = [window(texts, context) for texts in questions]
+    width = max(rows.shape[1] for rows, _ in asked)
+    at_once = max(1, rows_at_once(module.vocab_size, width) // max(map(len, questions)))
+    for first in range(0, len(asked), at_once):
+        batch = asked[first : first + at_once]
+        rows = np.concatenate([widened(rows, width) for rows, _ in batch])
+        with torch.inference_mode():
+            losses = losses_of(module, rows, 0).double().cpu().numpy()
+        for _, counted in batch:
+            own, losses = np.split(losses, [len(counted)])
+            yield np.where(counted, own[:, : counted.shape[1]], 0.0).sum(axis=1)
+
+
+def window(texts: list[list[int]], context: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return what a model sees of texts, (texts, time + 1) int64, and which targets count, (texts, time)."""
     common = next(i for i, ids in enumerate(zip(*texts, strict=False)) if len(set(ids)) > 1)
     # Every text begins at the same place, so that all see the same of what they share.
     first = max(0, max(map(len, texts)) - context - 1)
@@ -52,5 +71,9 @@ def nats_of(module: nn.Module, texts: list[list[int]], context: int) -> np.ndarr
     for row, ids in enumerate(texts):
         rows[row, : len(ids) - first] = ids[first:]
         counted[row, max(0, common - first - 1) : len(ids) - first - 1] = True
-    losses = losses_of(module, rows, 0).double().cpu().numpy()
-    return np.where(counted, losses, 0.0).sum(axis=1)
+    return rows, counted
+
+
+def widened(rows: np.ndarray, width: int) -> np.ndarray:
+    """Return rows (texts, time) with zeros after them: (texts, width)."""
+    return np.pad(rows, ((0, 0), (0, width - rows.shape[1])))

@@ -39,7 +39,6 @@ class Encoder(nn.Module):
             config.dropout,
             config.activation,
             config.norm_eps,
-            batch_first=True,
             norm_first=pre_norm,
             bias=config.bias,
         )
@@ -61,5 +60,8 @@ class Encoder(nn.Module):
             raise ValueError(f"{time} tokens are more than the context of {self.config.context}")
         # Embeddings stay fp32 where the weights of the layers are bf16.
         x = self.embedding(tokens).to(self.encoder.layers[0].linear1.weight.dtype)
+        # With the batch in front, PyTorch multiplies in steps that copy the weights for each token.
+        x = x.transpose(0, 1).contiguous()
         x = self.encoder(x, attention_bias(0, time, x.dtype, x.device)[0, 0], is_causal=True)
+        x = x.transpose(0, 1).contiguous()
         return functional.linear(x, self.head.weight.to(x.dtype), self.head.bias)

@@ -44,8 +44,8 @@ def score(
         tokens: ids, read in batches from wherever they lie.
         context: inputs of a window, at most what the model can see.
         stride: tokens between the starts of windows, 1 … context.
-        batch_rows: windows in one forward pass; default: what BATCH_TOKENS and BATCH_LOGITS allow. Another
-            number may change last bits.
+        batch_rows: windows in one forward pass; default: see `rows_at_once`. Another number may change last
+            bits.
 
     Returns:
         (length - 1,) float64, nats. Logits and losses are fp32.
@@ -57,7 +57,7 @@ def score(
         raise ValueError(f"stride {stride} is not between 1 and the context {context}")
     if len(tokens) < 2:
         raise ValueError(f"{len(tokens)} tokens: scoring needs two, as the first is predicted from nothing")
-    rows = batch_rows or max(1, min(BATCH_TOKENS, BATCH_LOGITS // module.vocab_size) // context)
+    rows = batch_rows or rows_at_once(module.vocab_size, context)
     nats = np.empty(len(tokens) - 1)
     was_training = module.training
     module.eval()
@@ -66,6 +66,11 @@ def score(
         nats[starts[0] + seen : starts[-1] + length] = losses.flatten().cpu()
     module.train(was_training)
     return nats
+
+
+def rows_at_once(vocab_size: int, time: int) -> int:
+    """Return how many rows of so many tokens one forward pass should take."""
+    return max(1, min(BATCH_TOKENS, BATCH_LOGITS // vocab_size) // time)
 
 
 def default_stride(context: int) -> int:

@@ -20,7 +20,8 @@ from typing import Any
 
 from filelock import FileLock
 
-from gptgrid.stage import Job, Labelled, UserError, namespace, peak_memory_mb, write_text
+from gptgrid.files import write_text
+from gptgrid.stage import Job, Labelled, UserError, namespace, peak_memory_mb
 from gptgrid.train.interrupt import Interrupts
 
 OUTCOME = "outcome.json"

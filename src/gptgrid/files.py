@@ -1,0 +1,55 @@
+"""Files that are written whole, and what was worked out from files, remembered between programs."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+STATE = Path(".snakemake") / "gptgrid"
+"""Requests, and what is remembered, below the folder in which Snakemake runs. Deleting it costs a second."""
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file so that a reader sees the old one or the new one, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+
+
+class Remembered:
+    """The answers that a function gave for files: JSON values.
+
+    A file counts as the same while its size, modification time and inode are.
+    """
+
+    def __init__(self, name: str, work: Callable[[Path], Any], version: str = "") -> None:
+        """Read what is there.
+
+        Args:
+            name: of the file in STATE that holds the answers.
+            work: what to do with a file that is new or changed.
+            version: of the function; the answers of another one are forgotten.
+        """
+        self.path, self.work, self.version = STATE / name, work, version
+        self.changed = False
+        try:
+            stored = json.loads(self.path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            stored = {}
+        self.known: dict[str, Any] = stored.get("files", {}) if stored.get("version") == version else {}
+
+    def of(self, path: Path) -> Any:
+        """Return the answer for a file."""
+        stat, name = path.stat(), str(path)
+        stamp = [stat.st_size, stat.st_mtime_ns, stat.st_ino]
+        if name not in self.known or self.known[name][0] != stamp:
+            self.known[name] = [stamp, self.work(path)]
+            self.changed = True
+        return self.known[name][1]
+
+    def save(self) -> None:
+        """Keep what was learned for the next program."""
+        if self.changed:
+            write_text(self.path, json.dumps({"version": self.version, "files": self.known}))
