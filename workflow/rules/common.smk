@@ -52,10 +52,26 @@ def needs(stage):
     def manifests(wildcards):
         asked = artifact(stage, wildcards)
         if asked.action == "keep":
-            return [ancient(path) for path in plan.manifests(asked.inputs.values()) if os.path.exists(path)]
+            return existing(plan.manifests(asked.inputs.values()))
         return plan.manifests(plan.ancestors(asked))
 
     return manifests
+
+
+def tokens(stage):
+    """The text that it reads, for its size."""
+
+    def shard(wildcards):
+        asked = artifact(stage, wildcards)
+        path = f"{asked.inputs['shards']}/{OUTPUTS['encode'][0]}"
+        return existing([path]) if asked.action == "keep" else path
+
+    return shard
+
+
+def existing(paths):
+    """What is there of them, for a job whose reason is none of them."""
+    return [ancient(path) for path in paths if os.path.exists(path)]
 
 
 def threads_of(stage):

@@ -12,6 +12,7 @@ rule evaluate:
     conda:
         "../envs/gptgrid.yaml"
     threads: 1
+    priority: 1
     resources:
         gpu=GPU_JOB,
     params:

@@ -1,9 +1,12 @@
 # Train one cell of the grid.
+# Every other program has a priority: it is short, and most have several that wait for it. Of trainings the
+# scheduler begins with the largest inputs, so that no long one is left alone at the end.
 
 
 rule train:
     input:
         needs("train"),
+        tokens("train"),
         request=request("train"),
     output:
         made("train"),
