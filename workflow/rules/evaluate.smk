@@ -9,10 +9,10 @@ rule evaluate:
         made("evaluate"),
     log:
         "logs/{experiment}/cells/{cell}/evaluate.log",
+    priority: 1
     conda:
         "../envs/gptgrid.yaml"
     threads: 1
-    priority: 1
     resources:
         gpu=GPU_JOB,
     params:

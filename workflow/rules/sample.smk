@@ -9,10 +9,10 @@ rule sample:
         made("sample"),
     log:
         "logs/{experiment}/cells/{cell}/sample.log",
+    priority: 1
     conda:
         "../envs/gptgrid.yaml"
     threads: 1
-    priority: 1
     resources:
         gpu=GPU_JOB,
     params:

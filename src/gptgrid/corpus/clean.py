@@ -7,7 +7,6 @@ from hashlib import blake2b
 from types import SimpleNamespace
 from typing import Any
 
-from gptgrid.corpus.near import NearDuplicates
 
 EXCERPT = 80
 """Characters shown of a document that was dropped."""
@@ -41,7 +40,12 @@ class Cleaner:
         self.settings = settings
         self.dropped = Dropped()
         self.seen: set[bytes] = set()
-        self.near = NearDuplicates(settings.similarity) if settings.dedupe == "near" else None
+        self.near = None
+        if settings.dedupe == "near":
+            # Loaded only where it is needed: it brings half of SciPy, which takes half a second.
+            from gptgrid.corpus.near import NearDuplicates
+
+            self.near = NearDuplicates(settings.similarity)
 
     def clean(self, documents: Iterable[str]) -> Iterator[str]:
         """Yield the documents to keep, normalized."""
