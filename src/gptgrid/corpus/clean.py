@@ -7,7 +7,6 @@ from hashlib import blake2b
 from types import SimpleNamespace
 from typing import Any
 
-
 EXCERPT = 80
 """Characters shown of a document that was dropped."""
 
