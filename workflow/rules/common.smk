@@ -84,10 +84,15 @@ def made(stage):
 
 
 def prepare_to_compute():
-    """Import torch once for all programs that run here and need it."""
+    """Make ready for many short programs on this machine."""
+    if not workflow.local_exec:
+        return
+    # Snakemake limits how many jobs begin in a second. For each that has ended it then looks at all that are
+    # ready once more a second: after 100 of 300 cells that takes most of a core.
+    workflow.scheduler.job_rate_limiter = None
     in_environment = workflow.deployment_settings.deployment_method
-    if workflow.local_exec and not in_environment and plan.computations() > 1:
-        start_server()
+    if not in_environment and plan.computations() > 1:
+        start_server()  # which imports torch once for all
 
 
 def program(stage):
