@@ -26,11 +26,11 @@ def choose_precision(wanted: str, device: torch.device) -> str:
     return "fp32"
 
 
-def autocast(precision: str, device: torch.device) -> AbstractContextManager:
-    """Return the context of a forward pass."""
+def autocast(precision: str, device: torch.device, cast_once: bool = True) -> AbstractContextManager:
+    """Return the context of a forward pass; `cast_once` keeps a weight's rounded copy for all of it."""
     if precision not in AUTOCAST:
         return nullcontext()
-    return torch.autocast(device.type, AUTOCAST[precision])
+    return torch.autocast(device.type, AUTOCAST[precision], cache_enabled=cast_once)
 
 
 def round_weights(module: nn.Module, precision: str) -> dict[str, tuple[Tensor, nn.Parameter]]:

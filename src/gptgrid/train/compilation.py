@@ -1,4 +1,8 @@
-"""Whether to compile a model: only where that pays for the steps that are planned."""
+"""How the kernels of a training step are launched: one by one, compiled into fewer, or as a CUDA graph.
+
+Compiling pays only in trainings that are long enough. A CUDA graph launches all kernels of a pass at once: a
+model so small that a GPU waits for Python between them gains by it, and the bits stay the same.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,8 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+
+from gptgrid.model.precision import autocast
 
 SECONDS = 60.0
 """About how long the first compilation takes on a machine with a GPU; later cells of the shape find it in
@@ -35,3 +41,32 @@ def compile_if_it_pays(
         # Compiled sums of several threads vary from run to run unless this is asked for.
         torch.use_deterministic_algorithms(True)
     return torch.compile(module), True
+
+
+class Recorded(nn.Module):
+    """A module of which CUDA graphs are made, so that the one inside stays as it is."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Return what the module gives."""
+        return self.module(tokens)
+
+
+def record(module: nn.Module, rows: int, precision: str, device: torch.device) -> Callable[[Tensor], Tensor]:
+    """Return what computes the logits of training batches, and their gradients, from CUDA graphs.
+
+    Gradients are written to the same memory each time: apply them before the next call.
+
+    Args:
+        module: the model.
+        rows: windows in every batch.
+        precision: what it computes in.
+        device: a GPU.
+    """
+    tokens = torch.zeros(rows, module.config.context, dtype=torch.long, device=device)
+    # Weights that are cast once for several passes would be cast when recording and never again.
+    with autocast(precision, device, cast_once=False):
+        return torch.cuda.make_graphed_callables(Recorded(module), (tokens,))

@@ -101,6 +101,7 @@ def provenance(trainer: Trainer) -> dict[str, Any]:
         "micro_batch": trainer.micro_rows,
         "precision": trainer.precision,
         "compiled": trainer.compiled,
+        "cuda_graphs": trainer.recorded,
         "processes": trainer.ranks.size,
         "allocator": describe_allocator(),
         **peak_memory(trainer.device),

@@ -35,7 +35,7 @@ from gptgrid.tokens.codec import read_codec
 from gptgrid.tokens.shards import open_shards
 from gptgrid.train import checkpoint, rules
 from gptgrid.train.checkpoint import FORMAT, Effort, Progress, State
-from gptgrid.train.compilation import compile_if_it_pays
+from gptgrid.train.compilation import compile_if_it_pays, record
 from gptgrid.train.continuation import read_own, read_parent
 from gptgrid.train.interrupt import Interrupted, Interrupts
 from gptgrid.train.memory import memory_errors, micro_batch_rows, recompute_activations
@@ -82,6 +82,9 @@ class Trainer:
         tokens = (self.steps - self.progress["step"]) * self.training.batch_tokens
         flops = tokens * flops_per_token(self.model, self.codec.vocab_size)
         self.logits, self.compiled = compile_if_it_pays(self.module, job.run.compile, self.device, flops)
+        self.recorded = job.run.cuda_graphs and self.can_be_recorded()
+        if self.recorded:
+            self.logits = record(self.module, self.micro_rows, self.precision, self.device)
 
     def build_model(self, precision: str) -> None:
         """Make the model with its first weights, and those that are updated."""
@@ -123,6 +126,14 @@ class Trainer:
             "training": vars(self.training),
             "seed": self.seed,
         }
+
+    def can_be_recorded(self) -> bool:
+        """Say whether each step is one pass that a CUDA graph can hold."""
+        one_pass = self.micro_rows >= self.windows.rows and self.ranks.size == 1
+        # Each pass has its own draws and documents; activations that are not kept are for large models.
+        varies = self.model.dropout > 0 or self.model.document_mask
+        kept = not self.job.run.activation_checkpointing
+        return self.device.type == "cuda" and one_pass and kept and not (varies or self.compiled)
 
     # ------------------------------------------------------------------------------------- state
 
