@@ -33,6 +33,7 @@ CHOICES = {
     "bias": [{"bias": True}, {"bias": False}],
     "softcap": [{}, {"logit_softcap": 5.0}],
     "zero_init": [{"zero_init": False}, {"zero_init": True}],
+    "zero_head": [{"zero_head": False}, {"zero_head": True}],
     "residual_mix": [{"residual_mix": False}, {"residual_mix": True}],
     "width": [{}, {"parametrization": "mup", "base_width": 8}],
 }
@@ -81,6 +82,7 @@ ENCODERS = [
         "position": "sinusoidal",
         "activation": "gelu",
         "zero_init": True,
+        "zero_head": True,
     },
 ]
 

@@ -510,8 +510,8 @@ class Model(Section):
 
     preset: Literal["gpt2", "llama", "modern", "encoder"] = "gpt2"
     """`gpt2`, `llama`, `modern`: a Llama with qk_norm, residual_mix and zero_init, the best that
-    benchmarks/RESULTS.md has measured if trained with `optimizer: muon` (with adamw, `llama` is better in
-    short trainings); or `encoder`: PyTorch's own nn.TransformerEncoder made causal."""
+    benchmarks/RESULTS.md has measured, above all with `optimizer: muon` and `zero_head: true`; or `encoder`:
+    PyTorch's own nn.TransformerEncoder made causal."""
     n_layer: Size = 4
     """Transformer blocks."""
     n_head: Size = 4
@@ -564,7 +564,10 @@ class Model(Section):
     """Standard deviation of the initial weights; projections back into the residual stream are divided by
     √(2 n_layer)."""
     zero_init: bool = False
-    """Start projections back into the residual stream, and an output matrix of its own, at zero."""
+    """Start projections back into the residual stream at zero."""
+    zero_head: bool = False
+    """Start an output matrix of its own at zero. It pays with `optimizer: muon`; with adamw it costs half a
+    nat in short trainings."""
     parametrization: Literal["standard", "mup"] = "standard"
     """`mup`: initial weights, learning rates, attention scores and logits change with d_model so that a good
     learning rate stays good (maximal update parametrization for AdamW, Yang et al. 2022)."""

@@ -296,12 +296,22 @@ def test_initialization_has_the_stated_spread() -> None:
 def test_zero_init_begins_without_blocks(preset: str) -> None:
     module = build(Model(preset=preset, zero_init=True, tie_embeddings=False, context=CONTEXT), VOCAB)
     initialize(module, 0)
-    assert not module(tokens()).any()
+    assert module(tokens()).any()
     if preset != "encoder":
         x = module.embedding(tokens())
         block = module.blocks[1]
         assert torch.equal(block(x, module.geometry.at(x, 0, None), None, 1), x)
     assert module.embedding.tokens.weight.any()
+
+
+@pytest.mark.parametrize("preset", ["gpt2", "llama", "encoder"])
+def test_zero_head_begins_with_equal_chances(preset: str) -> None:
+    module = build(Model(preset=preset, zero_head=True, tie_embeddings=False, context=CONTEXT), VOCAB)
+    initialize(module, 0)
+    assert not module(tokens()).any()
+    tied = build(Model(preset=preset, zero_head=True, tie_embeddings=True, context=CONTEXT), VOCAB)
+    initialize(tied, 0)
+    assert tied.embedding.tokens.weight.any()
 
 
 def test_norms_without_gain_have_no_weights() -> None:

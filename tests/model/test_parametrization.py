@@ -19,7 +19,7 @@ MODELS = [
     {},
     {"preset": "llama", "n_kv_head": 2},
     {"preset": "llama", "norm_position": "post", "tie_embeddings": True, "qk_norm": True},
-    {"zero_init": True, "tie_embeddings": False, "norm_gain": False},
+    {"zero_init": True, "zero_head": True, "tie_embeddings": False, "norm_gain": False},
 ]
 models = pytest.mark.parametrize("switches", MODELS, ids=named)
 

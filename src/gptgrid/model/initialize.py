@@ -21,13 +21,15 @@ def initialize(module: nn.Module, seed: int) -> None:
     """Set all weights in place: normal for matrices and embeddings, 1 for gains, 0 for biases and `recall`.
 
     What writes into the residual stream is divided by √(2 n_layer), so that the stream's variance does not
-    grow with depth (Radford et al. 2019), or zero with `zero_init`, as is an output matrix of its own: a
-    pre-norm block then begins as the identity (Zhang et al. 2019, Fixup). What mup does stands in
-    `parametrization.py`. Each parameter has a random stream of its own, and the global one is not touched.
+    grow with depth (Radford et al. 2019), or zero with `zero_init`: a pre-norm block then begins as the
+    identity (Zhang et al. 2019, Fixup). With `zero_head` an output matrix of its own is zero, too. What mup
+    does stands in `parametrization.py`. Each parameter has a random stream of its own, and the global one is
+    not touched.
     """
     config = module.config
+    zero = (*(INTO_RESIDUAL if config.zero_init else ()), *(("head.weight",) if config.zero_head else ()))
     for name, parameter in module.named_parameters():
-        if config.zero_init and name.endswith((*INTO_RESIDUAL, "head.weight")):
+        if name.endswith(zero):
             parameter.zero_()
         elif parameter.ndim > 1:
             std = config.init_std
