@@ -3,7 +3,7 @@
     snakemake --configfile config/recipes/ablation.yaml
     python benchmarks/ablation.py results/ablation/compare/summary.csv
 
-The base is the group without overrides, or `--base "residual_mix: true"`, as the table names it. A variant's
+The base is the experiment's first group, or that of `--base "llama muon"`, as the table names it. A variant's
 difference is the mean over the seeds that both have; its interval takes one standard deviation of such
 differences, pooled over all variants with two seeds or more: two or three seeds alone say little about it.
 """
@@ -23,18 +23,20 @@ Losses = dict[str, dict[int, tuple[float, float]]]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("summary", type=Path, help="compare/summary.csv of the experiment")
-    parser.add_argument("--base", default="", help="the variant to compare with; default: no overrides")
+    parser.add_argument("--base", help="the variant to compare with; default: the first")
     arguments = parser.parse_args()
     with arguments.summary.open(encoding="utf-8", newline="") as file:
-        print("\n".join(table(read(list(csv.DictReader(file))), arguments.base)))
+        found = read(list(csv.DictReader(file)))
+    print("\n".join(table(found, arguments.base or next(iter(found)))))
 
 
 def read(rows: list[dict[str, str]]) -> Losses:
-    """Return what each variant reached; a variant is named by its overrides."""
+    """Return what each variant reached; it is named by model, training and overrides."""
     found: Losses = {}
     for row in rows:
         keys = [key for key in row if key.partition(".")[0] in ("model", "training") and "." in key]
-        name = ", ".join(f"{key.partition('.')[2]}: {row[key]}" for key in keys if row[key])
+        overrides = [f"{key.partition('.')[2]}: {row[key]}" for key in keys if row[key]]
+        name = ", ".join([f"{row['model']} {row['training']}", *overrides])
         found.setdefault(name, {})[int(row["seed"])] = float(row["val_loss"]), float(row["tokens_per_second"])
     return found
 
@@ -56,13 +58,13 @@ def table(found: Losses, against: str) -> list[str]:
     rows = [
         "| variant | validation loss | difference to the base, 95 % interval | speed | seeds |",
         "|---|---|---|---|---|",
-        f"| {against or 'base'} | {mean(base, 0):.3f} | | | {len(base)} |",
+        f"| {against} | {mean(base, 0):.3f} | | | {len(base)} |",
     ]
     for name, gap in sorted(gaps.items(), key=lambda item: statistics.mean(item[1])):
         middle, half = statistics.mean(gap), width / math.sqrt(len(gap))
         speed = mean(found[name], 1) / mean(base, 1)
         rows.append(
-            f"| {name or 'no overrides'} | {mean(found[name], 0):.3f} | {middle:+.3f} [{middle - half:+.3f}, "
+            f"| {name} | {mean(found[name], 0):.3f} | {middle:+.3f} [{middle - half:+.3f}, "
             f"{middle + half:+.3f}] | ×{speed:.2f} | {len(gap)} |"
         )
     return rows
