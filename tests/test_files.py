@@ -7,67 +7,60 @@ import pytest
 
 from gptgrid.files import Remembered
 
-
-@pytest.fixture
-def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Paths that were really read; the test runs in a folder of its own."""
-    monkeypatch.chdir(tmp_path)
-    return []
+FILE = Path("a.txt")
 
 
-def remembered(asked: list[str], version: str = "") -> Remembered:
-    def work(path: Path) -> str:
-        asked.append(path.name)
+class Reader:
+    """Programs that read texts and remember them."""
+
+    def __init__(self) -> None:
+        self.read: list[str] = []
+
+    def begin(self, version: str = "") -> Remembered:
+        """Return what a program that begins now remembers."""
+        return Remembered("texts.json", self.work, version)
+
+    def work(self, path: Path) -> str:
+        self.read.append(path.name)
         return path.read_text()
 
-    return Remembered("texts.json", work, version)
 
-
-def test_a_file_is_read_once_by_all_programs(asked: list[str]) -> None:
-    file = Path("a.txt")
-    file.write_text("one")
-    first = remembered(asked)
-    assert first.of(file) == "one"
-    assert first.of(file) == "one"
+@pytest.fixture
+def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reader:
+    """One program has read the file, and has ended."""
+    monkeypatch.chdir(tmp_path)
+    FILE.write_text("one")
+    reader = Reader()
+    first = reader.begin()
+    assert first.of(FILE) == first.of(FILE) == "one"
     first.save()
-    assert remembered(asked).of(file) == "one"
-    assert asked == ["a.txt"]
+    return reader
+
+
+def test_a_file_is_read_once_by_all_programs(reader: Reader) -> None:
+    assert reader.begin().of(FILE) == "one"
+    assert reader.read == ["a.txt"]
 
 
 @pytest.mark.parametrize("change", ["size", "time", "inode"])
-def test_a_changed_file_is_read_again(asked: list[str], change: str) -> None:
-    file = Path("a.txt")
-    file.write_text("one")
-    before = file.stat()
-    first = remembered(asked)
-    first.of(file)
-    first.save()
+def test_a_changed_file_is_read_again(reader: Reader, change: str) -> None:
+    before = FILE.stat()
     text = "three" if change == "size" else "two"
     if change == "inode":
         Path("b.txt").write_text(text)
-        Path("b.txt").rename(file)
+        Path("b.txt").rename(FILE)
     else:
-        file.write_text(text)
-    later = before.st_mtime_ns + (change == "time")
-    os.utime(file, ns=(before.st_atime_ns, later))
-    assert remembered(asked).of(file) == text
+        FILE.write_text(text)
+    os.utime(FILE, ns=(before.st_atime_ns, before.st_mtime_ns + (change == "time")))
+    assert reader.begin().of(FILE) == text
 
 
-def test_another_version_of_the_function_forgets(asked: list[str]) -> None:
-    file = Path("a.txt")
-    file.write_text("one")
-    first = remembered(asked)
-    first.of(file)
-    first.save()
-    remembered(asked, "2").of(file)
-    assert asked == ["a.txt", "a.txt"]
+def test_another_version_of_the_function_forgets(reader: Reader) -> None:
+    reader.begin("2").of(FILE)
+    assert reader.read == ["a.txt", "a.txt"]
 
 
-def test_a_damaged_memory_is_an_empty_one(asked: list[str]) -> None:
-    file = Path("a.txt")
-    file.write_text("one")
-    first = remembered(asked)
-    first.of(file)
-    first.save()
-    first.path.write_text('{"version"')
-    assert remembered(asked).of(file) == "one"
+def test_a_damaged_memory_is_an_empty_one(reader: Reader) -> None:
+    reader.begin().path.write_text('{"version"')
+    assert reader.begin().of(FILE) == "one"
+    assert reader.read == ["a.txt", "a.txt"]
