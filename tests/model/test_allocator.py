@@ -21,10 +21,34 @@ allocator.keep_freed_memory()
 print(allocator.describe_allocator(), sys.argv[1:])
 """
 
+TRAINING = """
+import hashlib, sys, torch
+from gptgrid.config import Model
+from gptgrid.model import allocator
+if sys.argv[1:]:
+    allocator.find_library = lambda name: None
+allocator.restart_with_tcmalloc()
+allocator.keep_freed_memory()
+torch.set_num_threads(1)
+from gptgrid.model.build import build
+from gptgrid.model.initialize import initialize
+module = build(Model(preset="llama", n_layer=2, d_model=48, n_head=3, context=40), 97, 96).bfloat16()
+initialize(module, 1)
+optimizer = torch.optim.AdamW(module.parameters(), fused=True)
+for step in range(4):
+    torch.manual_seed(step)
+    tokens = torch.randint(97, (3, 37 + step % 2))
+    module(tokens).float().logsumexp(-1).square().mean().backward()
+    optimizer.step()
+    optimizer.zero_grad()
+total = hashlib.sha256(b"".join(p.detach().float().numpy().tobytes() for p in module.parameters()))
+print(allocator.describe_allocator(), total.hexdigest())
+"""
 
-def run(*arguments: str) -> list[str]:
+
+def run(*arguments: str, program: str = PROGRAM) -> list[str]:
     environment = {key: value for key, value in os.environ.items() if key != "LD_PRELOAD"}
-    command = [sys.executable, "-c", PROGRAM, *arguments]
+    command = [sys.executable, "-c", program, *arguments]
     made = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=60)
     return made.stdout.splitlines()
 
@@ -32,6 +56,14 @@ def run(*arguments: str) -> list[str]:
 @pytest.mark.skipif(not any(map(find_library, allocator.LIBRARIES)), reason="tcmalloc is not installed")
 def test_starts_again_once_with_tcmalloc() -> None:
     assert run() == ["starts", "starts", "tcmalloc []"]
+
+
+@pytest.mark.skipif(not any(map(find_library, allocator.LIBRARIES)), reason="tcmalloc is not installed")
+def test_changes_no_bit() -> None:
+    ours, theirs = (run(*arguments, program=TRAINING)[-1].split() for arguments in ((), ("without",)))
+    assert ours[0] == "tcmalloc"
+    assert theirs[0] != "tcmalloc"
+    assert ours[-1] == theirs[-1]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is preloaded")

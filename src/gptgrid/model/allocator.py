@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import platform
 import sys
 from ctypes.util import find_library
 from pathlib import Path
@@ -63,4 +64,4 @@ def describe_allocator() -> str:
     """Return the allocator in a word, for the provenance."""
     if loaded_tcmalloc():
         return "tcmalloc"
-    return "glibc, memory kept" if sys.platform == "linux" else "system"
+    return "glibc, memory kept" if platform.libc_ver()[0] == "glibc" else "system"
