@@ -43,6 +43,8 @@ def read(rows: list[dict[str, str]]) -> Losses:
 
 def table(found: Losses, against: str) -> list[str]:
     """Return the rows of a Markdown table, the best variant first."""
+    if against not in found:
+        raise SystemExit(f"no variant is named {against!r}; there are: {'; '.join(found)}")
     base = found[against]
     gaps = {
         name: [cells[seed][0] - base[seed][0] for seed in cells if seed in base]
