@@ -566,8 +566,8 @@ class Model(Section):
     zero_init: bool = False
     """Start projections back into the residual stream at zero."""
     zero_head: bool = False
-    """Start an output matrix of its own at zero. With `optimizer: muon` it pays in small models; with adamw it
-    costs half a nat in short trainings."""
+    """Start an output matrix of its own at zero. With `optimizer: muon` it pays in small models; with adamw
+    it costs half a nat in short trainings."""
     parametrization: Literal["standard", "mup"] = "standard"
     """`mup`: initial weights, learning rates, attention scores and logits change with d_model so that a good
     learning rate stays good (maximal update parametrization for AdamW, Yang et al. 2022)."""
