@@ -52,8 +52,10 @@ def test_examples_of_sources_and_tokenizers_are_valid() -> None:
 
 def test_examples_of_trainings_are_valid() -> None:
     own, _, _, recipes = map(yaml.safe_load, blocks("yaml"))
-    everything = {**own, **recipes, "grid": [{**own["grid"][0], "training": [*recipes["training"]]}]}
-    assert len(cells_of(Configuration(everything, "config/mine.yaml"))) == 32
+    models = own["models"] | recipes["models"]
+    block = {**own["grid"][0], "model": [*models], "training": [*recipes["training"]]}
+    everything = {**own, **recipes, "models": models, "grid": [block]}
+    assert len(cells_of(Configuration(everything, "config/mine.yaml"))) == 48
 
 
 def test_error_shown_is_the_one_that_comes() -> None:
