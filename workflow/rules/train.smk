@@ -1,6 +1,6 @@
 # Train one cell of the grid.
-# Every other program has a priority: it is short, and most have several that wait for it. Of trainings the
-# scheduler begins with the largest inputs, so that no long one is left alone at the end.
+# What makes its inputs, and what looks at the trained cell, has a priority: it is short. Of trainings the scheduler
+# begins with the largest inputs, so that no long one is left alone at the end.
 
 
 rule train:
