@@ -17,7 +17,7 @@ test: venv-test  ## run the tests
 lint: venv-test  ## run every static check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/lint-imports
 	$(BIN)/snakemake --lint
 
@@ -51,7 +51,7 @@ LOCK := --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emi
   --no-annotate --no-header --allow-unsafe
 
 docs: venv  ## regenerate config/README.md and the JSON schema
-	$(BIN)/python -m gptgrid.reference
+	$(BIN)/python -m gptgrid.config.reference
 
 clean:  ## remove the environment and what the tools leave; never data, results or the store
 	rm -rf .venv build src/*.egg-info .pytest_cache .ruff_cache .import_linter_cache .hypothesis

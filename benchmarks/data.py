@@ -155,12 +155,12 @@ def nothing(folder: Path) -> None:
     import numpy  # noqa: F401
     import pyarrow.parquet  # noqa: F401
 
-    import gptgrid.encode.encode  # noqa: F401
+    import gptgrid.stages.encode.encode  # noqa: F401
 
 
 def split(folder: Path) -> None:
     """Write the documents as a corpus has them."""
-    from gptgrid.text import write_documents
+    from gptgrid.text.documents import write_documents
 
     text = (folder / "text.txt").read_text(encoding="utf-8")
     write_documents(folder / "train-00000.parquet", (piece for piece in text.split("\n\n") if piece))
@@ -168,15 +168,15 @@ def split(folder: Path) -> None:
 
 def read(folder: Path) -> None:
     """Read all documents: the memory that a list of them takes."""
-    from gptgrid.text import read_documents
+    from gptgrid.text.documents import read_documents
 
     list(read_documents(folder, "train"))
 
 
 @timed
 def train(folder: Path) -> Iterator[None]:
-    from gptgrid.text import read_documents
-    from gptgrid.tokenizer.make import learn_merges
+    from gptgrid.stages.tokenizer.make import learn_merges
+    from gptgrid.text.documents import read_documents
     from gptgrid.tokens.patterns import PATTERNS
 
     yield
@@ -187,7 +187,7 @@ def train(folder: Path) -> Iterator[None]:
 def train_huggingface(folder: Path) -> Iterator[None]:
     from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
 
-    from gptgrid.text import read_documents
+    from gptgrid.text.documents import read_documents
     from gptgrid.tokens.patterns import PATTERNS
 
     tokenizer = Tokenizer(models.BPE())
@@ -202,8 +202,8 @@ def train_huggingface(folder: Path) -> Iterator[None]:
 
 def vocabulary(folder: Path) -> None:
     """Train the vocabulary that all encoders use."""
-    from gptgrid.text import read_documents
-    from gptgrid.tokenizer.make import learn_merges
+    from gptgrid.stages.tokenizer.make import learn_merges
+    from gptgrid.text.documents import read_documents
     from gptgrid.tokens.codec import BpeCodec, write_codec
     from gptgrid.tokens.huggingface import to_tokenizer_json
     from gptgrid.tokens.patterns import PATTERNS
@@ -216,7 +216,7 @@ def vocabulary(folder: Path) -> None:
 
 @timed
 def encode(folder: Path) -> Iterator[None]:
-    from gptgrid.encode.encode import encode_file
+    from gptgrid.stages.encode.encode import encode_file
     from gptgrid.tokens.codec import read_codec
 
     codec = read_codec(folder)
@@ -258,7 +258,7 @@ def huggingface(folder: Path, method: str) -> Iterator[None]:
     import numpy as np
     from tokenizers import Tokenizer
 
-    from gptgrid.text import batches, read_documents
+    from gptgrid.text.documents import batches, read_documents
 
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
 
@@ -284,7 +284,9 @@ def whole_way(folder: Path, megabytes: int) -> None:
         "grid": [{}],
     }
     (folder / "config.yaml").write_text(json.dumps(config))
-    plan = f"from gptgrid.plan import read_plan; read_plan(['{folder}/config.yaml'], {{}}).write_requests()"
+    plan = (
+        f"from gptgrid.plan.plan import read_plan; read_plan(['{folder}/config.yaml'], {{}}).write_requests()"
+    )
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
     total, peaks, line = 0.0, [], []
     requests = {

@@ -122,7 +122,7 @@ def prepare(folder: Path) -> None:
     """Write Tiny Shakespeare as shards: nine tenths to train, the rest to validate and test."""
     import numpy as np
 
-    from gptgrid.download import fetch
+    from gptgrid.net.download import fetch
     from gptgrid.tokens.codec import IdsCodec, write_codec
     from gptgrid.tokens.shards import write_shard
 
@@ -142,7 +142,7 @@ def prepare(folder: Path) -> None:
 
 def architecture(size: Size) -> dict:
     """Return the model as a configuration: nanoGPT's."""
-    from gptgrid.config import Model
+    from gptgrid.config.models import Model
 
     shape = {key: getattr(size, key) for key in ("n_layer", "n_head", "d_model", "context")}
     return Model(preset="gpt2", activation="gelu", bias=False, **shape).slice()
@@ -150,7 +150,7 @@ def architecture(size: Size) -> dict:
 
 def recipe(size: Size, **changes: object) -> dict:
     """Return the training as a configuration."""
-    from gptgrid.config import Training
+    from gptgrid.config.training import Training
 
     values = {"steps": size.steps + WARM_UP, "batch_tokens": size.rows * size.context, "warmup": 0}
     values |= {"micro_batch": size.rows, "windows": "random", "lr": 1e-3, "schedule": "constant"}
@@ -159,9 +159,9 @@ def recipe(size: Size, **changes: object) -> dict:
 
 def fresh_model(size: Size, vocab_size: int):
     """Return gptgrid's GPT with its first weights."""
+    from gptgrid.artifact.identity import namespace
     from gptgrid.model.build import build
     from gptgrid.model.initialize import initialize
-    from gptgrid.stage import namespace
 
     module = build(namespace(architecture(size)), vocab_size)
     initialize(module, 1)
@@ -255,13 +255,14 @@ def transformers_trainer(size: Size, folder: Path, device: str, **precision: boo
 
 def gptgrid(size: Size, folder: Path, device: str, tcmalloc: bool = True, **changes: object) -> dict:
     """gptgrid's trainer, as the `train` stage runs it."""
-    from gptgrid.model.allocator import describe_allocator, restart_with_tcmalloc
+    from gptgrid.launch.allocator import describe_allocator, restart_with_tcmalloc
 
     if tcmalloc:
         restart_with_tcmalloc()
-    from gptgrid.config import Run
-    from gptgrid.stage import Job, namespace
-    from gptgrid.train.trainer import Trainer
+    from gptgrid.artifact.identity import namespace
+    from gptgrid.artifact.job import Job
+    from gptgrid.config.experiment import Run
+    from gptgrid.stages.train.trainer import Trainer
 
     config = {
         "model": architecture(size),
@@ -322,7 +323,7 @@ def evaluate_plain(size: Size, folder: Path, device: str) -> dict:
 
 def evaluate_gptgrid(size: Size, folder: Path, device: str, precision: str = "auto") -> dict:
     """What the `evaluate` stage does for disjoint windows."""
-    from gptgrid.model.allocator import restart_with_tcmalloc
+    from gptgrid.launch.allocator import restart_with_tcmalloc
 
     restart_with_tcmalloc()
     from gptgrid.model.device import prepare_device

@@ -8,10 +8,10 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from gptgrid.config import Model
+from gptgrid.artifact.identity import canonical
+from gptgrid.config.models import Model
 from gptgrid.model.build import build
 from gptgrid.model.initialize import initialize
-from gptgrid.stage import canonical
 from gptgrid.tokens.codec import BytesCodec, Codec, write_codec
 from gptgrid.tokens.shards import write_shard
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from gptgrid.compare.tables import compare
-from gptgrid.report.make import make_report
-from gptgrid.stage import Job, canonical, content_digest, digest, namespace
+from gptgrid.artifact.identity import canonical, content_digest, digest, namespace
+from gptgrid.artifact.job import Job
+from gptgrid.stages.compare.tables import compare
+from gptgrid.stages.report.make import make_report
 
 BYTES = {"train": 900_000, "valid": 100_000, "test": 110_000}
 BYTES_PER_TOKEN = {"char": 1.0, "bpe": 3.1, "ids": None}

@@ -5,7 +5,7 @@ import itertools
 import torch
 from torch import nn
 
-from gptgrid.config import Model
+from gptgrid.config.models import Model
 from gptgrid.model.build import build
 from gptgrid.model.initialize import initialize
 

@@ -6,12 +6,12 @@ import signal
 import socket
 from contextlib import suppress
 
-from gptgrid.stage import Job
-from gptgrid.train.launch import train
+from gptgrid.artifact.job import Job
+from gptgrid.stages.train.launch import train
 
 CONTEXT = multiprocessing.get_context("forkserver")
 # torch imports the latter when the first optimizer is made.
-CONTEXT.set_forkserver_preload(["processes", "gptgrid.train.deliverables", "torch._dynamo"])
+CONTEXT.set_forkserver_preload(["processes", "gptgrid.stages.train.deliverables", "torch._dynamo"])
 
 
 def train_together(job: Job, size: int, stop_at: int | None = None) -> None:
@@ -38,7 +38,7 @@ def work(job: Job, rank: int, size: int, port: int, stop_at: int | None) -> None
 
 def ask_to_stop(step: int) -> None:
     """Let a signal come after the processes exchanged what they know in a step."""
-    from gptgrid.train.trainer import Trainer
+    from gptgrid.stages.train.trainer import Trainer
 
     update = Trainer.update
 

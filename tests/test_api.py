@@ -11,8 +11,9 @@ import torch
 from cells import tiny, uniform, write_cell, write_test_split
 
 from gptgrid.api import Cell, find, load
-from gptgrid.evaluate.evaluation import evaluate
-from gptgrid.stage import Job, UserError
+from gptgrid.artifact.errors import UserError
+from gptgrid.artifact.job import Job
+from gptgrid.stages.evaluate.evaluation import evaluate
 from gptgrid.tokens.codec import IdsCodec
 
 EOT = 256

@@ -7,8 +7,8 @@ import pytest
 import yaml
 from cells import tiny, write_cell
 
-from gptgrid.configfile import Configuration
-from gptgrid.grid import cells_of
+from gptgrid.config.grid import cells_of
+from gptgrid.config.read import Configuration
 
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text()
 

@@ -7,7 +7,6 @@ that was copied to another machine works. No stage imports it, and it makes no a
 from __future__ import annotations
 
 import codecs
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +17,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gptgrid.evaluate.figures import figures
+from gptgrid.artifact.errors import UserError
+from gptgrid.metrics import figures
 from gptgrid.model.device import find_device
 from gptgrid.model.generate import generate
 from gptgrid.model.load import load_model, read_recipe
 from gptgrid.model.score import default_stride, score
-from gptgrid.stage import UserError
+from gptgrid.plan.names import listed, match
 from gptgrid.tokens.base import Codec
 from gptgrid.tokens.codec import read_codec
 from gptgrid.tokens.shards import Shards
@@ -212,17 +212,3 @@ def find(names: str, root: str | Path = "results") -> Path:
         raise UserError(f"{names!r} matches {len(found)} cells; add a part of the name:\n{listed(found)}")
     there = f"there are:\n{listed(list(cells))}" if cells else f"there is none under {root}/*/cells/"
     raise UserError(f"no trained cell matches {names!r}; {there}")
-
-
-def match(names: str, labels: list[str]) -> list[str]:
-    """Return the labels that have every part, whole if any label has it whole."""
-    for part in names.split():
-        whole = re.compile(rf"(?<![\w-]){re.escape(part)}(?![\w+-])")
-        labels = list(filter(whole.search, labels)) or [label for label in labels if part in label]
-    return labels
-
-
-def listed(labels: list[str], most: int = 20) -> str:
-    """Return labels as indented lines, the first of them if they are many."""
-    more = [f"… and {len(labels) - most} more"] if len(labels) > most else []
-    return "\n".join(f"  {line}" for line in labels[:most] + more)

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 import yaml
 
-from gptgrid.stage import Store, UserError
+from gptgrid.artifact.errors import UserError
+from gptgrid.artifact.store import Store
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from gptgrid.api import Cell
-    from gptgrid.plan import Plan
+    from gptgrid.plan.plan import Plan
 
 DEFAULT_STORE = Path("results") / ".store"
 ConfigFiles = Annotated[
@@ -84,7 +85,7 @@ def plan(
     everything: Annotated[bool, typer.Option("--all", help="Show what is there already, too.")] = False,
 ) -> None:
     """Say what would run or be restored, why, and what it would cost."""
-    from gptgrid.show import show_plan
+    from gptgrid.plan.show import show_plan
 
     show_plan(plan_of(config_file, settings), wide_console(), everything)
 
@@ -102,8 +103,8 @@ def verify(
     settings: Settings = None,
 ) -> None:
     """Train finished cells again in a scratch folder and say whether the bits are the same."""
-    from gptgrid.verify import choose
-    from gptgrid.verify import verify as train_and_compare
+    from gptgrid.plan.verify import choose
+    from gptgrid.plan.verify import verify as train_and_compare
 
     if not train_and_compare(choose(plan_of(config_file, settings), cells or [])):
         raise typer.Exit(1)
@@ -119,7 +120,7 @@ StoreFolder = Annotated[
 @store.command("list")
 def list_store(folder: StoreFolder = DEFAULT_STORE) -> None:
     """Show what the store holds."""
-    from gptgrid.show import show_store
+    from gptgrid.plan.show import show_store
 
     show_store(Store(folder), wide_console())
 
@@ -133,14 +134,14 @@ def gc(
     ] = False,
 ) -> None:
     """Delete what no folder of data or results links to any more."""
-    from gptgrid.show import collect_garbage
+    from gptgrid.plan.show import collect_garbage
 
     collect_garbage(Store(folder), wide_console(), dry_run, unfinished)
 
 
 def plan_of(config_files: list[Path] | None, settings: list[str] | None) -> Plan:
     """Return the plan for the options with which snakemake would be called."""
-    from gptgrid.plan import read_plan
+    from gptgrid.plan.plan import read_plan
 
     pairs = [setting.partition("=") for setting in settings or []]
     return read_plan(config_files or [], {key: yaml.safe_load(value) for key, _, value in pairs})

@@ -9,11 +9,11 @@ from cells import tiny, write_cell
 from models import CONTEXT, EOT, VOCAB, documents, make, named, tokens
 from torch import nn
 
-from gptgrid.config import Model
+from gptgrid.artifact.errors import UserError
+from gptgrid.config.models import Model
 from gptgrid.model import flex
 from gptgrid.model.build import build
 from gptgrid.model.load import load_model
-from gptgrid.stage import UserError
 
 RELATIVE = [
     {"preset": "llama"},

@@ -5,11 +5,12 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from gptgrid.config import Decoding, Model
+from gptgrid.artifact.errors import UserError
+from gptgrid.config.experiment import Decoding
+from gptgrid.config.models import Model
 from gptgrid.model.build import build
 from gptgrid.model.generate import Reader, generate, select
 from gptgrid.model.initialize import initialize
-from gptgrid.stage import UserError
 
 VOCAB, EOT = 29, 28
 

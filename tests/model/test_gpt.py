@@ -9,7 +9,7 @@ from models import CONTEXT, EOT, VOCAB, documents, make, named, tokens
 from torch import nn
 from torch.nn import functional
 
-from gptgrid.config import Model
+from gptgrid.config.models import Model
 from gptgrid.model.build import build
 from gptgrid.model.cost import count_parameters, flops_per_token, parameter_count
 from gptgrid.model.initialize import initialize

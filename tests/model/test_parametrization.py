@@ -8,7 +8,7 @@ from models import make, named, tokens
 from torch import nn
 from torch.nn import functional
 
-from gptgrid.config import Model
+from gptgrid.config.models import Model
 from gptgrid.model.build import build
 from gptgrid.model.initialize import initialize
 from gptgrid.model.parametrization import lr_scale

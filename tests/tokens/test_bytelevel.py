@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
-from gptgrid.stage import UserError
+from gptgrid.artifact.errors import UserError
 from gptgrid.tokens.bytelevel import ByteLevelCodec
 from gptgrid.tokens.codec import read_codec, write_codec
 from gptgrid.tokens.patterns import PATTERNS

@@ -14,17 +14,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from gptgrid.stage import UserError
-from gptgrid.tokenizer.make import fetch_gpt2, learn_characters, learn_merges
+from gptgrid.artifact.errors import UserError
+from gptgrid.stages.tokenizer.make import fetch_gpt2, learn_characters, learn_merges
 from gptgrid.tokens.base import END_OF_TEXT, Codec
-from gptgrid.tokens.codec import (
-    BpeCodec,
-    BytesCodec,
-    CharCodec,
-    IdsCodec,
-    read_codec,
-    write_codec,
-)
+from gptgrid.tokens.codec import BpeCodec, BytesCodec, CharCodec, IdsCodec, read_codec, write_codec
 from gptgrid.tokens.huggingface import to_tokenizer_json
 from gptgrid.tokens.patterns import PATTERNS
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gptgrid.stage import UserError
+from gptgrid.artifact.errors import UserError
 from gptgrid.tokens.shards import Shards, open_shards, read_shard, write_shard
 
 IDS = np.random.default_rng(0).integers(0, 1000, 500)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from checkout import CONFIG, Checkout
 
-from gptgrid.stage import read_manifest
-from gptgrid.text import SPLITS, read_documents
+from gptgrid.artifact.manifest import read_manifest
+from gptgrid.text.documents import SPLITS, read_documents
 from gptgrid.tokens.codec import read_codec
 from gptgrid.tokens.shards import open_shards
 

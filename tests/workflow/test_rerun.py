@@ -32,7 +32,7 @@ def nothing(checkout) -> None:
 
 
 def comment_and_docstring(checkout) -> None:
-    path = checkout.folder / "src/gptgrid/train/trainer.py"
+    path = checkout.folder / "src/gptgrid/stages/train/trainer.py"
     path.write_text("# A comment.\n" + path.read_text().replace('"""', '"""Changed. ', 1))
 
 
@@ -78,7 +78,7 @@ def test_nothing_reruns(checkout, change) -> None:
 
 
 def trainer_logic(checkout) -> None:
-    with (checkout.folder / "src/gptgrid/train/trainer.py").open("a") as file:
+    with (checkout.folder / "src/gptgrid/stages/train/trainer.py").open("a") as file:
         file.write("\n\nCHANGED = 1\n")
 
 
@@ -180,7 +180,7 @@ def test_deleted_deliverables_come_back_from_the_store(checkout) -> None:
 DELETE_EACH = """
 import sys
 from pathlib import Path
-from gptgrid.plan import read_plan
+from gptgrid.plan.plan import read_plan
 
 for path in map(Path, sys.argv[1:]):
     content = path.read_bytes()

@@ -11,7 +11,7 @@ import pytest
 from checkout import CONFIG, TEXT, Checkout
 from safetensors.torch import load_file, save_file
 
-from gptgrid.stage import MANIFEST, describe_outputs
+from gptgrid.artifact.manifest import MANIFEST, describe_outputs
 
 CELL = "mine.bytes.gpt2.base.s1"
 TRAIN = Path(f"results/small/cells/{CELL}/train")
@@ -116,7 +116,7 @@ def test_another_source_is_said_first(checkout: Checkout) -> None:
     path.write_text(path.read_text() + "\nNOBODY_READS_THIS = 1\n")
     code, said = verify(checkout, CELL)
     assert (code, said) == (0, f"{CELL}: the same bits (6 files)\n  the source of train changed\n")
-    schedule = checkout.folder / "src/gptgrid/train/schedule.py"
+    schedule = checkout.folder / "src/gptgrid/stages/train/schedule.py"
     schedule.write_text(
         schedule.read_text() + "\n_rate = learning_rate\n\n\n"
         "def learning_rate(*arguments):\n    return 2 * _rate(*arguments)\n"

@@ -2,10 +2,15 @@
 
 import os
 import shlex
+from pathlib import Path
 
-from gptgrid.plan import FOLDERS, OUTPUTS, count_gpus, read_plan
-from gptgrid.stage import MANIFEST, UserError
-from gptgrid.warm import start_server
+from gptgrid.plan.plan import FOLDERS, OUTPUTS, count_gpus, read_plan
+from gptgrid.artifact.manifest import MANIFEST
+from gptgrid.artifact.errors import UserError
+from gptgrid.launch.server import start_server
+
+# This file lies in workflow/rules of the checkout, whichever Snakefile includes it.
+ROOT = Path(workflow.current_basedir).resolve().parents[1]
 
 
 wildcard_constraints:
@@ -103,5 +108,5 @@ def program(stage):
     """
     in_environment = workflow.deployment_settings.deployment_method
     python = "python" if in_environment else shlex.quote(sys.executable)
-    root = shlex.quote(str(workflow.basedir))
+    root = shlex.quote(str(ROOT))
     return f"OMP_NUM_THREADS=1 PYTHONPATH={root}/src {python} {root}/workflow/scripts/{stage}.py"

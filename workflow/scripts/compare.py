@@ -1,11 +1,12 @@
 """Gather all cells of an experiment into summary.csv and comparison.csv."""
 
-from gptgrid.stage import Job, main
+from gptgrid.artifact.job import Job
+from gptgrid.artifact.program import main
 
 
 def build(job: Job) -> dict:
     # Imported here, so that what the store has costs no import.
-    from gptgrid.compare.tables import compare
+    from gptgrid.stages.compare.tables import compare
 
     return compare(job)
 

@@ -1,11 +1,12 @@
 """Read a text, cut it into documents, and these into train, valid and test."""
 
-from gptgrid.stage import Job, main
+from gptgrid.artifact.job import Job
+from gptgrid.artifact.program import main
 
 
 def build(job: Job) -> dict:
     # Imported here, so that what the store has costs no import.
-    from gptgrid.corpus.prepare import prepare
+    from gptgrid.stages.corpus.prepare import prepare
 
     return prepare(job)
 

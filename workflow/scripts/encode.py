@@ -1,11 +1,12 @@
 """Turn the documents of a corpus into token shards."""
 
-from gptgrid.stage import Job, main
+from gptgrid.artifact.job import Job
+from gptgrid.artifact.program import main
 
 
 def build(job: Job) -> dict:
     # Imported here, so that what the store has costs no import.
-    from gptgrid.encode.encode import encode
+    from gptgrid.stages.encode.encode import encode
 
     return encode(job)
 

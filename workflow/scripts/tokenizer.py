@@ -1,11 +1,12 @@
 """Make a tokenizer: learn it from a corpus, or fetch a published vocabulary."""
 
-from gptgrid.stage import Job, main
+from gptgrid.artifact.job import Job
+from gptgrid.artifact.program import main
 
 
 def build(job: Job) -> dict:
     # Imported here, so that what the store has costs no import.
-    from gptgrid.tokenizer.make import make_tokenizer
+    from gptgrid.stages.tokenizer.make import make_tokenizer
 
     return make_tokenizer(job)
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gptgrid.warm import hand_over
+from gptgrid.launch.server import hand_over
 
 if TYPE_CHECKING:
-    from gptgrid.stage import Job
+    from gptgrid.artifact.job import Job
 
 
 def build(job: Job) -> dict:
     # Imported here, so that what the store has costs no import.
-    from gptgrid.train.launch import launch, train
+    from gptgrid.stages.train.launch import launch, train
 
     return launch(job) if job.run.processes > 1 else train(job)
 
@@ -20,8 +20,8 @@ def build(job: Job) -> dict:
 if __name__ == "__main__":
     hand_over()
     # What follows is for whoever really runs the program.
-    from gptgrid.model.allocator import restart_with_tcmalloc
-    from gptgrid.stage import main
+    from gptgrid.artifact.program import main
+    from gptgrid.launch.allocator import restart_with_tcmalloc
 
     restart_with_tcmalloc()
     main("train", build, __doc__)

@@ -5,8 +5,8 @@ import json
 import sys
 from pathlib import Path
 
-from gptgrid.stage import UserError
-from gptgrid.verify import verify
+from gptgrid.artifact.errors import UserError
+from gptgrid.plan.verify import verify
 
 
 def main() -> None:

@@ -9,12 +9,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.attention.flex_attention import BlockMask
 
-from gptgrid.model import flex, short
+from gptgrid.model import cpu_attention as short
+from gptgrid.model import flex
 from gptgrid.model.parametrization import attention_scale
 from gptgrid.model.position import Span, rotate
 
 if TYPE_CHECKING:
-    from gptgrid.config import Model
+    from gptgrid.config.models import Model
 
 
 class Cache:

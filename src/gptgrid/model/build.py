@@ -8,7 +8,7 @@ from gptgrid.model.encoder import Encoder
 from gptgrid.model.gpt import GPT
 
 if TYPE_CHECKING:
-    from gptgrid.config import Model
+    from gptgrid.config.models import Model
 
 
 def build(config: Model, vocab_size: int, eot: int | None = None) -> GPT | Encoder:

@@ -11,7 +11,7 @@ from gptgrid.model.build import build
 from gptgrid.model.parametrization import EMBEDDINGS
 
 if TYPE_CHECKING:
-    from gptgrid.config import Model
+    from gptgrid.config.models import Model
 
 
 def parameter_count(module: nn.Module) -> dict[str, int]:

@@ -12,8 +12,8 @@ from pathlib import Path
 import torch
 from filelock import FileLock, Timeout
 
-from gptgrid.model.allocator import keep_freed_memory
-from gptgrid.stage import UserError
+from gptgrid.artifact.errors import UserError
+from gptgrid.launch.allocator import keep_freed_memory
 
 CLAIMED: list[FileLock] = []
 """Locks that this process holds; the system lets go of them when it ends, however it ends."""

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from gptgrid.model.position import sinusoids
 
 if TYPE_CHECKING:
-    from gptgrid.config import Model
+    from gptgrid.config.models import Model
 
 
 class Embedding(nn.Module):

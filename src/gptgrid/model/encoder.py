@@ -14,7 +14,7 @@ from gptgrid.model.embedding import Embedding
 from gptgrid.model.mask import attention_bias
 
 if TYPE_CHECKING:
-    from gptgrid.config import Model
+    from gptgrid.config.models import Model
 
 
 class Encoder(nn.Module):

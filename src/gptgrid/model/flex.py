@@ -16,7 +16,7 @@ from torch.nn.attention.flex_attention import BlockMask, create_block_mask, flex
 from gptgrid.model.mask import is_near
 
 if TYPE_CHECKING:
-    from gptgrid.config import Model
+    from gptgrid.config.models import Model
 
 NARROWEST_HEAD = 16
 """The kernel multiplies tiles of at least this width."""

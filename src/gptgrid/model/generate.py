@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from gptgrid.stage import UserError
+from gptgrid.artifact.errors import UserError
 
 if TYPE_CHECKING:
-    from gptgrid.config import Decoding
+    from gptgrid.config.experiment import Decoding
 
 
 def generate(

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from gptgrid.artifact.errors import UserError
 from gptgrid.model.attention import Attention, Cache
 from gptgrid.model.embedding import Embedding
 from gptgrid.model.feedforward import FeedForward
@@ -23,10 +24,9 @@ from gptgrid.model.mask import layer_windows, number_documents
 from gptgrid.model.norm import make_norm
 from gptgrid.model.parametrization import width_multiplier
 from gptgrid.model.position import Geometry, Span
-from gptgrid.stage import UserError
 
 if TYPE_CHECKING:
-    from gptgrid.config import Model
+    from gptgrid.config.models import Model
 
 
 class Block(nn.Module):

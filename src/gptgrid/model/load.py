@@ -11,8 +11,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
+from gptgrid.artifact.errors import UserError
+from gptgrid.artifact.identity import namespace
 from gptgrid.model.build import build
-from gptgrid.stage import UserError, namespace
 
 
 def read_recipe(folder: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from torch import nn
 
 if TYPE_CHECKING:
-    from gptgrid.config import Model
+    from gptgrid.config.models import Model
 
 
 def make_norm(config: Model) -> nn.Module:

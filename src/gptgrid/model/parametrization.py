@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from gptgrid.config import Model
+    from gptgrid.config.models import Model
 
 EMBEDDINGS = ("embedding.", "head.")
 """Beginnings of the names of token, position and output embeddings: one side is not the model's width."""

@@ -15,7 +15,7 @@ from gptgrid.model.mask import attention_bias, layer_windows
 if TYPE_CHECKING:
     from torch.nn.attention.flex_attention import BlockMask
 
-    from gptgrid.config import Model
+    from gptgrid.config.models import Model
 
 
 @dataclass

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gptgrid.stage import UserError
+from gptgrid.artifact.errors import UserError
 
 END_OF_TEXT = "<|endoftext|>"
 

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import tiktoken
 
-from gptgrid.stage import UserError
+from gptgrid.artifact.errors import UserError
 from gptgrid.tokens.base import Codec, utf8
-from gptgrid.tokens.merged import MergedCodec, encoding_of
+from gptgrid.tokens.fast_bpe import MergedCodec, encoding_of
 from gptgrid.tokens.patterns import PATTERNS
 
 ENDS = ("<|endoftext|>", "<|end_of_text|>", "<｜end▁of▁sentence｜>", "</s>", "<eos>", "<|im_end|>")

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from gptgrid.stage import UserError
+from gptgrid.artifact.errors import UserError
 from gptgrid.tokens.base import END_OF_TEXT, Codec, numbered, utf8
 from gptgrid.tokens.bytelevel import ByteLevelCodec
-from gptgrid.tokens.merged import MergedCodec, encoding_of
+from gptgrid.tokens.fast_bpe import MergedCodec, encoding_of
 
 
 class BytesCodec(Codec):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gptgrid.stage import UserError
+from gptgrid.artifact.errors import UserError
 
 HEADER = 256 * 4
 FORMATS = {20240520: (1, np.dtype("<u2")), 20240801: (7, np.dtype("<u4"))}

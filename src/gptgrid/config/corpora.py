@@ -1,0 +1,320 @@
+"""The section `corpora`: where text comes from, how it is read, cleaned and split."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, model_validator
+
+from gptgrid.config.values import (
+    Commit,
+    Count,
+    Fraction,
+    HubName,
+    Section,
+    Sha256,
+    Size,
+)
+
+
+class Split(Section):
+    """How a text without published splits is cut."""
+
+    valid: Fraction = 0.1
+    """Share of the text (or of the documents) for validation."""
+    test: Fraction = 0.1
+    """Share of the text (or of the documents) for the test."""
+    by: Literal["document", "position"] = "document"
+    """`document`: whole documents are drawn by seed. `position`: the text is cut in order: train, then
+    valid, then test; the only way for a text that is one document."""
+    seed: int = 0
+    """Seed of the draw; the split does not depend on the seeds of the cells."""
+
+    @model_validator(mode="after")
+    def leave_something_to_train_on(self) -> Split:
+        if self.valid + self.test >= 1:
+            raise ValueError(f"valid + test is {self.valid + self.test:g}; leave a share for training")
+        if not self.valid or not self.test:
+            raise ValueError("valid and test must both be above 0: ranking and figures need them")
+        return self
+
+
+class Clean(Section):
+    """What happens to each document before the split."""
+
+    normalize: Literal["none", "NFC", "NFKC"] = "none"
+    """Unicode normalization form."""
+    dedupe: Literal["none", "exact", "near"] = "none"
+    """`exact` keeps the first of equal documents; `near` also drops those that are nearly equal to one that
+    is kept (MinHash over runs of five words). Published test and validation texts keep theirs: copies of
+    them are taken out of the training text."""
+    similarity: Annotated[float, Field(gt=0, le=1)] = 0.8
+    """How alike documents are that count as nearly equal: the share of their runs of words in common."""
+    min_chars: Annotated[int, Field(ge=0)] = 0
+    """Documents with fewer characters are dropped."""
+    max_chars: Count | None = None
+    """Documents with more characters are dropped."""
+
+    @model_validator(mode="after")
+    def a_length_between(self) -> Clean:
+        if self.max_chars is not None and self.max_chars < self.min_chars:
+            raise ValueError(f"max_chars is {self.max_chars}, below min_chars, which is {self.min_chars}")
+        return self
+
+
+class Reading(Section):
+    """How texts stand in files. gz, zst, bz2, xz, zip and tar are known by their content."""
+
+    members: Annotated[list[str], Field(min_length=1)] | None = None
+    """Which files of an archive, as patterns such as `data/*.txt` (`*` crosses folders); default: all."""
+    format: Literal["text", "parquet", "jsonl", "json", "csv", "tsv"] | None = None
+    """What a file holds: `text`, or records of which one `field` is the text; default: by its ending, `text`
+    where that says nothing."""
+    field: Annotated[str, Field(min_length=1)] | None = None
+    """The field of a record that is the text, `a.b` for a field in a field; in a csv or tsv without a header
+    the number of the column, from 0, in quotes; default: `text`."""
+
+
+class TextFiles(Reading):
+    """How a corpus of files is read."""
+
+    encoding: str = "auto"
+    """Text encoding; `auto` reads byte order marks and UTF-8 and otherwise guesses, and says so."""
+    errors: Literal["strict", "replace"] = "strict"
+    """What happens to bytes that do not fit: `strict` is an error with their place, `replace` puts U+FFFD and
+    counts them in the manifest."""
+    max_bytes: Count | None = None
+    """A file that is larger, or unpacks to more, is refused; default: any, and 100G unpacked."""
+
+
+class Remote(Reading):
+    """One file on the web, pinned."""
+
+    url: str
+    """Where it lies: an https address."""
+    sha256: Sha256
+    """What it must contain."""
+
+
+class CommonCorpus(Section):
+    """Keys of every corpus."""
+
+    split: Split = Split()
+    """How to cut off validation and test text where the source brings none."""
+    shards: Size = 1
+    """Files that the training split is cut into, of about the same length; each is encoded by a job of its
+    own, on a cluster perhaps on a machine of its own."""
+    license: str | None = None
+    """The licence of the text, carried into the data card."""
+    private: bool = False
+    """Keep the text, examples of it and what models make of it out of the data card, the report and logs."""
+
+
+class TextCorpus(CommonCorpus):
+    """Keys of every corpus that has text."""
+
+    document: Annotated[str, Field(min_length=1)] | None = None
+    """What one document is: `whole` (a file), `line`, `blank-line` (paragraphs), `record` (of a table), or
+    any other string: the delimiter between documents, for example `<|endoftext|>`. Default: `record` where
+    there are records, `blank-line` in texts."""
+    clean: Clean = Clean()
+    """Preparation of the documents."""
+
+
+class BuiltinCorpus(TextCorpus):
+    """A corpus that comes with gptgrid."""
+
+    source: Literal["builtin"]
+    """`builtin`"""
+    name: Literal["tales", "toy"]
+    """`tales`: generated stories. `toy`: Chinese and English sentences. Default: the entry's name."""
+    documents: Count | None = None
+    """How many documents; default: 2000 for tales, all for toy."""
+    seed: int = 0
+    """Seed of the generator."""
+    language: Literal["en", "zh", "both"] = "en"
+    """Of tales; `both`: each is English or Chinese, with equal chances."""
+    document: Literal["whole"] = "whole"
+    """The generator's own documents."""
+
+    @model_validator(mode="after")
+    def tales_stay_as_they_are(self) -> BuiltinCorpus:
+        if self.name == "tales" and self.clean.normalize == "NFKC":
+            raise ValueError("NFKC changes the punctuation of tales, which would lose their probabilities")
+        return self
+
+
+class UrlCorpus(TextCorpus, TextFiles):
+    """Files on the web. `GPTGRID_MIRROR` (a folder or an address) is tried first. Headers that a host needs
+    come from the environment: `GPTGRID_HEADERS`, a JSON object of host → {header: value}."""
+
+    source: Literal["url"]
+    """`url`"""
+    url: str | list[Remote] | None = None
+    """One address (with `sha256`), or a list of `{url, sha256}`; cut into splits. An entry of a list may have
+    its own `members`, `format` and `field`."""
+    sha256: Sha256 | None = None
+    """Of the one address."""
+    train: list[Remote] | None = None
+    """Published training files, in place of `url`."""
+    valid: list[Remote] | None = None
+    """Published validation files."""
+    test: list[Remote] | None = None
+    """Published test files."""
+    insecure: bool = False
+    """Allow `http://` and `file://` addresses, too; the checksum holds all the same."""
+
+    @model_validator(mode="after")
+    def one_way_to_name_files(self) -> UrlCorpus:
+        if isinstance(self.url, str):
+            if self.sha256 is None:
+                raise ValueError("give the sha256 of the url, so that everybody trains on the same bytes")
+        elif self.sha256 is not None:
+            raise ValueError("sha256 belongs to a single url; in a list each entry has its own")
+        check_split_sources(self.url, self.train, self.valid, self.test, "url")
+        for files in self.files().values():
+            for file in files:
+                check_address(file.url, self.insecure)
+        return self
+
+    def files(self) -> dict[str, list[Remote]]:
+        """Return split → files with their own or the corpus's reading; `all` is still to be cut."""
+        single = [Remote(url=self.url, sha256=self.sha256)] if isinstance(self.url, str) else self.url
+        shared = {key: getattr(self, key) for key in Reading.model_fields}
+        return {
+            split: [Remote.model_validate({**shared, **file.model_dump(exclude_none=True)}) for file in files]
+            for split, files in named_files(single, self.train, self.valid, self.test).items()
+        }
+
+
+class HubCorpus(TextCorpus):
+    """A data set of the Hugging Face hub: its parquet, jsonl, json, csv, tsv or txt files; no code of it is
+    run. A `GPTGRID_MIRROR` folder that has it is read instead. `HF_TOKEN` opens what asks for a token."""
+
+    source: Literal["hub"]
+    """`hub`"""
+    path: HubName
+    """The data set, such as `Salesforce/wikitext`."""
+    revision: Commit
+    """The commit: 40 hex digits from the data set's history, so that everybody trains on the same bytes."""
+    name: Annotated[str, Field(pattern=r"^[^/\\.][^/\\]*$")] | None = None
+    """Its configuration, such as `wikitext-2-v1`; default: the only one, or that which its card says."""
+    splits: Annotated[dict[Literal["train", "valid", "test"], str], Field(min_length=1)] = {
+        "train": "train",
+        "valid": "validation",
+        "test": "test",
+    }
+    """train, valid, test → the hub's name of that split. Leave out what the data set lacks: it is cut off."""
+    field: Annotated[str, Field(min_length=1)] = "text"
+    """The field that is the text, `a.b` for a field in a field."""
+    max_bytes: Count | None = None
+    """A file that is larger, or unpacks to more, is refused; default: any, and 100G unpacked."""
+
+    @model_validator(mode="after")
+    def train_is_there(self) -> HubCorpus:
+        if "train" not in self.splits:
+            raise ValueError("`splits` has no train; give the hub's name of the training split")
+        return self
+
+
+class FilesCorpus(TextCorpus, TextFiles):
+    """Your own text files."""
+
+    source: Literal["files"]
+    """`files`"""
+    paths: list[str] | None = None
+    """Files, folders or globs, relative to the folder that Snakemake runs in; cut into splits."""
+    train: list[str] | None = None
+    """Training files, in place of `paths`."""
+    valid: list[str] | None = None
+    """Validation files."""
+    test: list[str] | None = None
+    """Test files."""
+
+    @model_validator(mode="after")
+    def one_way_to_name_files(self) -> FilesCorpus:
+        check_split_sources(self.paths, self.train, self.valid, self.test, "paths")
+        return self
+
+    def files(self) -> dict[str, list[str]]:
+        """Return split → globs; the key `all` holds what is still to be cut."""
+        return named_files(self.paths, self.train, self.valid, self.test)
+
+
+class RandomCorpus(CommonCorpus):
+    """Uniformly random token ids, to measure speed or to check that nothing can be learned."""
+
+    source: Literal["random"]
+    """`random`"""
+    vocab_size: Count
+    """Ids lie in [0, vocab_size)."""
+    tokens: Count
+    """How many ids in all splits together."""
+    document_tokens: Count = 256
+    """Ids in one document."""
+    seed: int = 0
+    """Seed of the draw."""
+
+
+class ShardsCorpus(CommonCorpus):
+    """Ready-made token shards with the header of llm.c, to train on without their text."""
+
+    source: Literal["shards"]
+    """`shards`"""
+    paths: list[str] | None = None
+    """Files or globs; cut into splits."""
+    train: list[str] | None = None
+    """Training shards, in place of `paths`."""
+    valid: list[str] | None = None
+    """Validation shards."""
+    test: list[str] | None = None
+    """Test shards."""
+    vocab_size: Count
+    """Size of the vocabulary that the ids are of: 50257 for GPT-2's."""
+    eot: Annotated[int, Field(ge=0)] | None = None
+    """The id that begins every document: 50256 for GPT-2's. Without one, a shard is one running text."""
+
+    @model_validator(mode="after")
+    def files_and_ids(self) -> ShardsCorpus:
+        check_split_sources(self.paths, self.train, self.valid, self.test, "paths")
+        if self.eot is not None and self.eot >= self.vocab_size:
+            raise ValueError(f"eot is {self.eot}, which is no id of a vocabulary of {self.vocab_size}")
+        return self
+
+    def files(self) -> dict[str, list[str]]:
+        """Return split → globs; the key `all` holds what is still to be cut."""
+        return named_files(self.paths, self.train, self.valid, self.test)
+
+
+def check_address(url: str, insecure: bool) -> None:
+    """Accept an https address without a password; http and file addresses where the corpus allows them."""
+    schemes = ("https://", "http://", "file://") if insecure else ("https://",)
+    if re.match("[a-z]+://[^/]*@", url):
+        raise ValueError(
+            "an address with a user name or password; set GPTGRID_HEADERS in the environment instead"
+        )
+    if not url.startswith(schemes):
+        raise ValueError(f"{url!r} is not an {' or '.join(schemes)} address; see the key `insecure`")
+
+
+def check_split_sources(cut: Any, train: Any, valid: Any, test: Any, key: str) -> None:
+    """Accept either files to cut, or training files with published splits beside them."""
+    if (cut is None) == (train is None):
+        raise ValueError(f"give either `{key}` (to be cut into splits) or `train` (and `valid`, `test`)")
+    if cut is not None and (valid or test):
+        raise ValueError(f"`valid` and `test` go with `train`, not with `{key}`")
+    if any(files == [] for files in (cut, train, valid, test)):
+        raise ValueError("an empty list of files")
+
+
+def named_files(cut: Any, train: Any, valid: Any, test: Any) -> dict[str, Any]:
+    """Return split → files for the splits that have some; `all` is still to be cut."""
+    found = {"all": cut, "train": train, "valid": valid, "test": test}
+    return {split: files for split, files in found.items() if files}
+
+
+Corpus = Annotated[
+    BuiltinCorpus | UrlCorpus | HubCorpus | FilesCorpus | RandomCorpus | ShardsCorpus,
+    Discriminator("source"),
+]

@@ -1,0 +1,165 @@
+"""Writes what is generated from the configuration classes: config/README.md and the JSON schema."""
+
+from __future__ import annotations
+
+import json
+from inspect import getdoc
+from pathlib import Path
+from typing import Any
+
+from gptgrid.config.corpora import Clean, Reading, Split, TextCorpus
+from gptgrid.config.experiment import Decoding, Evaluation, Experiment, Run, Sampling
+from gptgrid.config.models import Model
+from gptgrid.config.read import VARIANTS
+from gptgrid.config.training import Training
+from gptgrid.config.values import Section
+
+ROOT = Path(__file__).resolve().parents[3]
+REFERENCE = ROOT / "config" / "README.md"
+SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.json"
+
+INTRODUCTION = """\
+# Configuration
+
+<!-- Generated from src/gptgrid/config by `make docs`. -->
+
+`config/config.yaml` is the default experiment, `config/recipes/*.yaml` are others:
+`snakemake --configfile config/recipes/shakespeare.yaml`. A file stands alone; several after one
+`--configfile` are merged, later ones over earlier ones. `--config quick=true` applies a file's `quick`
+section.
+
+Numbers may be written `2M`, `10k`, `1e-3`. Every entry of `corpora`, `tokenizers`, `models` and `training`
+may start from another entry of its section with `base: NAME`. Unknown keys are errors.
+
+```yaml
+corpora:    {mine: {source: files, paths: ["texts/*.txt"]}}
+tokenizers: {char: {kind: char}, bpe: {kind: bpe, vocab_size: 1000}}
+models:     {small: {preset: gpt2, n_layer: 4, d_model: 128}, modern: {base: small, preset: modern}}
+training:   {base: {tokens: 1M, lr: 1e-3}}
+grid:
+  - {tokenizer: [char, bpe], model: [small, modern], seed: [1, 2], training.lr: [1e-3, 3e-3]}
+```
+
+## The grid
+
+`grid` is a list of blocks, and their union is the grid. A block is the cross product of its lists:
+
+| key | meaning |
+|---|---|
+| `corpus`, `tokenizer`, `model`, `training` | names; may be left out where a section has one entry |
+| `seed` | seeds of initialization, data order and dropout; default `[1]` |
+| `<part>.<key>` | values for a key of that part: `model.n_layer: [2, 4]`; each is a cell of its own |
+| `zip` | lists of the block that advance together instead of crossing: `zip: [model, training]` |
+| `exclude` | cells to leave out: `exclude: [{tokenizer: char, model: modern}]` |
+
+A cell is named `<corpus>.<tokenizer>.<model>.<training>.s<seed>`, with overrides added to their part:
+`mine.bpe.small+n_layer=2.base.s1`.
+"""
+
+
+def reference() -> str:
+    """Return config/README.md."""
+    parts = [INTRODUCTION, "## Top level\n", Experiment.__doc__ + "\n", table(Experiment)]
+    for section, title in (("corpora", "Corpora"), ("tokenizers", "Tokenizers")):
+        parts.append(f"## {title}\n")
+        for name, variant in VARIANTS[section].items():
+            parts += [f"### {name}\n", f"{getdoc(variant)}\n", table(variant)]
+    parts += [
+        "### split\n",
+        f"{Split.__doc__}\n",
+        table(Split),
+        "### clean\n",
+        f"{Clean.__doc__}\n",
+        table(Clean),
+    ]
+    for title, model in (
+        ("Models", Model),
+        ("Training", Training),
+        ("Evaluation", Evaluation),
+        ("Sampling", Sampling),
+        ("Decoding", Decoding),
+        ("Run", Run),
+    ):
+        parts += [f"## {title}\n", f"{model.__doc__}\n", table(model)]
+    return "\n".join(parts)
+
+
+def table(model: type[Section]) -> str:
+    """Return the keys of a class as a Markdown table."""
+    rows = ["| key | values | default | meaning |", "|---|---|---|---|"]
+    properties = model.model_json_schema()["properties"]
+    # What is a variant's own comes before what it shares with the others.
+    for key in sorted(
+        properties, key=lambda key: (key in TextCorpus.model_fields, key in Reading.model_fields)
+    ):
+        schema, field = properties[key], model.model_fields[key]
+        default = "required" if field.is_required() else shown(schema.get("default"))
+        meaning = " ".join((field.description or "").split()).replace("|", "\\|")
+        rows.append(f"| `{key}` | {values(schema)} | {default} | {meaning} |")
+    return "\n".join(rows) + "\n"
+
+
+def shown(default: Any) -> str:
+    """Return a default value for the table."""
+    if default is None or default == {}:
+        return ""
+    if isinstance(default, dict) and not all(isinstance(value, str) for value in default.values()):
+        return "see below"
+    return f"`{json.dumps(default, ensure_ascii=False)}`"
+
+
+def values(schema: dict[str, Any]) -> str:
+    """Return which values a property takes, in words."""
+    if "enum" in schema or "const" in schema:
+        return ", ".join(f"`{value}`" for value in schema.get("enum", [schema.get("const")]))
+    if "anyOf" in schema:
+        return " or ".join(dict.fromkeys(values(s) for s in schema["anyOf"] if s.get("type") != "null"))
+    if "$ref" in schema:
+        return f"keys of {schema['$ref'].rsplit('/', 1)[-1].lower()}"
+    bounds = [
+        f"{sign} {schema[key]:g}"
+        for key, sign in (
+            ("minimum", "≥"),
+            ("exclusiveMinimum", ">"),
+            ("maximum", "≤"),
+            ("exclusiveMaximum", "<"),
+        )
+        if key in schema
+    ]
+    names = {"integer": "whole number", "number": "number", "string": "text", "boolean": "`true`, `false`"}
+    kind = schema.get("type")
+    if kind == "array":
+        return f"list of {values(schema['items'])}" if "items" in schema else "list of two numbers"
+    if kind == "object":
+        inner = schema.get("additionalProperties")
+        return f"name → {values(inner)}" if isinstance(inner, dict) and inner else "name → keys"
+    return " ".join([names.get(kind, "any"), ", ".join(bounds)]).strip()
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON schema of a configuration file, for editors."""
+    top = Experiment.model_json_schema()
+    definitions = top.setdefault("$defs", {})
+    for section, adapter in Experiment.sections.items():
+        entry = adapter.json_schema(ref_template="#/$defs/{model}")
+        definitions.update(entry.pop("$defs", {}))
+        variants = entry.pop("oneOf", None)
+        if variants is None:
+            definitions[entry["title"]] = entry
+            variants = [{"$ref": f"#/$defs/{entry['title']}"}]
+        for variant in variants:
+            definition = definitions[variant["$ref"].rsplit("/", 1)[-1]]
+            definition["properties"]["base"] = {"type": "string", "description": "Start from this entry."}
+            definition.pop("required", None)  # a base may bring it
+        top["properties"][section]["additionalProperties"] = {"anyOf": variants}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **top}
+
+
+def main() -> None:
+    """Write both files."""
+    REFERENCE.write_text(reference(), encoding="utf-8")
+    SCHEMA.write_text(json.dumps(schema(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""The section `training`: budget, data order, optimizer, schedule, precision."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from gptgrid.config.values import (
+    BUDGETS,
+    Count,
+    Fraction,
+    NonNegative,
+    Positive,
+    Section,
+    Size,
+)
+
+
+class Training(Section):
+    """A training recipe. The budget is one of `tokens`, `epochs` and `steps`."""
+
+    tokens: Count | None = None
+    """Budget in tokens (`2M` is two million), rounded up to whole steps."""
+    epochs: Positive | None = None
+    """Budget in passes over the training split, rounded up to whole steps."""
+    steps: Count | None = None
+    """Budget in optimizer steps."""
+    batch_tokens: Literal["auto"] | Count = 8192
+    """Tokens of one optimizer step; a multiple of the model's context. `auto`: 0.58 · tokens^0.571 for a
+    budget of so many tokens (Li et al. 2025, Step Law)."""
+    micro_batch: Literal["auto"] | Size = "auto"
+    """Windows in one forward pass; gradients add up over a batch. It changes last bits of the result."""
+    windows: Literal["permuted", "sliding", "random", "document"] = "permuted"
+    """`permuted`: disjoint windows in a new order each epoch. `sliding`: overlapping ones, `stride` apart.
+    `random`: any offset. `document`: one document a row, cut or padded; padding is not scored."""
+    stride: Size | None = None
+    """Tokens between the starts of sliding windows. Default: half a context."""
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    """AdamW (Loshchilov and Hutter 2019); or Muon (Jordan et al. 2024) for the matrices inside the blocks,
+    with updates as large as AdamW's (Liu et al. 2025), and AdamW for the rest."""
+    lr: Positive = 1e-3
+    """Highest learning rate."""
+    min_lr: NonNegative | None = None
+    """Learning rate at the end of the schedule. Default: a tenth of lr."""
+    betas: tuple[Fraction, Fraction] = (0.9, 0.95)
+    """Decay of AdamW's first and second moment."""
+    eps: Positive = 1e-8
+    """AdamW's denominator term."""
+    momentum: Fraction = 0.95
+    """Decay of Muon's momentum (Nesterov)."""
+    schedule: Literal["constant", "linear", "cosine", "wsd"] = "cosine"
+    """After the warmup: stay, fall in a line, fall as half a cosine, or stay and fall in a line over the
+    last `cooldown` of the steps (warmup-stable-decay)."""
+    warmup: NonNegative = 0.05
+    """Steps of linear warmup; below 1 a share of all steps."""
+    cooldown: Fraction = 0.2
+    """Share of the steps in which wsd falls."""
+    weight_decay: Literal["auto"] | NonNegative = 0.1
+    """For matrices and embeddings; never for biases and norms. `auto`: such that the weights remember
+    1.084 · (tokens / parameters)^-0.527 of the training (Bergsma et al. 2025, Power Lines)."""
+    grad_clip: NonNegative = 1.0
+    """Largest norm of the gradient; 0 is off."""
+    precision: Literal["auto", "fp32", "bf16", "bf16_weights", "fp16"] = "auto"
+    """`bf16`, `fp16`: autocast, fp16 with a loss scaler. `bf16_weights`: the weights inside the blocks are
+    bf16, too. `auto`: bf16_weights on a CPU that multiplies bf16 by itself, bf16 on such a GPU, else fp32.
+    The weights that are updated and kept, moments and losses are fp32 in each."""
+    ema: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Validate and keep a moving average of the weights with this decay, 0.999 say, in place of the last."""
+    eval_every: Size | None = None
+    """Steps between validations. Default: a tenth of the steps. The last step is always validated."""
+    eval_tokens: Count | None = None
+    """Tokens of the validation split to score each time, from its start. Default: all."""
+    sample_every: Size | None = None
+    """Steps between short greedy samples of the first prompt. Default: none."""
+    patience: Size | None = None
+    """Stop after so many validations in a row without a lower loss. Default: never."""
+    log_checkpoints: bool = False
+    """Keep the weights after 1, 2, 4, 8, … steps too, as `step-NNNNNNNN.safetensors`."""
+    use: Literal["best", "last"] = "best"
+    """Which weights the cell keeps: those of the lowest validation loss, or the last."""
+    threads: Size = 1
+    """CPU threads. Part of the recipe, as the order of sums depends on it."""
+    continues: str | None = None
+    """Go on from the finished state of this training, with the larger budget given here."""
+
+    @model_validator(mode="after")
+    def complete(self) -> Training:
+        given = [key for key in BUDGETS if getattr(self, key) is not None]
+        if len(given) != 1:
+            raise ValueError(
+                f"give one of tokens, epochs and steps as the budget; found {', '.join(given) or 'none'}"
+            )
+        min_lr = self.lr / 10 if self.min_lr is None else self.min_lr
+        if min_lr > self.lr:
+            raise ValueError(f"min_lr {min_lr:g} is above lr {self.lr:g}")
+        object.__setattr__(self, "min_lr", min_lr)
+        if self.batch_tokens == "auto" and self.steps is not None:
+            raise ValueError("batch_tokens `auto` follows from a budget in tokens or epochs, not in steps")
+        if self.batch_tokens == "auto" and self.continues is not None:
+            raise ValueError("a training that continues another needs a number as batch_tokens, the other's")
+        if self.stride is not None and self.windows != "sliding":
+            raise ValueError(f"stride goes with `windows: sliding`, not {self.windows}")
+        return self

@@ -1,0 +1,83 @@
+"""Normalize documents and drop those that are not wanted, counting each drop by its reason."""
+
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from types import SimpleNamespace
+from typing import Any
+
+EXCERPT = 80
+"""Characters shown of a document that was dropped."""
+
+
+@dataclass
+class Dropped:
+    """How many documents were dropped, and the first of each kind."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    examples: dict[str, str] = field(default_factory=dict)
+
+    def add(self, reason: str, text: str) -> None:
+        """Count a drop."""
+        self.counts[reason] = self.counts.get(reason, 0) + 1
+        self.examples.setdefault(reason, text[:EXCERPT])
+
+    def __str__(self) -> str:
+        return ", ".join(f"{number:,} {reason}" for reason, number in sorted(self.counts.items()))
+
+
+class Cleaner:
+    """The `clean` section at work. It remembers what it has seen: give it what must keep its copies first."""
+
+    def __init__(self, settings: SimpleNamespace) -> None:
+        """Prepare for documents.
+
+        Args:
+            settings: normalize, dedupe, similarity, min_chars, max_chars.
+        """
+        self.settings = settings
+        self.dropped = Dropped()
+        self.seen: set[bytes] = set()
+        self.near = None
+        if settings.dedupe == "near":
+            # Loaded only where it is needed: it brings half of SciPy, which takes half a second.
+            from gptgrid.stages.corpus.preparing.near import NearDuplicates
+
+            self.near = NearDuplicates(settings.similarity)
+
+    def clean(self, documents: Iterable[str]) -> Iterator[str]:
+        """Yield the documents to keep, normalized."""
+        form = self.settings.normalize
+        for document in documents:
+            text = document if form == "none" else unicodedata.normalize(form, document)
+            reason = self.objection(text)
+            if reason:
+                self.dropped.add(reason, text)
+            else:
+                yield text
+
+    def objection(self, text: str) -> str | None:
+        """Return why a document is dropped; None if it is not."""
+        settings = self.settings
+        if not text or text.isspace():
+            return "empty"
+        if len(text) < settings.min_chars:
+            return "min_chars"
+        if settings.max_chars is not None and len(text) > settings.max_chars:
+            return "max_chars"
+        if settings.dedupe == "none":
+            return None
+        # 16 bytes stand for a document, so that what was seen takes little memory.
+        key = blake2b(text.encode(), digest_size=16).digest()
+        if key in self.seen:
+            return "duplicate"
+        self.seen.add(key)
+        return "near-duplicate" if self.near and self.near.is_copy(text) else None
+
+    def facts(self, private: bool) -> dict[str, Any]:
+        """Return what was dropped; the documents of a private corpus are not shown."""
+        return {
+            "dropped": dict(sorted(self.dropped.counts.items())),
+            "dropped_examples": {} if private else dict(sorted(self.dropped.examples.items())),
+        }

@@ -1,0 +1,71 @@
+"""The answer of an experiment in words: the best group on each text, and how sure that is.
+
+Validation chooses the best; the test figure is reported for what was chosen.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gptgrid.stages.report import formatting as figures
+from gptgrid.stages.report.gather import PARTS, Experiment, Row
+
+
+def answers(experiment: Experiment) -> list[dict[str, Any]]:
+    """Return for each text the best group, the next one, and what stands between them."""
+    return [answer(text, experiment.groups) for text in experiment.texts]
+
+
+def answer(text: Row, groups: list[Row]) -> dict[str, Any]:
+    """Return the text, the best group, its test figure, the runner-up, and how many cells diverged.
+
+    The best group is None if none has a loss, as a group with a diverged cell has not.
+    """
+    rivals = sorted((group for group in groups if group["text"] == text["name"]), key=lambda row: row["rank"])
+    found = [group for group in rivals if group[f"{text['valid']}_mean"] is not None]
+    best, second = [*found, None, None][:2]
+    return {
+        "text": text,
+        "best": best,
+        "test": interval_of(best, text["test"]) if best else None,
+        "next": gap(best, second, text["valid"]) if second else None,
+        "groups": len(rivals),
+        "cells": sum(group["seeds"] for group in rivals),
+        "diverged": sum(group["diverged"] for group in rivals),
+    }
+
+
+def interval_of(group: Row, figure: str) -> dict[str, float | None]:
+    """Return mean, low and high of a figure."""
+    return {key: group[f"{figure}_{key}"] for key in ("mean", "low", "high")}
+
+
+def gap(best: Row, second: Row, figure: str) -> dict[str, Any]:
+    """Return the runner-up, how far it is behind on validation, and whether seeds tell the two apart."""
+    first, other = interval_of(best, figure), interval_of(second, figure)
+    behind = other["mean"] - first["mean"]
+    return {
+        "label": second["label"],
+        "variant": second["variant"],
+        "behind": behind,
+        "percent": figures.percent(behind / first["mean"]) if first["mean"] else None,
+        "verdict": verdict(first, other),
+    }
+
+
+def verdict(first: dict[str, float | None], other: dict[str, float | None]) -> str:
+    """Say what the 95 % intervals of two means allow to conclude."""
+    if first["high"] is None or other["low"] is None:
+        return "With one seed there is no interval: the order may be chance."
+    if first["high"] < other["low"]:
+        return "Their 95 % intervals on validation do not overlap."
+    return "Their 95 % intervals on validation overlap: more seeds would have to decide."
+
+
+def compared(experiment: Experiment) -> list[tuple[str, list[str]]]:
+    """Return what the grid varies, or holds: name of the part → its values."""
+    cells = experiment.cells
+    parts = [(part, [cell[part] for cell in cells]) for part in ("corpus", *PARTS)]
+    keys = [(key, [cell[key] or "as it is" for cell in cells]) for key in experiment.keys]
+    seeds = [("seed", [str(cell["seed"]) for cell in cells])]
+    return [(name, list(dict.fromkeys(values))) for name, values in (*parts, *keys, *seeds)]

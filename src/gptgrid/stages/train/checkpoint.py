@@ -1,0 +1,125 @@
+"""The state of a training on the disk: written whole or not at all, the same bytes for the same state.
+
+One format serves a running training (scratch/state.pt) and a finished one (state.pt beside the weights,
+from which a longer training continues). Nothing but tensors and plain values is stored; no pickle is run
+when it is read.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any, BinaryIO, TypedDict
+
+import torch
+from torch import Tensor
+
+from gptgrid.artifact.errors import UserError
+
+FORMAT = "gptgrid training state 2"
+
+
+class Best(TypedDict):
+    """The validation that was lowest so far, and the weights that it measured."""
+
+    step: int
+    loss: float
+    weights: dict[str, Tensor]
+
+
+class Effort(TypedDict):
+    """What this training cost so far, over all its sessions. Volatile: no deliverable holds it."""
+
+    seconds: float
+    tokens: int
+
+
+class Progress(TypedDict):
+    """Where a training stands, but for what lives inside weights, optimizers and scaler."""
+
+    step: int
+    """Finished updates."""
+    begin: int
+    """The step at which this recipe began: 0, or where its parent ended."""
+    diverged: str | None
+    """How the training diverged, in a sentence; then it makes no further step."""
+    tokens: int
+    """Targets scored so far; padding does not count."""
+    loss_sum: Tensor
+    """Sum of the steps' mean losses since the last row of metrics; a scalar on the device."""
+    grad_norm: Tensor
+    """Norm of the last step's gradient before clipping; a scalar on the device."""
+    best: Best | None
+    average: dict[str, Tensor] | None
+    """Moving average of the weights, on the device, if the recipe asks for it."""
+    metrics: list[dict[str, Any]]
+    """Rows of metrics.csv."""
+    samples: list[dict[str, Any]]
+    """Rows of samples.jsonl."""
+
+
+class State(Progress):
+    """All that the next step depends on. Random streams derive from (seed, step) and are not stored."""
+
+    format: str
+    recipe: str
+    """Canonical JSON of model, vocab_size, eot, training and seed."""
+    model: dict[str, Tensor]
+    """The fp32 weights."""
+    optimizers: list[dict[int, dict[str, Tensor]]]
+    scaler: dict[str, Any]
+
+
+def write(path: Path, state: State, effort: Effort | None = None) -> None:
+    """Write a state so that a kill at any point leaves the old file or the new one."""
+    part = path.with_name(f"{path.name}.part")
+    with part.open("wb") as file:
+        store(plain({**state, "effort": effort} if effort else state), file)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+def store(value: Any, file: BinaryIO) -> None:
+    """Serialize to an open file; of a path, torch would put the stem into the archive."""
+    try:
+        torch.save(value, file)
+    except RuntimeError as error:
+        # A full disk, behind an error of torch's own about positions.
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from None
+        raise
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Return a written state, its tensors on the CPU.
+
+    Raises:
+        UserError: the file is no state, or damaged.
+    """
+    advice = f"delete {path.parent} and run the same command again"
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds; each of them means the same here
+        raise UserError(
+            f"{path} is damaged or no training state ({type(error).__name__}); {advice}"
+        ) from error
+    if not isinstance(state, dict) or state.get("format") != FORMAT:
+        raise UserError(f"{path} is not a {FORMAT!r}; {advice}")
+    return state
+
+
+def plain(value: Any) -> Any:
+    """Return a copy in which equal content is also stored as equal bytes.
+
+    Pickle writes a string that it has seen before as a reference, by identity: hence the interning. A
+    tensor that is a view would bring its whole storage: hence the clone.
+    """
+    if isinstance(value, Tensor):
+        return value.detach().to("cpu", copy=True).contiguous()
+    if isinstance(value, dict):
+        return {plain(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return sys.intern(value) if type(value) is str else value

@@ -1,0 +1,173 @@
+"""Data order: which tokens stand in batch t, a pure function of (seed, t): any step is reached at once.
+
+Holds no position and no random state: workers, ranks and resumed runs ask for the step that they need.
+Reading the shards is gptgrid.tokens' business; feeding a device is the trainer's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import ceil
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gptgrid.artifact.errors import UserError
+from gptgrid.seeds import derive
+from gptgrid.stages.train.permutation import draw, permute
+
+if TYPE_CHECKING:
+    from gptgrid.tokens.shards import Shards
+
+UNSCORED = -1
+"""Target of a position that no loss counts (padding)."""
+
+
+class Windows:
+    """The batches of a training run, by step.
+
+    `permuted`: windows [i·context, (i + 1)·context) and one target more, in a new order each epoch.
+    `sliding`: the same, `stride` apart. `random`: any offset, drawn with replacement.
+    `document`: each row is a document from its start, cut to the context or padded.
+    """
+
+    def __init__(
+        self, shards: Shards, training: SimpleNamespace, context: int, seed: int, eot: int | None
+    ) -> None:
+        """Count the windows of a training split.
+
+        Args:
+            shards: the split.
+            training: the recipe: windows, stride, batch_tokens.
+            context: tokens in a window.
+            seed: the cell's seed.
+            eot: id of the end-of-text token, which begins every document.
+
+        Raises:
+            UserError: the batch is no whole number of windows, or the split has not one window.
+        """
+        self.shards, self.context, self.kind = shards, context, training.windows
+        self.rows = rows_of_batch(training.batch_tokens, context)
+        self.key = derive(seed, "order")
+        self.documents = Documents(shards, context, eot) if self.kind == "document" else None
+        self.stride = (training.stride or ceil(context / 2)) if self.kind == "sliding" else context
+        if self.documents:
+            self.per_epoch = len(self.documents.starts)
+        else:
+            check_length(shards, context)
+            self.per_epoch = (len(shards) - 1 - context) // self.stride + 1
+
+    def __getitem__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return inputs and targets of a step: each (rows, context) int64; UNSCORED targets are padding."""
+        row = np.arange(self.rows, dtype=np.uint64) + np.uint64(step * self.rows)
+        if self.kind == "random":
+            offsets = draw(row, self.key) % np.uint64(len(self.shards) - self.context)
+            return self.gather(offsets.astype(np.int64))
+        size = np.uint64(self.per_epoch)
+        window = permute(row % size, self.per_epoch, self.key, row // size).astype(np.int64)
+        return self.documents.gather(window) if self.documents else self.gather(window * self.stride)
+
+    def gather(self, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return inputs and targets of the windows that begin at `starts`."""
+        tokens = self.shards.windows(starts, self.context + 1)
+        return tokens[:, :-1], tokens[:, 1:]
+
+    def epoch(self, step: int) -> float:
+        """Return how many passes over the split `step` batches make."""
+        return step * self.rows / self.per_epoch
+
+
+class Documents:
+    """Documents as rows: a row begins with the end-of-text token, and its last target is the next one."""
+
+    def __init__(self, shards: Shards, context: int, eot: int | None) -> None:
+        """Find the documents of a split.
+
+        Raises:
+            UserError: the corpus has no documents, or they are empty.
+        """
+        if eot is None:
+            raise UserError(
+                "`windows: document` needs text: this corpus brings bare ids without an end-of-text token; "
+                "take `windows: permuted`"
+            )
+        starts = shards.document_starts(eot)
+        # The last document has no following end-of-text token to predict.
+        ends = np.append(starts[1:], len(shards) - 1)
+        scored = np.minimum(ends - starts, context)
+        self.starts, self.scored = starts[scored > 0], scored[scored > 0]
+        self.shards, self.context = shards, context
+        if not len(self.starts):
+            raise UserError("the training split has no document with a token to predict; use a larger corpus")
+
+    def gather(self, document: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return inputs and targets of documents by number: each (rows, context) int64, padded at the end."""
+        offset = np.arange(self.context + 1)
+        start, length = self.starts[document], min(self.context + 1, len(self.shards))
+        # Near the end of the split, read from further left and shift.
+        read = np.minimum(start, len(self.shards) - length)
+        place = np.minimum((start - read)[:, None] + offset, length - 1)
+        tokens = np.take_along_axis(self.shards.windows(read, length), place, axis=1)
+        # Padding sees the following text, which changes nothing: attention is causal and it is not scored.
+        inside = offset[:-1] < self.scored[document][:, None]
+        return tokens[:, :-1], np.where(inside, tokens[:, 1:], UNSCORED)
+
+
+def validation_batches(
+    shards: Shards, context: int, rows: int, limit: int | None
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield inputs and targets, (≤ rows, ≤ context) int64, that score every token but the first once.
+
+    Args:
+        shards: the validation split.
+        context: tokens in a window; the last one may be shorter.
+        rows: windows in a batch, at most.
+        limit: score this many tokens, from the start; None scores all.
+
+    Raises:
+        UserError: there are no two tokens.
+    """
+    scored = min(len(shards) - 1, limit or len(shards))
+    if scored < 1:
+        raise UserError(
+            f"the validation split has {len(shards)} tokens, and the first is never scored; use a larger "
+            "corpus or a larger share for validation"
+        )
+    whole, rest = divmod(scored, context)
+    for first in range(0, whole, rows):
+        starts = np.arange(first, min(first + rows, whole), dtype=np.int64) * context
+        tokens = shards.windows(starts, context + 1)
+        yield tokens[:, :-1], tokens[:, 1:]
+    if rest:
+        tokens = shards.windows(np.array([whole * context], dtype=np.int64), rest + 1)
+        yield tokens[:, :-1], tokens[:, 1:]
+
+
+def rows_of_batch(batch_tokens: int, context: int) -> int:
+    """Return the windows in a batch.
+
+    Raises:
+        UserError: not a whole number.
+    """
+    if batch_tokens % context:
+        below = batch_tokens // context * context
+        nearest = f"{below} or {below + context}" if below else f"{context}"
+        raise UserError(
+            f"batch_tokens {batch_tokens} is not a multiple of the model's context {context}; take {nearest}"
+        )
+    return batch_tokens // context
+
+
+def check_length(shards: Shards, context: int) -> None:
+    """Refuse a split without a whole window.
+
+    Raises:
+        UserError: it is too short.
+    """
+    if len(shards) < context + 1:
+        raise UserError(
+            f"the training split has {len(shards)} tokens, but a window takes {context + 1} "
+            f"(context {context} and one target); lower the model's context to {max(1, len(shards) - 1)} or "
+            "less, or use a larger corpus"
+        )

@@ -1,0 +1,211 @@
+"""The configuration says clearly what is wrong with it, and its generated pages are in step."""
+
+import copy
+import json
+from pathlib import Path
+
+import pytest
+
+from gptgrid.config import reference
+from gptgrid.config.grid import cells_of
+from gptgrid.config.models import Model
+from gptgrid.config.read import ConfigError, Configuration, load
+from gptgrid.config.training import Training
+
+ROOT = Path(__file__).resolve().parents[2]
+GOOD = {
+    "corpora": {"tales": {"source": "builtin", "documents": 50}, "ids": {"source": "random", "vocab_size": 9, "tokens": 999}},
+    "tokenizers": {"char": {"kind": "char"}, "bpe": {"kind": "bpe"}, "ids": {"kind": "ids"}},
+    "models": {"small": {"n_layer": 2, "d_model": 64}, "wide": {"base": "small", "d_model": 128, "preset": "llama"}},
+    "training": {"base": {"steps": 10}, "long": {"base": "base", "tokens": "2M"}},
+    "grid": [{"corpus": "tales", "tokenizer": ["char", "bpe"], "model": ["small"], "training": ["base"]}],
+}  # fmt: skip
+
+
+def broken(path: str, value: object) -> dict:
+    """Return the good configuration with one dotted key replaced."""
+    data = copy.deepcopy(GOOD)
+    *parents, last = path.split("/")
+    inner = data
+    for key in parents:
+        inner = inner[int(key)] if isinstance(inner, list) else inner.setdefault(key, {})
+    inner[int(last) if isinstance(inner, list) else last] = value
+    return data
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        ("modles", {}, "the file: unknown key 'modles'; did you mean 'models'?"),
+        ("models/small/n_embd", 64, "models.small: unknown key 'n_embd'; did you mean 'd_model'?"),
+        ("models/small/block_size", 64, "did you mean 'context'?"),
+        ("models/small/max_seq_len", 64, "did you mean 'context'?"),
+        ("models/small/n_layers", 64, "did you mean 'n_layer'?"),
+        ("models/small/n_layer", "two", "models.small.n_layer: found 'two'"),
+        ("models/small/n_head", 3, "n_head 3 does not divide d_model 64; heads that do: 1, 2, 4"),
+        ("models/small/n_kv_head", 3, "n_kv_head 3 does not divide n_head 4"),
+        ("models/small/window", 1000, "window 1000 is longer than context 128"),
+        ("models/small/window_pattern", "SL", "window_pattern 'SL' needs a `window` for its letter S"),
+        ("models/small", {"window": 8, "window_pattern": "SsLX"}, "window_pattern 'SsLX' has 'X', 's'; its letters are S"),
+        ("models/small", {"window": 8, "window_pattern": ""}, "models.small.window_pattern: "),
+        ("models/enc", {"preset": "encoder", "position": "rope"}, "position 'rope' is not in nn.TransformerEncoder"),
+        ("models/base", {"base": "smal"}, "models.base.base: unknown name 'smal'; did you mean 'small'?"),
+        ("models/small/base", "wide", "`base` goes in a circle"),
+        ("training/base/max_iters", 5, "did you mean 'steps'?"),
+        ("training/base/tokens", 5, "give one of tokens, epochs and steps as the budget; found tokens, steps"),
+        ("training/base/lr", 0, "training.base.lr: found 0"),
+        ("training/base/min_lr", 1, "min_lr 1 is above lr 0.001"),
+        ("training/base/batch_tokens", "auto", "follows from a budget in tokens or epochs, not in steps"),
+        ("training/base", {"tokens": 5000, "batch_tokens": "auto", "continues": "base"}, "needs a number as batch_tokens"),
+        ("run", {"processes": 2, "cells_per_gpu": 2}, "set one of them to 1"),
+        ("training/base/batch_tokens", 1000, "not a multiple of context 128; the nearest that are: 896, 1024"),
+        ("corpora/mine", {"source": "file"}, "corpora.mine.source: unknown source 'file'; did you mean 'files'?"),
+        ("corpora/mine", {"paths": ["a"]}, "corpora.mine: the key `source` is missing; known: builtin"),
+        ("corpora/mine", {"source": "files"}, "give either `paths`"),
+        ("corpora/mine", {"source": "url", "url": "https://a/b"}, "give the sha256"),
+        ("corpora/mine", {"source": "url", "url": "http://a/b", "sha256": "0" * 64}, "not an https:// address"),
+        ("corpora/mine", {"source": "url", "url": [{"url": "file:///b", "sha256": "0" * 64}]}, "not an https:// address; see the key `insecure`"),
+        ("corpora/mine", {"source": "url", "url": "ftp://a/b", "sha256": "0" * 64, "insecure": True}, "is not an https:// or http:// or file:// address"),
+        ("corpora/mine", {"source": "url", "url": "https://me:pw@a/b", "sha256": "0" * 64}, "an address with a user name or password; set GPTGRID_HEADERS"),
+        ("corpora/mine", {"source": "url", "url": "https://a/b", "sha256": "0" * 64, "format": "xml"}, "corpora.mine.format: found 'xml'"),
+        ("corpora/mine", {"source": "url", "train": [{"url": "https://a/b", "sha256": "0" * 64, "memebrs": ["a"]}]}, "corpora.mine.train.0: unknown key 'memebrs'; did you mean 'members'?"),
+        ("corpora/mine", {"source": "files", "paths": ["a"], "members": []}, "corpora.mine.members: found []"),
+        ("corpora/mine", {"source": "hub", "path": "a/b"}, "corpora.mine.revision: this key is missing"),
+        ("corpora/mine", {"source": "hub", "path": "a/b", "revision": "main"}, "corpora.mine.revision: found 'main'"),
+        ("corpora/mine", {"source": "hub", "path": "a/../b", "revision": "0" * 40}, "corpora.mine.path: found 'a/../b'"),
+        ("corpora/mine", {"source": "hub", "path": "a/..", "revision": "0" * 40}, "corpora.mine.path: found 'a/..'"),
+        ("corpora/mine", {"source": "hub", "path": "a/b", "revision": "0" * 40, "name": "../c"}, "corpora.mine.name: found '../c'"),
+        ("corpora/mine", {"source": "hub", "path": "a/b", "revision": "0" * 40, "splits": {"test": "test"}}, "`splits` has no train"),
+        ("corpora/mine", {"source": "hub", "path": "a/b", "revision": "0" * 40, "splits": {"dev": "test"}}, "corpora.mine.splits.dev"),
+        ("corpora/a.b", {"source": "builtin"}, "corpora.a.b: a name is made of"),
+        ("corpora/tales/split", {"valid": 0.5, "test": 0.5}, "leave a share for training"),
+        ("tokenizers/bpe/vocab_size", 100, "tokenizers.bpe.vocab_size: found 100"),
+        ("tokenizers/bpe/train_on", "tale", "corpora: unknown name 'tale'; did you mean 'tales'?"),
+        ("grid/0/model", ["big"], "models: unknown name 'big'"),
+        ("grid/0/modle", ["small"], "grid[0]: unknown key 'modle'; did you mean 'model'?"),
+        ("grid/0/model.n_embd", [64], "did you mean 'd_model'?"),
+        ("grid/0/tokenizer", ["ids"], "tokenizer ids (kind ids) is for corpora that bring token ids"),
+        ("grid/0/corpus", ["ids"], "corpus ids brings token ids and needs a tokenizer of kind ids"),
+        ("grid/0", {"corpus": "ids", "tokenizer": "ids", "model": "small", "training": "base", "training.windows": ["document"]}, "needs end-of-text tokens"),
+        ("grid/0", {"corpus": "ids", "tokenizer": "ids", "model": "small", "training": "base", "model.document_mask": [True]}, "`document_mask` needs end-of-text tokens"),
+        ("grid/0/seed", [-1], "grid[0].seed: found -1"),
+        ("grid/0/zip", ["tokenizer", "model"], "the lists must be equally long, but tokenizer has 2, model has 1"),
+        ("grid/0/exclude", [{"tokenizer": "char"}, {"tokenizer": "bpe"}], "`exclude` leaves nothing over"),
+        ("evaluation/stride", 512, "evaluation.stride 512 is longer than context 128"),
+        ("sampling/decodings", {"g": {"temp": 1}}, "sampling.decodings.g: unknown key 'temp'"),
+    ],
+)  # fmt: skip
+def test_error_names_file_key_and_remedy(path: str, value: object, expected: str) -> None:
+    with pytest.raises(ConfigError) as failure:
+        cells_of(Configuration(broken(path, value), "my.yaml"))
+    assert str(failure.value).startswith("my.yaml: ")
+    assert expected in str(failure.value)
+
+
+def test_good_configuration_is_accepted() -> None:
+    names = [cell.name for cell in cells_of(Configuration(GOOD, "my.yaml"))]
+    assert names == ["tales.char.small.base.s1", "tales.bpe.small.base.s1"]
+
+
+def test_files_on_the_web_have_their_own_reading_or_that_of_the_corpus() -> None:
+    one, two = ({"url": f"{scheme}://a/b", "sha256": "0" * 64} for scheme in ("http", "file"))
+    keys = {"insecure": True, "members": ["*.txt"], "format": "csv", "max_bytes": "2G"}
+    corpus = {"source": "url", "train": [one, {**two, "format": "text", "field": "b"}], **keys}
+    configuration = Configuration(broken("corpora/mine", corpus), "my.yaml")
+    files = configuration.entry("corpora", "mine").files()
+    assert [file.slice() for file in files["train"]] == [
+        {**one, "members": ["*.txt"], "format": "csv", "field": None},
+        {**two, "members": ["*.txt"], "format": "text", "field": "b"},
+    ]
+    single = {"source": "url", **one, **keys}
+    configuration = Configuration(broken("corpora/mine", single), "my.yaml")
+    assert configuration.entry("corpora", "mine").files()["all"][0].format == "csv"
+
+
+def test_data_sets_of_the_hub() -> None:
+    corpus = {"source": "hub", "path": "Salesforce/wikitext", "name": "wikitext-2-v1", "revision": "0" * 40}
+    found = Configuration(broken("corpora/mine", corpus), "my.yaml").entry("corpora", "mine")
+    assert found.splits == {"train": "train", "valid": "validation", "test": "test"} and found.field == "text"
+
+
+def test_yaml_reads_numbers_as_people_mean_them(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    text = json.dumps({**GOOD, "training": {"base": {"tokens": "2M", "lr": 0.5}}}).replace("0.5", "1e-3")
+    file.write_text(text)
+    training = load([file]).entry("training", "base")
+    assert (training.lr, training.tokens) == (1e-3, 2_000_000)
+
+
+def test_yaml_refuses_a_key_that_stands_twice(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text("experiment: a\nexperiment: b\n")
+    with pytest.raises(ConfigError, match="'experiment' stands twice"):
+        load([file])
+
+
+def test_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"none\.yaml: no such configuration file"):
+        load([tmp_path / "none.yaml"])
+
+
+def test_quick_changes_values_and_the_experiment(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text(json.dumps({**GOOD, "quick": {"training": {"base": {"steps": 3}}}}))
+    assert load([file]).entry("training", "base").steps == 10
+    quick = load([file], {"quick": True})
+    assert quick.entry("training", "base").steps == 3
+    assert quick.experiment.experiment == "default-quick"
+
+
+def test_base_inherits_and_a_budget_replaces_the_budget() -> None:
+    configuration = Configuration(GOOD, "my.yaml")
+    wide = configuration.entry("models", "wide")
+    assert (wide.n_layer, wide.d_model, wide.norm) == (2, 128, "rmsnorm")
+    long = configuration.entry("training", "long")
+    assert (long.steps, long.tokens) == (None, 2_000_000)
+
+
+def test_derived_values() -> None:
+    assert Model(d_model=128, n_head=4).d_ff == 512
+    # 8/3 · 128 = 341.3, rounded up to a multiple of 8.
+    assert Model(preset="llama", d_model=128, n_head=4).d_ff == 344
+    assert Model(n_head=4).n_kv_head == 4
+    assert Training(steps=1, lr=3e-3).min_lr == pytest.approx(3e-4)
+
+
+def test_generated_reference_and_schema_are_in_step() -> None:
+    assert reference.REFERENCE.read_text() == reference.reference(), "run `make docs`"
+    assert json.loads(reference.SCHEMA.read_text()) == reference.schema(), "run `make docs`"
+
+
+def test_every_key_is_documented() -> None:
+    undocumented = [line for line in reference.reference().splitlines() if line.endswith("|  |")]
+    assert not undocumented
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("config/**/*.yaml")), ids=lambda path: path.name)
+def test_configurations_that_come_with_the_project_are_valid(path: Path) -> None:
+    assert cells_of(load([path]))
+
+
+@pytest.mark.parametrize(
+    "switches",
+    [
+        {"norm": "rmsnorm"},
+        {"norm_gain": False},
+        {"position": "alibi"},
+        {"activation": "swiglu"},
+        {"qk_norm": True},
+        {"logit_softcap": 5.0},
+        {"n_kv_head": 2},
+        {"document_mask": True},
+        {"residual_mix": True},
+        {"parametrization": "mup"},
+        {"window": 8},
+        {"window_pattern": "SL", "window": 8},
+    ],
+    ids=str,
+)
+def test_the_encoder_refuses_by_name_what_it_lacks(switches: dict) -> None:
+    with pytest.raises(ValueError, match=f"{next(iter(switches))} .* is not in nn.TransformerEncoder"):
+        Model(preset="encoder", **switches)

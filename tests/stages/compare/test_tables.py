@@ -1,0 +1,191 @@
+"""summary.csv is the contract with users' scripts; comparison.csv is what the answer rests on."""
+
+import json
+import math
+import statistics
+from types import SimpleNamespace
+
+import pytest
+from experiments import Experiment, read_table
+
+from gptgrid.stages.compare.tables import compare, spread
+
+BEFORE = ["cell", "corpus", "tokenizer", "model", "training", "seed"]
+AFTER = [
+    "parameters",
+    "non_embedding_parameters",
+    "vocab_size",
+    "train_tokens",
+    "train_flops",
+    "val_loss",
+    "test_loss",
+    "perplexity",
+    "bpb",
+    "word_perplexity",
+    "tokens_per_second",
+    "train_seconds",
+    "peak_memory_mb",
+    "device",
+    "identity",
+    "path",
+    "status",
+]
+FIGURES = ("val_bpb", "val_loss", "test_loss", "perplexity", "bpb", "word_perplexity", "answers_right")
+
+
+def run(experiment: Experiment) -> tuple[dict, list[SimpleNamespace], list[SimpleNamespace]]:
+    job = experiment.compare_job()
+    facts = compare(job)
+    return facts, read_table(job.folder / "summary.csv"), read_table(job.folder / "comparison.csv")
+
+
+def edit_facts(experiment: Experiment, cell: str, **facts: float | None) -> None:
+    path = experiment.inputs[f"train:{cell}"] / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["facts"].update(facts)
+    path.write_text(json.dumps(manifest))
+
+
+def test_summary_has_the_contracts_columns_and_the_grids_order(tmp_path):
+    experiment = Experiment(tmp_path)
+    _, summary, _ = run(experiment)
+    assert list(vars(summary[0])) == BEFORE + AFTER
+    assert [row.cell for row in summary] == [cell["cell"] for cell in experiment.cells]
+
+
+def test_overridden_keys_are_columns_by_first_appearance_and_empty_elsewhere(tmp_path):
+    overrides = (
+        {},
+        {"model.n_layer": 2, "training.lr": 1e-3},
+        {"training.betas": [0.9, 0.95], "model.d_ff": None},
+    )
+    _, summary, _ = run(Experiment(tmp_path, ("tales",), ("char",), ("gpt2",), (1,), overrides))
+    keys = ["model.n_layer", "training.lr", "training.betas", "model.d_ff"]
+    assert list(vars(summary[0])) == BEFORE + keys + AFTER
+    assert [[vars(row)[key] for key in keys] for row in summary] == [
+        ["", "", "", ""],
+        ["2", "0.001", "", ""],
+        ["", "", "[0.9, 0.95]", "null"],
+    ]
+
+
+def test_numbers_are_unrounded(tmp_path):
+    experiment = Experiment(tmp_path, ("tales",), ("char",), ("gpt2",), (1,))
+    _, summary, _ = run(experiment)
+    cell = experiment.cells[0]["cell"]
+    facts = json.loads((experiment.inputs[f"train:{cell}"] / "manifest.json").read_text())["facts"]
+    evaluation = json.loads((experiment.inputs[f"evaluate:{cell}"] / "evaluation.json").read_text())
+    assert summary[0].val_loss == repr(facts["val_loss"])
+    assert summary[0].bpb == repr(evaluation["bpb"])
+    assert summary[0].tokens_per_second == "30000.123456789"
+
+
+def test_groups_are_cells_but_for_the_seed(tmp_path):
+    facts, summary, groups = run(Experiment(tmp_path, seeds=(1, 2, 3)))
+    assert facts["cells"] == len(summary) == 36 and facts["groups"] == len(groups) == 12
+    assert {row.seeds for row in groups} == {"3"}
+    group = groups[0]
+    bpb = [float(row.bpb) for row in summary if row.cell.startswith(f"{group.group}.s")]
+    assert float(group.bpb_mean) == statistics.fmean(bpb)
+    assert float(group.bpb_std) == statistics.stdev(bpb)
+
+
+def test_interval_is_students(tmp_path):
+    # Textbook: t(0.975, 2) = 4.302653.
+    half = 4.302653 * 1 / math.sqrt(3)
+    assert spread([1.0, 2.0, 3.0]) == pytest.approx({"mean": 2, "std": 1, "low": 2 - half, "high": 2 + half})
+
+
+def test_interval_of_a_perplexity_is_that_of_its_logarithm():
+    found = spread([math.exp(1.0), math.exp(2.0), math.exp(3.0)], exponential=True)
+    half = 4.302653 * 1 / math.sqrt(3)
+    assert found["mean"] == pytest.approx(statistics.fmean(map(math.exp, (1, 2, 3))))
+    assert (found["low"], found["high"]) == pytest.approx((math.exp(2 - half), math.exp(2 + half)))
+    assert spread([20.0, math.exp(200)], exponential=True)["high"] is None
+
+
+def test_one_seed_has_no_spread():
+    assert spread([1.5]) == {"mean": 1.5, "std": None, "low": None, "high": None}
+
+
+def test_validation_ranks_and_test_figures_never_select(tmp_path):
+    experiment = Experiment(tmp_path, ("tales",), ("bpe",), ("gpt2", "llama"), (1,))
+    edit_facts(experiment, "tales.bpe.gpt2.base.s1", val_bpb=0.5)
+    facts, _, groups = run(experiment)
+    gpt2, llama = groups
+    assert float(gpt2.bpb_mean) > float(llama.bpb_mean)
+    assert (gpt2.rank, gpt2.best, llama.rank, llama.best) == ("1", "True", "2", "False")
+    assert facts["best"] == {"tales": "tales.bpe.gpt2.base"}
+
+
+def test_bytes_rank_and_not_tokens(tmp_path):
+    """A character is easier to guess than a word piece: the loss per token prefers the worse tokenizer."""
+    _, _, groups = run(Experiment(tmp_path, ("tales",), ("char", "bpe"), ("gpt2",), (1,)))
+    char, bpe = groups
+    assert float(char.val_loss_mean) < float(bpe.val_loss_mean)
+    assert (char.rank, bpe.rank) == ("2", "1")
+
+
+def test_each_text_has_its_own_ranks(tmp_path):
+    overrides = ({}, {"corpus.documents": 10})
+    facts, _, groups = run(Experiment(tmp_path, ("tales", "toy"), ("char",), ("gpt2",), (1,), overrides))
+    assert [row.rank for row in groups] == ["1"] * 4
+    assert list(facts["best"]) == ["tales", "tales+documents=10", "toy", "toy+documents=10"]
+
+
+def test_ids_rank_by_loss_per_token(tmp_path):
+    _, _, groups = run(Experiment(tmp_path, ("noise",), models=("encoder", "llama"), seeds=(1, 2)))
+    assert [(row.rank, row.bpb_mean, row.bpb_low) for row in groups] == [("2", "", ""), ("1", "", "")]
+    assert groups[0].val_loss_low
+
+
+def test_a_cell_without_a_loss_ranks_last(tmp_path):
+    experiment = Experiment(tmp_path, ("tales",), ("bpe",), ("llama", "gpt2"))
+    edit_facts(experiment, "tales.bpe.llama.base.s2", val_bpb=None, val_loss=None)
+    _, _, groups = run(experiment)
+    assert [(row.rank, row.val_bpb_mean != "") for row in groups] == [("2", False), ("1", True)]
+
+
+def test_nothing_is_best_where_nothing_was_measured(tmp_path):
+    experiment = Experiment(tmp_path, ("tales",), ("bpe",), ("llama",), (1,))
+    edit_facts(experiment, "tales.bpe.llama.base.s1", val_bpb=None, val_loss=None)
+    facts, _, groups = run(experiment)
+    assert facts["best"] == {} and groups[0].best == "False"
+
+
+def test_a_diverged_cell_has_no_figures_and_says_so(tmp_path):
+    """Its evaluation has some: those of weights that are not what its recipe makes."""
+    experiment = Experiment(
+        tmp_path, ("tales",), ("bpe",), ("gpt2", "llama"), diverged=("llama.base.s2",), stopped=("s1",)
+    )
+    _, summary, _ = run(experiment)
+    assert [row.status for row in summary] == ["stopped early", "finished", "stopped early", "diverged"]
+    figures = [[vars(row)[key] for key in FIGURES if key in AFTER] for row in summary]
+    assert figures[3] == [""] * 5 and all(all(row) for row in figures[:3])
+    assert summary[3].train_tokens == "61440" and summary[3].tokens_per_second
+
+
+def test_a_group_with_a_diverged_seed_has_no_mean_and_ranks_last(tmp_path):
+    experiment = Experiment(
+        tmp_path, ("tales",), ("bpe",), ("llama", "gpt2"), (1, 2, 3), diverged=("llama.base.s2",)
+    )
+    facts, _, (llama, gpt2) = run(experiment)
+    assert [(row.seeds, row.diverged) for row in (llama, gpt2)] == [("3", "1"), ("3", "0")]
+    assert {vars(llama)[f"{key}_mean"] for key in FIGURES} == {""}
+    assert all(vars(gpt2)[f"{key}_mean"] for key in FIGURES)
+    assert (llama.rank, llama.best, gpt2.rank, gpt2.best) == ("2", "False", "1", "True")
+    assert facts["best"] == {"tales": "tales.bpe.gpt2.base"}
+
+
+def test_nothing_is_best_where_all_diverged(tmp_path):
+    experiment = Experiment(tmp_path, ("tales", "noise"), ("bpe",), ("llama", "gpt2"), diverged=("s1", "s2"))
+    facts, _, groups = run(experiment)
+    assert facts["best"] == {} and {(row.best, row.diverged) for row in groups} == {("False", "2")}
+
+
+def test_same_inputs_same_bytes(tmp_path):
+    for folder in ("a", "b"):
+        run(Experiment(tmp_path / folder))
+    first, second = (tmp_path / folder / "results/compare" for folder in ("a", "b"))
+    for name in ("summary.csv", "comparison.csv"):
+        assert (first / name).read_bytes() == (second / name).read_bytes()

@@ -1,0 +1,79 @@
+"""Documents are normalized, and every drop is counted under its reason."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from gptgrid.stages.corpus.preparing.clean import Cleaner
+
+SETTINGS = {"normalize": "none", "dedupe": "none", "similarity": 0.8, "min_chars": 0, "max_chars": None}
+
+
+def cleaner(**keys):
+    return Cleaner(SimpleNamespace(**{**SETTINGS, **keys}))
+
+
+@pytest.mark.parametrize(
+    ("keys", "kept", "drops"),
+    [
+        ({}, ["ab", "ｆoo", "e\u0301", "é", "ab", " c "], {"empty": 2}),
+        ({"dedupe": "exact"}, ["ab", "ｆoo", "e\u0301", "é", " c "], {"empty": 2, "duplicate": 1}),
+        ({"normalize": "NFC", "dedupe": "exact"}, ["ab", "ｆoo", "é", " c "], {"empty": 2, "duplicate": 2}),
+        ({"normalize": "NFKC"}, ["ab", "foo", "é", "é", "ab", " c "], {"empty": 2}),
+        (
+            {"min_chars": 2, "max_chars": 2, "dedupe": "exact"},
+            ["ab", "e\u0301"],
+            {"empty": 2, "min_chars": 1, "max_chars": 2, "duplicate": 1},
+        ),
+    ],
+)
+def test_clean(keys, kept, drops):
+    documents = ["ab", "ｆoo", "e\u0301", "é", "", "ab", " \n\u3000", " c "]
+    cleaning = cleaner(**keys)
+    assert list(cleaning.clean(documents)) == kept
+    assert cleaning.facts(private=False)["dropped"] == drops
+
+
+STORY = "once upon a time there was a small grey cat who lived in a barn near the old mill by the river and "
+STORY += "every morning it went down to the water to look at the fish that swam there in the shallow places"
+
+
+@pytest.mark.parametrize(
+    ("text", "copy"),
+    [
+        (STORY, "duplicate"),
+        (STORY.replace("morning", "evening"), "near-duplicate"),
+        (STORY.upper() + "!", "near-duplicate"),
+        (STORY[: len(STORY) // 2], None),
+        ("话说天下大势，分久必合，合久必分。周末七国分争，并入于秦。", None),
+    ],
+)
+def test_nearly_equal_documents_are_copies_and_others_are_not(text, copy):
+    cleaning = cleaner(dedupe="near", similarity=0.7)
+    assert list(cleaning.clean([STORY, text])) == ([STORY] if copy else [STORY, text])
+    assert cleaning.facts(private=False)["dropped"] == ({copy: 1} if copy else {})
+
+
+def test_the_similarity_is_that_of_the_sets_of_shingles():
+    """The slow obvious figure decides, up to the error of the estimate."""
+    words = [f"w{i}" for i in range(100)]
+    for changed in range(0, 40, 4):
+        other = words[: 100 - changed] + [f"v{i}" for i in range(changed)]
+        runs = [{tuple(text[i : i + 5]) for i in range(96)} for text in (words, other)]
+        similarity = len(runs[0] & runs[1]) / len(runs[0] | runs[1])
+        if abs(similarity - 0.7) > 0.12:
+            kept = list(cleaner(dedupe="near", similarity=0.7).clean([" ".join(words), " ".join(other)]))
+            assert (len(kept) == 1) == (similarity > 0.7)
+
+
+def test_chinese_is_compared_by_its_characters():
+    text = "话说天下大势，分久必合，合久必分。周末七国分争，并入于秦。及秦灭之后，楚汉分争，又并入于汉。"
+    near = text.replace("七国", "六国")
+    assert list(cleaner(dedupe="near", similarity=0.6).clean([text, near])) == [text]
+
+
+def test_examples_of_what_was_dropped_are_not_shown_of_private_text():
+    cleaning = cleaner(min_chars=5)
+    assert not list(cleaning.clean(["abc", "abd"]))
+    assert cleaning.facts(private=False)["dropped_examples"] == {"min_chars": "abc"}
+    assert cleaning.facts(private=True)["dropped_examples"] == {}

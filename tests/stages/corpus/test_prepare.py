@@ -1,0 +1,211 @@
+"""The corpus program writes the same parquet for the same text, and its facts are those of the text."""
+
+import hashlib
+import os
+from itertools import chain
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from gptgrid.artifact.errors import UserError
+from gptgrid.stages.corpus.prepare import prepare
+
+MIRROR = os.environ.get("GPTGRID_MIRROR")
+SPLITS = ("train", "valid", "test")
+
+
+def rows(job, split, column="text"):
+    return pq.read_table(job.folder / f"{split}-00000.parquet")[column].to_pylist()
+
+
+def digests(job):
+    return [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(job.folder.iterdir())]
+
+
+def test_facts_count_what_was_written(make_job):
+    job = make_job(source="builtin", name="tales", documents=60, seed=0, language="en")
+    facts = prepare(job)
+    assert sorted(path.name for path in job.folder.iterdir()) == sorted(
+        ["card.md", "questions.jsonl", *(f"{split}-00000.parquet" for split in SPLITS)]
+    )
+    assert set(facts) == {"splits", "about"} and facts["about"]["license"] == "MIT"
+    for split in SPLITS:
+        texts = rows(job, split)
+        assert facts["splits"][split] == {
+            "documents": len(texts),
+            "characters": len("".join(texts)),
+            "bytes": len("".join(texts).encode()),
+            "words": len(" ".join(texts).split()),
+            "newlines": "".join(texts).count("\n"),
+        }
+
+
+def test_same_input_same_bytes_and_facts(make_job):
+    job = make_job(source="builtin", name="toy", documents=None, seed=0)
+    first = prepare(job), digests(job)
+    assert (prepare(job), digests(job)) == first
+
+
+def test_random_corpus_has_ids_and_no_text(make_job):
+    job = make_job(
+        source="random", vocab_size=9, tokens=500, document_tokens=10, seed=0, split={"valid": 0.2}
+    )
+    facts = prepare(job)
+    assert facts["vocab_size"] == 9
+    assert sum(len(ids) for split in SPLITS for ids in rows(job, split, "ids")) == 500
+    assert facts["splits"]["test"] == {
+        "documents": len(rows(job, "test", "ids")),
+        "characters": None,
+        "bytes": None,
+        "words": None,
+        "newlines": None,
+    }
+
+
+def test_own_file_cleaned_and_split(make_job, tmp_path):
+    path = tmp_path / "mine.txt"
+    path.write_text("".join(f"line {i % 50}\n\n" for i in range(100)))
+    job = make_job(
+        source="files", document="line", files={"all": [str(path)]}, clean={"dedupe": "exact"}, license="CC0"
+    )
+    facts = prepare(job)
+    assert sorted(chain(*(rows(job, split) for split in SPLITS))) == sorted(f"line {i}" for i in range(50))
+    # The last of the blank lines ends the file.
+    assert facts["about"]["dropped"] == {"empty": 100, "duplicate": 50}
+    assert facts["about"]["license"] == "CC0"
+
+
+def test_odd_files_lose_nothing(make_job, tmp_path):
+    """A line of a megabyte, NUL bytes, emoji, no line end: every character is in some split."""
+    long, odd = tmp_path / "long.txt", tmp_path / "odd.txt"
+    long.write_text("今天😀 " * 250_000)
+    odd.write_bytes("a\0b 👩‍👩‍👧\r\nsecond\r\nthird".encode("utf-16"))
+    job = make_job(source="files", document="line", files={"all": [str(long), str(odd)]}, split={"seed": 3})
+    facts = prepare(job)
+    texts = sorted(chain(*(rows(job, split) for split in SPLITS)), key=len)
+    assert texts == ["third", "second", "a\0b 👩‍👩‍👧", "今天😀 " * 250_000]
+    assert [record["encodings"] for record in facts["about"]["source"]["files"]] == [
+        {"utf-8": 1},
+        {"utf-16": 1},
+    ]
+
+
+def test_bytes_that_do_not_fit_are_counted_where_they_may_be_replaced(make_job, tmp_path):
+    path = tmp_path / "bad.txt"
+    path.write_bytes(b"one \xff two\nthree\xfe\xfd\nfour\nfive\n")
+    keys = {"source": "files", "document": "line", "encoding": "utf-8", "files": {"all": [str(path)]}}
+    with pytest.raises(UserError, match=r"bad\.txt: not utf-8: byte 0xff at offset 4"):
+        prepare(make_job(**keys))
+    job = make_job(**keys, errors="replace")
+    assert prepare(job)["about"]["source"]["files"][0]["replaced"] == 3
+    assert "one \ufffd two" in chain(*(rows(job, split) for split in SPLITS))
+
+
+@pytest.mark.parametrize(
+    ("files", "keys", "said"),
+    [
+        (
+            {"all": "short"},
+            {"clean": {"min_chars": 99}},
+            "the corpus has no documents left (dropped: 1 min_chars)",
+        ),
+        (
+            {"train": "long text", "test": "ab"},
+            {"clean": {"min_chars": 5}},
+            "the test files have no documents left",
+        ),
+        ({"all": "one document"}, {}, "by: position"),
+    ],
+)
+def test_a_split_without_documents_is_an_error(make_job, tmp_path, files, keys, said):
+    for part, text in files.items():
+        (tmp_path / part).write_text(text)
+    job = make_job(source="files", files={part: [str(tmp_path / part)] for part in files}, **keys)
+    with pytest.raises(UserError) as error:
+        prepare(job)
+    assert said in str(error.value)
+    assert not list(job.folder.iterdir())
+
+
+@pytest.mark.skipif(not MIRROR, reason="GPTGRID_MIRROR is not set")
+class TestRealTexts:
+    def job(self, make_job, tmp_path, monkeypatch, url, sha256, **keys):
+        monkeypatch.setenv("GPTGRID_MIRROR", str(Path(MIRROR).resolve()))
+        monkeypatch.chdir(tmp_path)
+        return make_job(
+            source="url",
+            files={"all": [{"url": url, "sha256": sha256, "members": None, "format": None}]},
+            **keys,
+        )
+
+    def test_shakespeare_is_cut_like_nanogpt(self, make_job, tmp_path, monkeypatch):
+        url = "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt"
+        sha256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
+        split = {"by": "position", "valid": 0.05, "test": 0.05}
+        facts = prepare(self.job(make_job, tmp_path, monkeypatch, url, sha256, split=split))
+        sizes = [facts["splits"][name]["characters"] for name in SPLITS]
+        assert sizes == [1_003_854, 55_770, 55_770] and facts["splits"]["train"]["documents"] == 1
+
+    def test_verdict_by_paragraph(self, make_job, tmp_path, monkeypatch):
+        url = "https://raw.githubusercontent.com/rasbt/LLMs-from-scratch/main/ch02/01_main-chapter-code/the-verdict.txt"
+        sha256 = "b41e41a68f0398a3154ae69e2e4c0e2694e17fe0d66730536837f1b01935b31f"
+        facts = prepare(self.job(make_job, tmp_path, monkeypatch, url, sha256, document="blank-line"))
+        assert all(facts["splits"][name]["documents"] for name in SPLITS)
+        # 164 line feeds separate or end 83 paragraphs of one line.
+        assert sum(facts["splits"][name]["documents"] for name in SPLITS) == 83
+
+    def test_red_chamber_by_line(self, make_job, tmp_path, monkeypatch):
+        url = "https://raw.githubusercontent.com/tennessine/corpus/c5ce96aca36c6a3cb4da5f0ff7d2d5fa30c32aea/红楼梦.txt"
+        sha256 = "5eca888fb54188d644df70fa555dd3c9cbdd3a8d7b3034fb59f7a81e16f05dc7"
+        job = self.job(make_job, tmp_path, monkeypatch, url, sha256, document="line")
+        facts = prepare(job)
+        texts = list(chain(*(rows(job, name) for name in SPLITS)))
+        assert not any("\r" in text or "\n" in text for text in texts)
+        assert len(texts) + facts["about"]["dropped"]["empty"] == 5_591
+
+    def test_wikitext_2_of_the_hub(self, make_job, tmp_path, monkeypatch):
+        """The counts are those of the data set's card and of its papers (Merity et al. 2016, table 1)."""
+        monkeypatch.setenv("GPTGRID_MIRROR", str(Path(MIRROR).resolve()))
+        monkeypatch.chdir(tmp_path)
+        hub = {
+            "source": "hub",
+            "path": "Salesforce/wikitext",
+            "name": "wikitext-2-v1",
+            "revision": "b08601e04326c79dfdd32d625aee71d232d685c3",
+            "splits": {"train": "train", "valid": "validation", "test": "test"},
+        }
+        facts = prepare(make_job(**hub, document=None))
+        lines = [facts["splits"][name]["documents"] for name in SPLITS]
+        assert lines == [23_767, 2_461, 2_891]
+        assert facts["about"]["dropped"] == {"empty": 36_718 + 3_760 + 4_358 - sum(lines)}
+        assert facts["about"]["leakage"]["share"] < 0.01
+        whole = prepare(make_job(**hub, document="whole"))
+        # Words and line ends together are the tokens of the papers.
+        tokens = [whole["splits"][name]["words"] + whole["splits"][name]["newlines"] for name in SPLITS]
+        assert tokens == [2_088_628, 217_646, 245_569]
+
+    def test_text_files_of_the_mirror(self, make_job, tmp_path, monkeypatch):
+        """Their line ends, encodings and sizes are those of the files."""
+        base = Path(MIRROR) / "raw.githubusercontent.com"
+        paths = sorted(
+            [
+                *base.glob("tennessine/corpus/*/*.txt"),
+                *base.glob("*/*/*/data/tin*stories*.txt"),
+                *base.glob("stanford-cs336/*/*/tests/fixtures/tinystories_sample.txt"),
+            ]
+        )
+        assert len(paths) == 5
+        job = make_job(source="files", document="line", files={"all": list(map(str, paths))})
+        facts = prepare(job)
+        records = facts["about"]["source"]["files"]
+        ends = {Path(record["name"]).name: record["line_ends"] for record in records}
+        assert ends["红楼梦.txt"] == ends["三国演义.txt"] == ["CRLF"] and ends["tinystories_val.txt"] == [
+            "LF"
+        ]
+        assert all(record["encodings"] == {"utf-8": 1} for record in records)
+        texts = list(chain(*(rows(job, split) for split in SPLITS)))
+        kept = sum(map(len, texts))
+        originals = [path.read_text(encoding="utf-8") for path in paths]
+        blank = sum(len(line) for text in originals for line in text.split("\n") if not line.strip())
+        assert kept == sum(len(text) - text.count("\n") for text in originals) - blank

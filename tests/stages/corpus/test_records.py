@@ -1,0 +1,191 @@
+"""Every form gives the same texts, in order, and says where it is wrong."""
+
+import csv
+import io
+import json
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from gptgrid.artifact.errors import UserError
+from gptgrid.stages.corpus.reading import records
+from gptgrid.stages.corpus.reading.records import form_of, read_records
+
+TEXTS = ["one", "", "zwei\nZeilen \"q\" 'x', \\ \t", "红楼梦 😀\u2028", "x" * 200_000, "[{"]
+ROWS = [{"id": i, "text": text, "in": {"text": text}} for i, text in enumerate(TEXTS)]
+
+
+def csv_of(rows: list[list[str]], **options) -> bytes:
+    buffer = io.StringIO()
+    csv.writer(buffer, **options).writerows(rows)
+    return buffer.getvalue().encode()
+
+
+def parquet_of(rows: list[dict]) -> bytes:
+    buffer = io.BytesIO()
+    parquet.write_table(pa.Table.from_pylist(rows), buffer, row_group_size=2)
+    return buffer.getvalue()
+
+
+CONTENT = {
+    "parquet": parquet_of(ROWS),
+    "jsonl": "".join(json.dumps(row) + "\n" for row in ROWS).encode(),
+    "json": json.dumps(ROWS, indent=1, ensure_ascii=False).encode(),
+    "csv": csv_of([["id", "text"], *([i, text] for i, text in enumerate(TEXTS))]),
+    "tsv": b'id\ttext\n0\tone\n1\t\n2\t"q\n',
+}
+
+
+class Stream(io.BytesIO):
+    def seekable(self) -> bool:
+        return False
+
+
+def read(content: bytes, form: str, field: str = "text", **options) -> list[str]:
+    return list(read_records(Stream(content), "x", form, field, **options))
+
+
+@pytest.mark.parametrize("form", ["parquet", "jsonl", "json", "csv"])
+def test_texts_come_back(form, tmp_path):
+    assert read(CONTENT[form], form, scratch=tmp_path) == TEXTS
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "x").write_bytes(CONTENT[form])
+    assert list(read_records(tmp_path / "x", "x", form, "text")) == TEXTS
+
+
+@pytest.mark.parametrize("form", ["parquet", "jsonl", "json"])
+def test_field_in_a_field(form):
+    assert read(CONTENT[form], form, "in.text") == TEXTS
+
+
+def test_key_with_a_dot():
+    assert read(b'{"a.b": "x", "a": {"b": "y"}}', "jsonl", "a.b") == ["x"]
+
+
+def test_tab_separated_values_have_no_quotes():
+    assert read(CONTENT["tsv"], "tsv") == ["one", "", '"q']
+
+
+def test_lines_of_text():
+    assert read(b"one\r\n\n two\nend", "text") == ["one", "", " two", "end"]
+
+
+@pytest.mark.parametrize("form", ["csv", "tsv"])
+def test_tables_without_a_header(form):
+    content = CONTENT["tsv"] if form == "tsv" else csv_of([["a", "b"], ["c", "d"]])
+    assert read(content, form, "1")[:2] == (["text", "one"] if form == "tsv" else ["b", "d"])
+    with pytest.raises(UserError, match="x has 2 columns, so that the last is 1, not 2"):
+        read(content, form, "2")
+
+
+@pytest.mark.parametrize(
+    ("form", "content"),
+    [
+        ("parquet", parquet_of([{"text": None}, {"text": "a"}])),
+        ("jsonl", b'{"text": null}\n\n{"text": "a"}'),
+        ("json", b'[{"text": null},{"text": "a"}]'),
+        ("csv", b'id,text\n1,\n2,"a"\n'),
+    ],
+)
+def test_null_is_the_empty_text(form, content):
+    assert read(content, form) == ["", "a"]
+
+
+def test_null_object_has_empty_fields():
+    assert read(parquet_of([{"a": None}, {"a": {"b": "x"}}]), "parquet", "a.b") == ["", "x"]
+
+
+@pytest.mark.parametrize("form", CONTENT)
+def test_missing_field_lists_those_that_are_there(form):
+    there = "id, text, in.text" if form == "parquet" else "id, text"
+    with pytest.raises(UserError, match=f"x.* has no field 'txt'; it has {there}"):
+        read(CONTENT[form], form, "txt")
+
+
+@pytest.mark.parametrize(
+    ("form", "field", "said"),
+    [
+        ("jsonl", "id", "x, line 1: the field 'id' is a number, not a text"),
+        ("json", "in", "x, record 1, which starts in line 2,: the field 'in' is an object"),
+        ("jsonl", "text.more", "x, line 1 is a text, not an object with the field 'text.more'"),
+        ("parquet", "id", "x, row 1: the field 'id' is a number"),
+    ],
+)
+def test_fields_that_hold_no_text(form, field, said):
+    with pytest.raises(UserError, match=said):
+        read(CONTENT[form], form, field)
+
+
+@pytest.mark.parametrize(
+    ("form", "content", "said"),
+    [
+        ("jsonl", b'{"text": "a"}\n{"text": }\n', r"x, line 2 is no JSON \(Expecting value"),
+        ("jsonl", b'{"text": "a"}\n[1]\n', "x, line 2 is a list, not an object"),
+        ("jsonl", b'{"text": "\\ud800"}\n', "x, line 1: the field 'text' has half a character"),
+        ("jsonl", b"[" * 100_000, "x, line 1 is no JSON"),
+        ("jsonl", b'{"text": "\xff"}\n', r"x is not utf-8-sig \(invalid start byte: byte 0xff\)"),
+        ("json", b'[{"text": "a"},\n{"text": }]', r"x, line 2 is no JSON \(Expecting value"),
+        ("json", b'[{"text": "a"}\n\n{"text": "b"}]', "x, line 3 is no JSON list of objects: expected ,, found {"),
+        ("json", b'[{"text": "a"},', "x, line 1 is no JSON"),
+        ("json", b'[{"text": "a"}]\n{}', "line 2 is no JSON list of objects: expected the end, found {"),
+        ("json", b'[{"text": "a"}', "expected ,, found the end"),
+        ("json", b'[{"text": "a', "x, line 1 is no JSON"),
+        ("json", b"", r"expected \[, found the end"),
+        ("json", b"7", r"expected \[, found 7"),
+        ("json", b"[7]", "record 1, which starts in line 1, is a number, not an object"),
+        ("json", b"[" + b"[" * 100_000, "line 1 is nested too deeply"),
+        ("csv", b'id,text\n1,"a\n', r"x, line 2 is no CSV \(unexpected end of data"),
+        ("csv", b"id,text\n1,a\n2\n", "x, line 3 has 1 fields, but the first row has 2"),
+        ("tsv", b"id\ttext\n1\ta\tb\n", "x, line 2 has 3 fields, but the first row has 2"),
+        ("parquet", b"PAR1 what", "x is not a sound parquet file"),
+        ("parquet", CONTENT["parquet"][:-100], "x is not a sound parquet file"),
+    ],
+)  # fmt: skip
+def test_wrong_content_is_located(form, content, said):
+    with pytest.raises(UserError, match=said):
+        read(content, form)
+
+
+def test_json_list_is_read_in_pieces(monkeypatch):
+    monkeypatch.setattr(records, "PIECE", 7)
+    assert read(CONTENT["json"], "json") == TEXTS
+    assert read(b"  [ ]\n ", "json") == []
+
+
+def test_wrong_json_is_found_without_reading_on(monkeypatch):
+    monkeypatch.setattr(records, "PIECE", 100)
+    stream = io.BufferedReader(io.BytesIO(b'[{"text": x}, ' + b'{"text": "a"}, ' * 1_000_000), 100)
+    with pytest.raises(UserError, match="x, line 1 is no JSON"):
+        list(read_records(stream, "x", "json", "text"))
+    assert stream.tell() < 50_000
+
+
+def test_objects_in_lines_may_be_called_json():
+    assert read(CONTENT["jsonl"], "json") == TEXTS
+    with pytest.raises(UserError, match="x, line 4 is no JSON"):
+        read(b'\n\n{"text": "a"}\n{', "json")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "gb18030"])
+def test_encodings(encoding):
+    assert read("id,text\n1,红楼\n".encode(encoding), "csv", encoding=encoding) == ["红楼"]
+    assert read("\ufeffid,text\n1,红楼\n".encode(), "csv", "id") == ["1"]
+
+
+def test_stream_stays_open():
+    stream = io.BytesIO(CONTENT["csv"])
+    assert list(read_records(stream, "x", "csv", "text")) == TEXTS and not stream.closed
+    stream.seek(0)
+    texts = read_records(stream, "x", "csv", "text")
+    assert next(texts) == "one"
+    stream.close()
+    texts.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [("a.PARQUET", "parquet"), ("https://x/a.jsonl?x=1.csv", "jsonl"), ("a/b.ndjson", "jsonl"), ("a.md", "text"), ("a", "text"), ("a.tsv", "tsv"), ("a.csv.ZST", "csv")],
+)  # fmt: skip
+def test_form_by_ending(name, form):
+    assert form_of(name) == form

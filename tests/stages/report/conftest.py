@@ -1,0 +1,36 @@
+"""A finished small experiment, and its report."""
+
+import pytest
+from experiments import Experiment
+
+from gptgrid.stages.compare.tables import compare
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory) -> Experiment:
+    """Two texts and one of bare ids; two seeds."""
+    experiment = Experiment(tmp_path_factory.mktemp("small"), ("tales", "toy", "noise"))
+    compare(experiment.compare_job())
+    return experiment
+
+
+@pytest.fixture(scope="session")
+def troubled(tmp_path_factory) -> Experiment:
+    """On tales one cell diverged and another stopped early; on toy all diverged; of ids half of each group."""
+    diverged = ("tales.bpe.llama.base.s2", "toy.bpe.llama.base.s1", "toy.bpe.llama.base.s2")
+    diverged += ("toy.bpe.gpt2.base.s1", "toy.bpe.gpt2.base.s2", "ids.llama.base.s1", "ids.gpt2.base.s2")
+    stopped = ("tales.bpe.gpt2.base.s1",)
+    folder, texts = tmp_path_factory.mktemp("troubled"), ("tales", "toy", "noise")
+    experiment = Experiment(folder, texts, ("bpe",), ("gpt2", "llama"), diverged=diverged, stopped=stopped)
+    compare(experiment.compare_job())
+    return experiment
+
+
+@pytest.fixture(scope="session")
+def troubled_page(troubled) -> str:
+    return troubled.report()
+
+
+@pytest.fixture(scope="session")
+def page(small) -> str:
+    return small.report()

@@ -1,0 +1,62 @@
+"""The sentence at the top must be right: validation chooses, the test describes, intervals decide."""
+
+from gptgrid.stages.report.answer import answer, answers, compared
+from gptgrid.stages.report.gather import gather
+
+TEXT = {"name": "tales", "unit": "bits per byte", "valid": "val_bpb", "test": "bpb"}
+
+
+def group(label: str, rank: int, valid: tuple, test: tuple) -> dict:
+    row = {"label": label, "text": "tales", "rank": rank, "variant": rank, "seeds": 2, "diverged": 0}
+    for figure, values in (("val_bpb", valid), ("bpb", test)):
+        row |= {f"{figure}_{key}": value for key, value in zip(("mean", "low", "high"), values, strict=True)}
+    return row
+
+
+def test_validation_chooses_and_the_test_is_reported():
+    found = answer(
+        TEXT,
+        [group("b", 2, (1.1, 1.0, 1.2), (0.9, 0.8, 1.0)), group("a", 1, (1.0, 0.95, 1.05), (1.3, 1.2, 1.4))],
+    )
+    assert found["best"]["label"] == "a"
+    assert found["test"] == {"mean": 1.3, "low": 1.2, "high": 1.4}
+    assert (found["next"]["label"], round(found["next"]["behind"], 9), found["next"]["percent"]) == (
+        "b",
+        0.1,
+        "10.0 %",
+    )
+
+
+def test_verdicts():
+    def verdict(first, second):
+        return answer(TEXT, [group("a", 1, first, first), group("b", 2, second, second)])["next"]["verdict"]
+
+    assert "do not overlap" in verdict((1.0, 0.9, 1.1), (1.5, 1.4, 1.6))
+    assert "more seeds" in verdict((1.0, 0.9, 1.1), (1.15, 1.05, 1.25))
+    assert "chance" in verdict((1.0, None, None), (1.5, 1.4, 1.6))
+
+
+def test_nothing_to_answer():
+    nothing = (None, None, None)
+    assert answer(TEXT, [group("a", 1, nothing, nothing)])["best"] is None
+    assert answer(TEXT, [group("a", 1, (1.0, None, None), nothing)])["next"] is None
+
+
+def test_every_text_has_an_answer(small):
+    found = answers(gather(small.report_job()))
+    assert [(a["text"]["name"], a["best"]["label"]) for a in found] == [
+        ("tales", "bpe · llama"),
+        ("toy", "bpe · llama"),
+        ("noise", "ids · llama"),
+    ]
+
+
+def test_a_group_with_a_diverged_cell_is_no_answer(troubled):
+    found = answers(gather(troubled.report_job()))
+    assert [a["best"] and a["best"]["label"] for a in found] == ["gpt2", None, None]
+    assert [(a["diverged"], a["cells"]) for a in found] == [(1, 4), (4, 4), (2, 4)]
+    assert found[0]["next"] is None
+
+
+def test_what_was_compared(small):
+    assert dict(compared(gather(small.report_job())))["model"] == ["gpt2", "llama", "encoder"]

@@ -1,0 +1,49 @@
+"""Rounding for people: three digits that mean something, never a wrong one."""
+
+import pytest
+
+from gptgrid.stages.report.formatting import count, duration, figure, percent, short
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, "–"),
+        (0.0, "0.000"),
+        (1.23456, "1.235"),
+        (371.911, "371.9"),
+        (18_120.4, "18,120"),
+        (1.07e15, "1.07×10¹⁵"),
+        (0.00031, "0.0003"),
+        (0.0000312, "3.12×10⁻⁵"),
+    ],
+)
+def test_figure(value, shown):
+    assert figure(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (12, "12.0"),
+        (999, "999"),
+        (823_000, "823 k"),
+        (999_600, "1.00 M"),
+        (2.6e6, "2.60 M"),
+        (5.91e11, "591 G"),
+    ],
+)
+def test_short(value, shown):
+    assert short(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(12.5, "12.5 s"), (600, "10.0 min"), (7200, "2.00 h"), (3e5, "3.47 d")]
+)
+def test_duration(value, shown):
+    assert duration(value) == shown
+
+
+def test_count_and_percent():
+    assert (count(1_234_567), count(None)) == ("1,234,567", "–")
+    assert (percent(0.047), percent(0.0), percent(0.00001)) == ("4.7 %", "0.0 %", "under 0.1 %")

@@ -1,0 +1,90 @@
+"""Learning rates against transformers' schedules and closed formulas; budgets against arithmetic."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from gptgrid.stages.train.schedule import learning_rate, total_steps
+
+
+def recipe(**values):
+    defaults = {"lr": 1e-3, "min_lr": 1e-4, "schedule": "cosine", "warmup": 10, "cooldown": 0.2}
+    return SimpleNamespace(**{**defaults, **values})
+
+
+def rates(steps=100, **values):
+    return [learning_rate(recipe(**values), step, steps) for step in range(steps)]
+
+
+def reference(make, steps=100, **values):
+    """Return the learning rates that a scheduler of transformers gives."""
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1e-3)
+    scheduler = make(optimizer, **values)
+    found = []
+    for _ in range(steps):
+        found.append(scheduler.get_last_lr()[0])
+        optimizer.step()
+        scheduler.step()
+    return found
+
+
+def test_cosine_and_linear_equal_transformers():
+    optimization = pytest.importorskip("transformers.optimization")
+    cosine = reference(
+        optimization.get_cosine_schedule_with_warmup, num_warmup_steps=10, num_training_steps=100
+    )
+    assert rates(min_lr=0)[10:] == pytest.approx(cosine[10:])
+    floor = reference(
+        optimization.get_cosine_with_min_lr_schedule_with_warmup,
+        num_warmup_steps=10,
+        num_training_steps=100,
+        min_lr=1e-4,
+    )
+    assert rates()[10:] == pytest.approx(floor[10:])
+    linear = reference(
+        optimization.get_linear_schedule_with_warmup, num_warmup_steps=10, num_training_steps=100
+    )
+    assert rates(schedule="linear", min_lr=0)[10:] == pytest.approx(linear[10:])
+
+
+def test_wsd_stays_and_falls_in_a_line():
+    found = rates(schedule="wsd", min_lr=0)
+    assert found[10:81] == [1e-3] * 71
+    assert found[80:] == pytest.approx([1e-3 * (100 - step) / 20 for step in range(80, 100)])
+
+
+def test_constant_stays_after_the_warmup():
+    assert rates(schedule="constant")[10:] == [1e-3] * 90
+
+
+@pytest.mark.parametrize("schedule", ["constant", "linear", "cosine", "wsd"])
+def test_warmup_rises_evenly_from_above_zero(schedule):
+    found = rates(schedule=schedule)
+    assert found[:11] == pytest.approx([1e-3 * (step + 1) / 11 for step in range(11)])
+    assert min(found) >= 1e-3 / 11
+
+
+def test_warmup_below_one_is_a_share():
+    assert rates(warmup=0.1) == rates(warmup=10)
+    assert rates(warmup=0)[0] == 1e-3
+
+
+@pytest.mark.parametrize("schedule", ["constant", "linear", "cosine", "wsd"])
+@pytest.mark.parametrize("warmup", [0, 0.05, 3, 500])
+def test_short_runs_have_positive_rates(schedule, warmup):
+    for steps in (1, 2, 3):
+        assert all(0 < rate <= 1e-3 for rate in rates(steps, schedule=schedule, warmup=warmup))
+
+
+def budget(**values):
+    return SimpleNamespace(**{"steps": None, "tokens": None, "epochs": None, "batch_tokens": 40, **values})
+
+
+def test_budgets_round_up_to_whole_steps():
+    assert total_steps(budget(steps=7), 4, 30) == 7
+    assert total_steps(budget(tokens=80), 4, 30) == 2
+    assert total_steps(budget(tokens=81), 4, 30) == 3
+    assert total_steps(budget(epochs=1.0), 4, 30) == 8
+    assert total_steps(budget(epochs=0.1), 3, 30) == 1  # 0.1 · 30 in floating point is above 3
+    assert total_steps(budget(epochs=0.001), 4, 30) == 1

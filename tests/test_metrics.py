@@ -1,0 +1,42 @@
+"""Figures follow from nats and counts by hand."""
+
+import math
+
+import pytest
+
+from gptgrid.metrics import DENOMINATORS, figures
+
+
+def test_by_hand():
+    found = figures(nats=12 * math.log(2), tokens=6, text_bytes=8, words=4, newlines=2)
+    assert found == pytest.approx(
+        {
+            "test_loss": 2 * math.log(2),
+            "perplexity": 4.0,
+            "bpb": 1.5,
+            "word_perplexity": 8.0,
+            "word_perplexity_newlines": 4.0,
+        }
+    )
+
+
+def test_every_figure_names_its_denominator():
+    assert figures(1.0, 1, 1, 1, 1).keys() == DENOMINATORS.keys()
+
+
+def test_bare_ids_have_figures_per_token_only():
+    found = figures(nats=3.0, tokens=3, text_bytes=None, words=None, newlines=None)
+    assert found["perplexity"] == pytest.approx(math.e)
+    assert [found[key] for key in ("bpb", "word_perplexity", "word_perplexity_newlines")] == [None] * 3
+
+
+def test_what_json_cannot_hold_is_none():
+    found = figures(nats=7200.0, tokens=1000, text_bytes=3000, words=10, newlines=2)
+    assert found["word_perplexity"] is None  # exp(720)
+    assert found["word_perplexity_newlines"] == pytest.approx(math.exp(600))
+
+
+def test_a_text_without_words_has_no_word_perplexity():
+    found = figures(nats=2.0, tokens=2, text_bytes=2, words=0, newlines=2)
+    assert found["word_perplexity"] is None
+    assert found["word_perplexity_newlines"] == pytest.approx(math.e)
