@@ -31,6 +31,9 @@ class Job:
     """The `run` section: how, never what."""
     raw: dict[str, str] = field(default_factory=dict)
     """A user's own file → sha256 when the plan was made."""
+    failed: dict[str, str] = field(default_factory=dict)
+    """Name of an input that could not be made → the reason, in a sentence. Only `compare` and `report` are
+    started with such inputs; they are not among `inputs`."""
     threads: int = 1
     """Threads for work whose result does not depend on their number."""
     provenance: dict[str, Any] = field(default_factory=dict)
