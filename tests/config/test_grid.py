@@ -1,10 +1,12 @@
 """A grid expands to the cells that its blocks mean, in order, each once."""
 
+import re
+
 import pytest
 
 from gptgrid.config.grid import cells_of, parent_of
 from gptgrid.config.read import ConfigError, Configuration
-from gptgrid.plan.plan import expand_globs
+from gptgrid.plan.artifacts import expand_globs
 
 BASE = {
     "corpora": {"tales": {"source": "builtin"}, "toy": {"source": "builtin"}},
@@ -65,6 +67,108 @@ def test_zip_advances_together_and_exclude_leaves_out() -> None:
         "exclude": [{"tokenizer": "bytes", "model": "b"}],
     }
     assert names(block) == ["tales.char.a.base.s1", "tales.bytes.a.base.s1", "toy.char.b.base.s1"]
+
+
+def axis(key: str, values: list, **more: object) -> list[str]:
+    """Return the names of the cells of one block with an override."""
+    return names(
+        {"corpus": "toy", "tokenizer": "char", "model": "a", "training": "base", key: values, **more}
+    )
+
+
+def test_values_that_print_alike_have_names_that_tell_them_apart() -> None:
+    assert axis("training.lr", [0.001, 0.0010000000474974513]) == [
+        "toy.char.a.base+lr=0.001.s1",
+        "toy.char.a.base+lr=0.0010000000474974513.s1",
+    ]
+
+
+def test_a_value_that_is_written_in_several_ways_is_one_cell() -> None:
+    assert axis("training.lr", [0.001, 1e-3, "1e-3"]) == ["toy.char.a.base+lr=0.001.s1"]
+    assert axis("model.n_layer", [4, 4.0, "4"]) == ["toy.char.a+n_layer=4.base.s1"]
+
+
+def test_two_values_with_one_name_are_refused() -> None:
+    with pytest.raises(
+        ConfigError, match=r"grid\[0\]: corpus toy\+license=none would name both .*None.*'none'"
+    ):
+        axis("corpus.license", [None, "none"])
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "name"),
+    [
+        ("corpus.license", "CC BY 4.0", "toy+license=abec94a5.char.a.base.s1"),
+        ("corpus.license", "$(touch x); a/b 'c'", None),
+        ("corpus.license", "公有领域", None),
+        ("corpus.license", "", None),
+        ("corpus.license", "MIT", "toy+license=MIT.char.a.base.s1"),
+        ("corpus.split", {"valid": 0.2}, None),
+        ("training.betas", [0.9, 0.99], None),
+        ("tokenizer.special_tokens", ["<|user|>"], None),
+        ("model.window", None, "toy.char.a+window=none.base.s1"),
+        ("model.bias", False, "toy.char.a+bias=false.base.s1"),
+        ("training.tokens", "2M", "toy.char.a.base+tokens=2M.s1"),
+    ],
+)
+def test_any_value_can_be_an_axis_and_no_name_means_anything_to_a_shell(
+    key: str, value: object, name: str
+) -> None:
+    [cell] = axis(key, [value])
+    assert re.fullmatch(r"[A-Za-z0-9_.+=,@-]+", cell)
+    assert name in (None, cell)
+    assert len(cell) < 60
+
+
+@pytest.mark.parametrize("written", [0.001, 1e-3, "1e-3", "0.001"])
+def test_exclude_knows_a_value_however_it_is_written(written: object) -> None:
+    left = axis("training.lr", [1e-3, 3e-3], exclude=[{"training.lr": written}])
+    assert left == ["toy.char.a.base+lr=0.003.s1"]
+
+
+def test_exclude_knows_whole_numbers_and_budgets() -> None:
+    assert axis("model.n_layer", [4, 6], exclude=[{"model.n_layer": 4.0}]) == ["toy.char.a+n_layer=6.base.s1"]
+    left = axis("training.tokens", ["1M", "2M"], exclude=[{"training.tokens": 2_000_000}])
+    assert left == ["toy.char.a.base+tokens=1M.s1"]
+
+
+@pytest.mark.parametrize(
+    ("exclude", "expected"),
+    [
+        ([{"training.lr": 0.03}], r"exclude\[0\]\.training\.lr: unknown value 0.03; did you mean '0.003'\?"),
+        (
+            [{"seed": 1}, {"tokenizer": "chr"}],
+            r"exclude\[1\]\.tokenizer: unknown value 'chr'; did you mean 'char'\?",
+        ),
+        ([{"modle": "a"}], r"exclude\[0\]: unknown list 'modle'; did you mean 'model'\?"),
+        ([{"model.bias": 1}], r"exclude\[0\]\.model\.bias: unknown value 1; known: True, False"),
+        (
+            [{"training.lr": 1e-3, "model.bias": False}],
+            r"exclude\[0\]: no cell of the block has all of these values",
+        ),
+        ({"seed": 1}, r"exclude: found \{'seed': 1\}, expected a list"),
+    ],
+)
+def test_an_exclude_that_excludes_nothing_is_refused(exclude: object, expected: str) -> None:
+    bias = {"model.bias": [True, False], "zip": ["training.lr", "model.bias"]}
+    with pytest.raises(ConfigError, match=rf"my\.yaml: grid\[0\]\.{expected}"):
+        axis("training.lr", [1e-3, 3e-3], exclude=exclude, **bias)
+
+
+@pytest.mark.parametrize(
+    ("block", "expected"),
+    [
+        ({"modl": "a"}, r"grid\[0\]: unknown key 'modl'; did you mean 'model'\?"),
+        ({"lr": [1e-3]}, r"grid\[0\]: unknown key 'lr'; did you mean 'training.lr'\?"),
+        ({"n_embd": [64]}, r"grid\[0\]: unknown key 'n_embd'; did you mean 'model.d_model'\?"),
+        ({"device": "cpu"}, r"grid\[0\]: unknown key 'device'; write it as `run.device`"),
+        ({"training.lr": [float("inf")]}, r"training\.base\.lr: found inf; input should be a finite number"),
+        ({"zip": "model"}, r"grid\[0\]\.zip: found 'model', expected a list"),
+    ],
+)
+def test_a_block_that_cannot_be_used_is_refused(block: dict, expected: str) -> None:
+    with pytest.raises(ConfigError, match=expected):
+        names({"corpus": "toy", "tokenizer": "char", "training": "base", "model": "a", **block})
 
 
 def test_union_of_blocks_holds_each_cell_once() -> None:

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,13 @@ GOOD = {
 }  # fmt: skip
 
 
+@pytest.fixture
+def good_file(tmp_path: Path) -> Path:
+    file = tmp_path / "a.yaml"
+    file.write_text(json.dumps(GOOD))
+    return file
+
+
 def broken(path: str, value: object) -> dict:
     """Return the good configuration with one dotted key replaced."""
     data = copy.deepcopy(GOOD)
@@ -36,7 +44,7 @@ def broken(path: str, value: object) -> dict:
 @pytest.mark.parametrize(
     ("path", "value", "expected"),
     [
-        ("modles", {}, "the file: unknown key 'modles'; did you mean 'models'?"),
+        ("modles", {}, "top level: unknown key 'modles'; did you mean 'models'?"),
         ("models/small/n_embd", 64, "models.small: unknown key 'n_embd'; did you mean 'd_model'?"),
         ("models/small/block_size", 64, "did you mean 'context'?"),
         ("models/small/max_seq_len", 64, "did you mean 'context'?"),
@@ -93,6 +101,15 @@ def broken(path: str, value: object) -> dict:
         ("grid/0/exclude", [{"tokenizer": "char"}, {"tokenizer": "bpe"}], "`exclude` leaves nothing over"),
         ("evaluation/stride", 512, "evaluation.stride 512 is longer than context 128"),
         ("sampling/decodings", {"g": {"temp": 1}}, "sampling.decodings.g: unknown key 'temp'"),
+        ("sampling/temperature", 1, "sampling: unknown key 'temperature'; write it as `sampling.decodings.NAME.temperature`"),
+        ("training/base/lr", float("inf"), "training.base.lr: found inf; input should be a finite number"),
+        ("training/base/lr", "1,5e-3", "training.base.lr: found '1,5e-3'; input should be a valid number, unable to parse string as a number; numbers have a point and no commas"),
+        ("training/base", {"steps": 10, "lr": 1, 5e-3: None}, "training.base: found the key 0.005, expected text; "),
+        ("models/small/n_layer", float("nan"), "models.small.n_layer: found nan"),
+        ("models/small/n_layr", 2, "models.small: unknown key 'n_layr'"),
+        ("models/small", [], "models.small: expected keys, found []"),
+        ("models", {2024: {}}, "models: found the key 2024, expected text; a name of digits stands in quotes"),
+        ("training/base/batch_tokens", "many", "training.base.batch_tokens: found 'many'; input should be 'auto'"),
     ],
 )  # fmt: skip
 def test_error_names_file_key_and_remedy(path: str, value: object, expected: str) -> None:
@@ -136,18 +153,6 @@ def test_yaml_reads_numbers_as_people_mean_them(tmp_path: Path) -> None:
     assert (training.lr, training.tokens) == (1e-3, 2_000_000)
 
 
-def test_yaml_refuses_a_key_that_stands_twice(tmp_path: Path) -> None:
-    file = tmp_path / "a.yaml"
-    file.write_text("experiment: a\nexperiment: b\n")
-    with pytest.raises(ConfigError, match="'experiment' stands twice"):
-        load([file])
-
-
-def test_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"none\.yaml: no such configuration file"):
-        load([tmp_path / "none.yaml"])
-
-
 def test_quick_changes_values_and_the_experiment(tmp_path: Path) -> None:
     file = tmp_path / "a.yaml"
     file.write_text(json.dumps({**GOOD, "quick": {"training": {"base": {"steps": 3}}}}))
@@ -155,6 +160,102 @@ def test_quick_changes_values_and_the_experiment(tmp_path: Path) -> None:
     quick = load([file], {"quick": True})
     assert quick.entry("training", "base").steps == 3
     assert quick.experiment.experiment == "default-quick"
+
+
+def test_quick_keeps_a_budget_of_its_own_unit(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text(json.dumps({**GOOD, "quick": {"training": {"base": {"tokens": "1k"}}}}))
+    base = load([file], {"quick": "true"}).entry("training", "base")
+    assert (base.tokens, base.steps) == (1000, None)
+
+
+@pytest.mark.parametrize(
+    ("quick", "expected"),
+    [
+        (None, "--config: quick: found nothing, expected true or false; say `quick=true`"),
+        ("", "--config: quick: found nothing, expected true or false; say `quick=true`"),
+        (1, "--config: quick: found 1, expected true or false; say `quick=true`"),
+        ("yes", "--config: quick: found 'yes', expected true or false; say `quick=true`"),
+        (
+            True,
+            "a.yaml has no section `quick`, which says what to change; add one, or leave `quick=true` out",
+        ),
+    ],
+)
+def test_quick_without_sense_is_refused(good_file: Path, quick: object, expected: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(expected)):
+        load([good_file], {"quick": quick})
+
+
+@pytest.mark.parametrize("quick", [False, "false"])
+def test_quick_false_changes_nothing(good_file: Path, quick: object) -> None:
+    assert load([good_file], {"quick": quick}).experiment == load([good_file]).experiment
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"models.small.n_layer": 3, "models.small.bias": False, "models.small.d_ff": None},
+        {"models": {"small": {"n_layer": 3, "bias": False, "d_ff": None}}},
+        # Snakemake reads nested values as text.
+        {"models": {"small": {"n_layer": "3", "bias": "false", "d_ff": "null"}}},
+        {"models.small.n_layer": "3", "models.small": {"bias": "false"}},
+        {"models": {"small": {"n_layer": 9, "bias": False}}, "models.small.n_layer": 3},
+        {"models.small.n_layer": 9, "models": {"small": {"n_layer": 3, "bias": False}}},
+    ],
+    ids=str,
+)
+def test_settings_change_values_and_later_ones_win(good_file: Path, settings: dict) -> None:
+    small = load([good_file], settings).entry("models", "small")
+    assert (small.n_layer, small.bias, small.d_ff, small.d_model) == (3, False, 256, 64)
+
+
+def test_settings_hold_grids_texts_and_budgets(good_file: Path) -> None:
+    block = {"corpus": "tales", "tokenizer": "char", "model": "small", "training": "base"}
+    settings = {
+        "grid": [{**block, "training.lr": ["1e-3", "2e-3"], "seed": ["1", "2"]}],
+        "sampling.prompts": ["", "It: was"],
+        "training.base.tokens": "2M",
+    }
+    configuration = load([good_file], settings)
+    assert [cell.name.split("base")[1] for cell in cells_of(configuration)] == [
+        "+lr=0.001.s1", "+lr=0.001.s2", "+lr=0.002.s1", "+lr=0.002.s2",
+    ]  # fmt: skip
+    assert configuration.experiment.sampling.prompts == ["", "It: was"]
+    assert configuration.entry("training", "base").steps is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"modles.small.n_layer": 3}, "--config: top level: unknown key 'modles'; did you mean 'models'?"),
+        ({"models.smal.n_layer": 3}, "--config: models: unknown name 'smal'; did you mean 'small'?"),
+        ({"models": {"small": {"n_layr": "3"}}}, "--config: models.small: unknown key 'n_layr'; did you mean 'n_layer'?"),
+        ({"models.small.n_layer": "two"}, "--config: models.small.n_layer: found 'two'"),
+        ({"models.small.n_head": 3}, "--config: models.small: n_head 3 does not divide d_model 64"),
+        ({"models.wide.base": "smal"}, "--config: models.wide.base: unknown name 'smal'; did you mean 'small'?"),
+        ({"run.device": "gpu"}, "--config: run.device: found 'gpu'"),
+        ({"grid": [{"modl": "small"}]}, "--config: grid[0]: unknown key 'modl'; did you mean 'model'?"),
+        ({"grid": []}, "--config: grid: found []"),
+    ],
+)  # fmt: skip
+def test_errors_in_settings_name_the_command_line(good_file: Path, settings: dict, expected: str) -> None:
+    with pytest.raises(ConfigError) as failure:
+        cells_of(load([good_file], settings))
+    assert str(failure.value).startswith(expected)
+
+
+def test_errors_in_a_file_name_the_file_beside_settings(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text(json.dumps(broken("models/wide/n_layr", 3)))
+    with pytest.raises(ConfigError, match=r"a\.yaml: models\.wide: unknown key 'n_layr'"):
+        load([file], {"models.small.n_layer": 3})
+
+
+def test_an_error_of_a_base_is_reported_there() -> None:
+    data = {**GOOD, "models": {"wide": {"base": "small"}, "small": {"n_layr": 2}}}
+    with pytest.raises(ConfigError, match=r"my\.yaml: models\.small: unknown key 'n_layr'"):
+        Configuration(data, "my.yaml")
 
 
 def test_base_inherits_and_a_budget_replaces_the_budget() -> None:

@@ -12,6 +12,7 @@ from gptgrid.config.values import (
     Count,
     Fraction,
     HubName,
+    Neutral,
     Section,
     Sha256,
     Size,
@@ -190,7 +191,10 @@ class UrlCorpus(TextCorpus, TextFiles):
 
 class HubCorpus(TextCorpus):
     """A data set of the Hugging Face hub: its parquet, jsonl, json, csv, tsv or txt files; no code of it is
-    run. A `GPTGRID_MIRROR` folder that has it is read instead. `HF_TOKEN` opens what asks for a token."""
+    run. A file that a `GPTGRID_MIRROR` folder has is taken from there. Every file is checked against the
+    checksum in the hub's listing, which a mirror may have a copy of
+    (`huggingface.co/api/datasets/<path>/revision/<revision>`, as that address with `?blobs=true` gives it).
+    `HF_TOKEN` opens what asks for a token."""
 
     source: Literal["hub"]
     """`hub`"""
@@ -208,6 +212,9 @@ class HubCorpus(TextCorpus):
     """train, valid, test → the hub's name of that split. Leave out what the data set lacks: it is cut off."""
     field: Annotated[str, Field(min_length=1)] = "text"
     """The field that is the text, `a.b` for a field in a field."""
+    sha256: Annotated[dict[str, Sha256], Neutral({})] = {}
+    """Files of the data set that may be read → what they must contain, in place of the hub's listing; for a
+    mirror that has no copy of it. A message gives them."""
     max_bytes: Count | None = None
     """A file that is larger, or unpacks to more, is refused; default: any, and 100G unpacked."""
 
@@ -310,8 +317,8 @@ def check_split_sources(cut: Any, train: Any, valid: Any, test: Any, key: str) -
 
 def named_files(cut: Any, train: Any, valid: Any, test: Any) -> dict[str, Any]:
     """Return split → files for the splits that have some; `all` is still to be cut."""
-    found = {"all": cut, "train": train, "valid": valid, "test": test}
-    return {split: files for split, files in found.items() if files}
+    given = {"all": cut, "train": train, "valid": valid, "test": test}
+    return {split: files for split, files in given.items() if files}
 
 
 Corpus = Annotated[

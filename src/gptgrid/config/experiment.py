@@ -11,9 +11,25 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, TypeAdapter, model_validator
 
-from gptgrid.config.corpora import Corpus
+from gptgrid.config.corpora import (
+    BuiltinCorpus,
+    Corpus,
+    FilesCorpus,
+    HubCorpus,
+    RandomCorpus,
+    ShardsCorpus,
+    UrlCorpus,
+)
 from gptgrid.config.models import Model
-from gptgrid.config.tokenizers import Tokenizer
+from gptgrid.config.tokenizers import (
+    BpeTokenizer,
+    BytesTokenizer,
+    CharTokenizer,
+    HuggingFaceTokenizer,
+    IdsTokenizer,
+    TiktokenTokenizer,
+    Tokenizer,
+)
 from gptgrid.config.training import Training
 from gptgrid.config.values import (
     NonNegative,
@@ -21,6 +37,26 @@ from gptgrid.config.values import (
     Section,
     Size,
 )
+
+VARIANTS: dict[str, dict[str, type[Section]]] = {
+    "corpora": {
+        "builtin": BuiltinCorpus,
+        "url": UrlCorpus,
+        "hub": HubCorpus,
+        "files": FilesCorpus,
+        "random": RandomCorpus,
+        "shards": ShardsCorpus,
+    },
+    "tokenizers": {
+        "bytes": BytesTokenizer,
+        "char": CharTokenizer,
+        "bpe": BpeTokenizer,
+        "tiktoken": TiktokenTokenizer,
+        "huggingface": HuggingFaceTokenizer,
+        "ids": IdsTokenizer,
+    },
+}
+"""Section → the value of its discriminating key → class."""
 
 
 class Evaluation(Section):
@@ -103,7 +139,7 @@ class Run(Section):
         return self
 
 
-class Experiment(Section):
+class ConfigurationFile(Section):
     """A whole configuration file."""
 
     sections: ClassVar[dict[str, TypeAdapter]] = {

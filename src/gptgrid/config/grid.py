@@ -1,21 +1,24 @@
 """From the `grid` of a configuration to its cells: which text, tokenizer, model, training and seed.
 
 A cell knows its name and the resolved values of its parts. Where its files lie and what must run is the
-business of `plan.py`.
+business of the plan.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+import re
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gptgrid.artifact.identity import canonical
+from gptgrid.artifact.identity import digest
 from gptgrid.config.corpora import RandomCorpus, ShardsCorpus
-from gptgrid.config.read import ConfigError, Configuration, unknown
+from gptgrid.config.errors import ConfigError
+from gptgrid.config.parse import read_scalar
+from gptgrid.config.read import Configuration
+from gptgrid.config.suggest import closest, places_of, unknown, unknown_key
 from gptgrid.config.tokenizers import BpeTokenizer, CharTokenizer, IdsTokenizer
-from gptgrid.config.values import BUDGETS
+from gptgrid.config.values import BUDGETS, read_count
 
 PARTS = {
     "corpus": "corpora",
@@ -24,11 +27,13 @@ PARTS = {
     "training": "training",
 }
 """Key of a grid block → section of the configuration."""
+IN_NAMES = re.compile(r"[A-Za-z0-9_.+=,@-]+")
+"""What may stand in the name of a cell: names become paths and reach a shell."""
 
 
 @dataclass(frozen=True)
-class Part:
-    """An entry of a section with the overrides of one cell."""
+class Choice:
+    """The entry of a section that a cell takes, with the cell's overrides."""
 
     name: str
     """As the configuration has it."""
@@ -40,44 +45,55 @@ class Part:
     @property
     def label(self) -> str:
         """The name with its overrides: `llama-xs+n_layer=4`."""
-        return self.name + "".join(f"+{key}={plain(value)}" for key, value in self.overrides.items())
+        return self.name + "".join(f"+{key}={in_name(value)}" for key, value in self.overrides.items())
 
 
 @dataclass(frozen=True)
 class Cell:
     """One point of the grid."""
 
-    corpus: Part
-    tokenizer: Part
-    model: Part
-    training: Part
+    corpus: Choice
+    tokenizer: Choice
+    model: Choice
+    training: Choice
     seed: int
-    tokenizer_corpus: Part | None = field(default=None)
+    tokenizer_corpus: Choice | None = field(default=None)
     """What the tokenizer learns from; None where it learns nothing."""
 
     @property
     def name(self) -> str:
         """`<corpus>.<tokenizer>.<model>.<training>.s<seed>`."""
-        parts = (self.corpus, self.tokenizer, self.model, self.training)
-        return ".".join([*(part.label for part in parts), f"s{self.seed}"])
+        return ".".join([*(choice.label for choice in self.choices.values()), f"s{self.seed}"])
+
+    @property
+    def choices(self) -> dict[str, Choice]:
+        """Key of a grid block → what the cell takes for it, in the order of the name."""
+        return {key: getattr(self, key) for key in PARTS}
 
     @property
     def overrides(self) -> dict[str, Any]:
         """Every overridden key with the part that it belongs to: `model.n_layer` → 4."""
         return {
-            f"{key}.{path}": value for key in PARTS for path, value in getattr(self, key).overrides.items()
+            f"{key}.{path}": value
+            for key, choice in self.choices.items()
+            for path, value in choice.overrides.items()
         }
 
 
-def plain(value: Any) -> str:
-    """Return a value as it stands in a name."""
+def in_name(value: Any) -> str:
+    """Return a value as it stands in a name; a list, a sentence and the like become a short hash."""
+    if isinstance(value, str):
+        value = read_scalar(value)  # the text 1e-3 is the number
     if value is None:
         return "none"
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, list):
-        return "-".join(map(plain, value))
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        short = f"{value:g}"
+        return short if float(short) == value else repr(value)  # two numbers may have one short form
+    if isinstance(value, int) or (isinstance(value, str) and IN_NAMES.fullmatch(value)):
+        return str(value)
+    return digest(value)[:8]
 
 
 def cells_of(configuration: Configuration) -> list[Cell]:
@@ -87,49 +103,117 @@ def cells_of(configuration: Configuration) -> list[Cell]:
         ConfigError: a block names what is not defined, or a cell's parts do not go together.
     """
     cells: dict[str, Cell] = {}
+    labels: dict[str, Choice] = {}
+    origin = configuration.origin_of("grid")
     for number, block in enumerate(configuration.experiment.grid):
-        where = f"{configuration.origin}: grid[{number}]"
-        for choice in expand(configuration, block, where):
-            cell = make_cell(configuration, choice, where)
+        where = f"{origin}: grid[{number}]"
+        for point in expand(configuration, block, where):
+            cell = make_cell(configuration, point, where)
+            for key, choice in cell.choices.items():
+                check_label(key, labels.setdefault(f"{key} {choice.label}", choice), choice, where)
             cells.setdefault(cell.name, cell)
     if not cells:
-        raise ConfigError(f"{configuration.origin}: grid: it has no cell; `exclude` leaves nothing over")
+        raise ConfigError(f"{origin}: grid: it has no cell; `exclude` leaves nothing over")
     return list(cells.values())
 
 
-def expand(configuration: Configuration, block: dict[str, Any], where: str) -> Iterator[dict[str, Any]]:
-    """Yield key → value for each point of one block."""
-    zipped, excluded = block.get("zip", []), block.get("exclude", [])
+def check_label(key: str, first: Choice, second: Choice, where: str) -> None:
+    """Refuse two different choices with one name, such as null and the text none."""
+    if first.value != second.value:
+        raise ConfigError(
+            f"{where}: {key} {first.label} would name both {first.overrides} and {second.overrides}; "
+            "leave one out, or give each an entry of its own"
+        )
+
+
+def expand(configuration: Configuration, block: dict[str, Any], where: str) -> list[dict[str, Any]]:
+    """Return key → value for each point of one block."""
     axes = axes_of(configuration, block, where)
-    for key in zipped:
+    points = product_of(axes, zip_of(axes, block, where))
+    patterns = exclude_of(axes, block, where)
+    for number, pattern in enumerate(patterns):
+        if not any(matches(point, pattern) for point in points):
+            raise ConfigError(
+                f"{where}.exclude[{number}]: no cell of the block has all of these values together"
+            )
+    return [point for point in points if not any(matches(point, pattern) for pattern in patterns)]
+
+
+def product_of(axes: dict[str, list[Any]], zipped: list[str]) -> list[dict[str, Any]]:
+    """Return the points of the cross product of lists, of which some advance together."""
+    # The zipped lists are one axis, in the place of the first of them.
+    groups = [tuple(zipped) if key in zipped else (key,) for key in axes if key not in zipped[1:]]
+    steps = [
+        [dict(zip(group, values, strict=True)) for values in zip(*(axes[key] for key in group), strict=True)]
+        for group in groups
+    ]
+    return [
+        {key: value for step in combination for key, value in step.items()}
+        for combination in itertools.product(*steps)
+    ]
+
+
+def zip_of(axes: dict[str, list[Any]], block: dict[str, Any], where: str) -> list[str]:
+    """Return the keys of the lists that advance together, after checking that they can."""
+    zipped = block.get("zip", [])
+    if not isinstance(zipped, list):
+        raise ConfigError(
+            f"{where}.zip: found {zipped!r}, expected a list of keys, such as [model, training]"
+        )
+    for key in map(str, zipped):
         if key not in axes:
             raise ConfigError(f"{where}.zip: {unknown(key, axes, 'list')}")
     if len({len(axes[key]) for key in zipped}) > 1:
         lengths = ", ".join(f"{key} has {len(axes[key])}" for key in zipped)
         raise ConfigError(f"{where}.zip: the lists must be equally long, but {lengths}")
-    for pattern in excluded:
-        for key in pattern:
-            if key not in axes:
-                raise ConfigError(f"{where}.exclude: {unknown(key, axes, 'list')}")
-    # The zipped lists advance together: they are one axis, in the place of the first of them.
-    groups = [tuple(zipped) if key in zipped else (key,) for key in axes if key not in zipped[1:]]
-    points = [
-        [dict(zip(group, values, strict=True)) for values in zip(*(axes[key] for key in group), strict=True)]
-        for group in groups
+    return zipped
+
+
+def exclude_of(axes: dict[str, list[Any]], block: dict[str, Any], where: str) -> list[dict[str, list[Any]]]:
+    """Return the block's `exclude`: for each entry, key → the values of that list that it means."""
+    patterns = block.get("exclude", [])
+    if not isinstance(patterns, list) or not all(isinstance(pattern, dict) for pattern in patterns):
+        raise ConfigError(
+            f"{where}.exclude: found {patterns!r}, expected a list such as [{{model: small, seed: 1}}]"
+        )
+    return [
+        {key: meant_by(value, key, axes, f"{where}.exclude[{number}]") for key, value in pattern.items()}
+        for number, pattern in enumerate(patterns)
     ]
-    for combination in itertools.product(*points):
-        choice = {key: value for point in combination for key, value in point.items()}
-        if not any(all(choice[key] == value for key, value in pattern.items()) for pattern in excluded):
-            yield choice
+
+
+def meant_by(value: Any, key: str, axes: dict[str, list[Any]], where: str) -> list[Any]:
+    """Return the values of a list that are equal to one in `exclude`, however they are written."""
+    if key not in axes:
+        raise ConfigError(f"{where}: {unknown(key, axes, 'list')}")
+    meant = [each for each in axes[key] if as_read(each) == as_read(value)]
+    if not meant:
+        raise ConfigError(f"{where}.{key}: {unknown(value, axes[key], 'value')}")
+    return meant
+
+
+def as_read(value: Any) -> tuple[bool, Any]:
+    """Return a value so that equal ones are equal: 1e-3, 0.001 and the text 1e-3, but not true and 1."""
+    value = read_count(value)
+    value = read_scalar(value) if isinstance(value, str) else value
+    return isinstance(value, bool), value
+
+
+def matches(point: dict[str, Any], pattern: dict[str, list[Any]]) -> bool:
+    """Say whether a point has one of a pattern's values for each of its keys."""
+    return all(point[key] in values for key, values in pattern.items())
 
 
 def axes_of(configuration: Configuration, block: dict[str, Any], where: str) -> dict[str, list[Any]]:
-    """Return key → values in the order of a cell's name, with the parts that a block leaves out."""
+    """Return key → values: the entries in the order of a cell's name, overrides as written, the seeds."""
     given = {
         key: value if isinstance(value, list) else [value]
         for key, value in block.items()
         if key not in ("zip", "exclude")
     }
+    for key in given:
+        if key != "seed" and key.split(".")[0] not in PARTS:
+            raise ConfigError(f"{where}: {unknown_axis(key)}")
     axes: dict[str, list[Any]] = {}
     for key, section in PARTS.items():
         entries = list(getattr(configuration.experiment, section))
@@ -137,18 +221,7 @@ def axes_of(configuration: Configuration, block: dict[str, Any], where: str) -> 
             raise ConfigError(f"{where}: `{key}` is missing, and there is a choice: {', '.join(entries)}")
         axes[key] = given.pop(key, entries)
     seeds = given.pop("seed", [1])
-    for key, values in given.items():
-        part = key.split(".")[0]
-        if part not in PARTS or "." not in key:
-            known = [
-                *PARTS,
-                "seed",
-                "zip",
-                "exclude",
-                *(f"{part}.<key>" for part in PARTS),
-            ]
-            raise ConfigError(f"{where}: {unknown(key, known, 'key')}")
-        axes[key] = values
+    axes |= given
     axes["seed"] = seeds
     for key, values in axes.items():
         if not values:
@@ -159,17 +232,30 @@ def axes_of(configuration: Configuration, block: dict[str, Any], where: str) -> 
     return axes
 
 
-def make_cell(configuration: Configuration, choice: dict[str, Any], where: str) -> Cell:
-    """Return the cell of one point of a block, after checking that its parts go together."""
-    parts = {}
+def unknown_axis(key: str) -> str:
+    """Return what to say about a key that no block of a grid may have."""
+    known = [*PARTS, "seed", "zip", "exclude", *(f"{name}.<key>" for name in PARTS)]
+    if not closest(key, known, cutoff=0.8):
+        for place in places_of(key):
+            for name, section in PARTS.items():
+                if place.startswith(f"{section}.NAME."):
+                    return f"unknown key {key!r}; did you mean {place.replace(f'{section}.NAME', name)!r}?"
+    return unknown_key(key, known)
+
+
+def make_cell(configuration: Configuration, point: dict[str, Any], where: str) -> Cell:
+    """Return the cell of one point of a block, after checking that its choices go together."""
+    choices = {}
     for key, section in PARTS.items():
-        own = {path.split(".", 1)[1]: value for path, value in choice.items() if path.startswith(f"{key}.")}
-        parts[key] = part_of(configuration, section, choice[key], own)
-    tokenizer = parts["tokenizer"].value
+        overrides = {
+            path.split(".", 1)[1]: value for path, value in point.items() if path.startswith(f"{key}.")
+        }
+        choices[key] = choose(configuration, section, point[key], overrides)
+    tokenizer = choices["tokenizer"].value
     trained = isinstance(tokenizer, CharTokenizer | BpeTokenizer | IdsTokenizer)
     train_on = getattr(tokenizer, "train_on", None)
-    learned_from = part_of(configuration, "corpora", train_on, {}) if train_on else parts["corpus"]
-    cell = Cell(**parts, seed=choice["seed"], tokenizer_corpus=learned_from if trained else None)
+    learned_from = choose(configuration, "corpora", train_on, {}) if train_on else choices["corpus"]
+    cell = Cell(**choices, seed=point["seed"], tokenizer_corpus=learned_from if trained else None)
     try:
         check_cell(cell, configuration.experiment.evaluation.stride)
     except ValueError as error:
@@ -178,12 +264,9 @@ def make_cell(configuration: Configuration, choice: dict[str, Any], where: str) 
     return cell
 
 
-def part_of(configuration: Configuration, section: str, name: Any, overrides: dict[str, Any]) -> Part:
-    """Return a resolved entry with its overrides."""
-    for value in overrides.values():
-        if any(mark in canonical(value) for mark in "/{}\\"):
-            raise ConfigError(f"{configuration.origin}: grid: {value!r} cannot stand in the name of a cell")
-    return Part(str(name), overrides, configuration.entry(section, str(name), overrides))
+def choose(configuration: Configuration, section: str, name: Any, overrides: dict[str, Any]) -> Choice:
+    """Return an entry of a section with overrides."""
+    return Choice(str(name), overrides, configuration.entry(section, str(name), overrides))
 
 
 def check_cell(cell: Cell, evaluation_stride: int | None) -> None:
@@ -235,9 +318,10 @@ def parent_of(configuration: Configuration, cell: Cell) -> Cell | None:
     name = cell.training.value.continues
     if name is None:
         return None
-    where = f"{configuration.origin}: training.{cell.training.name}.continues"
+    path = ("training", cell.training.name, "continues")
+    where = f"{configuration.origin_of(*path)}: {'.'.join(path)}"
     shared = {key: value for key, value in cell.training.overrides.items() if key not in BUDGETS}
-    parent = replace(cell, training=part_of(configuration, "training", name, shared))
+    parent = replace(cell, training=choose(configuration, "training", name, shared))
     old, new = parent.training.value, cell.training.value
     for key in MUST_MATCH:
         # What batch_tokens `auto` became, the trainer compares with the number here.

@@ -138,7 +138,7 @@ class Model(Section):
         return data
 
     @model_validator(mode="after")
-    def complete(self) -> Model:
+    def fill_in(self) -> Model:
         if self.d_model % self.n_head:
             raise ValueError(
                 f"n_head {self.n_head} does not divide d_model {self.d_model}; "
@@ -178,7 +178,7 @@ class Model(Section):
             )
 
     def refuse_what_encoder_lacks(self) -> None:
-        wanted = {
+        supported = {
             "norm": ("layernorm",),
             "norm_gain": (True,),
             "position": ("learned", "sinusoidal", "none"),
@@ -192,7 +192,7 @@ class Model(Section):
             "parametrization": ("standard",),
             "n_kv_head": (None, self.n_head),
         }
-        for key, allowed in wanted.items():
+        for key, allowed in supported.items():
             if (value := getattr(self, key)) not in allowed:
                 raise ValueError(
                     f"{key} {value!r} is not in nn.TransformerEncoder, which has "

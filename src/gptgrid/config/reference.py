@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from gptgrid.config.corpora import Clean, Reading, Split, TextCorpus
-from gptgrid.config.experiment import Decoding, Evaluation, Experiment, Run, Sampling
+from gptgrid.config.experiment import VARIANTS, ConfigurationFile, Decoding, Evaluation, Run, Sampling
 from gptgrid.config.models import Model
-from gptgrid.config.read import VARIANTS
 from gptgrid.config.training import Training
 from gptgrid.config.values import Section
 
@@ -25,11 +24,14 @@ INTRODUCTION = """\
 
 `config/config.yaml` is the default experiment, `config/recipes/*.yaml` are others:
 `snakemake --configfile config/recipes/shakespeare.yaml`. A file stands alone; several after one
-`--configfile` are merged, later ones over earlier ones. `--config quick=true` applies a file's `quick`
-section.
+`--configfile` are merged, later ones over earlier ones.
 
-Numbers may be written `2M`, `10k`, `1e-3`. Every entry of `corpora`, `tokenizers`, `models` and `training`
-may start from another entry of its section with `base: NAME`. Unknown keys are errors.
+`--config quick=true` applies a file's `quick` section. `--config 'models={gpt2: {n_layer: 2}}'` changes any
+other value for one run; an entry that it names must be in the file.
+
+Files are YAML 1.2. Numbers may be written `2M`, `10k`, `1e-3`; they are finite. Every entry of `corpora`,
+`tokenizers`, `models` and `training` may start from another entry of its section with `base: NAME`. Unknown
+keys are errors.
 
 ```yaml
 corpora:    {mine: {source: files, paths: ["texts/*.txt"]}}
@@ -50,16 +52,17 @@ grid:
 | `seed` | seeds of initialization, data order and dropout; default `[1]` |
 | `<part>.<key>` | values for a key of that part: `model.n_layer: [2, 4]`; each is a cell of its own |
 | `zip` | lists of the block that advance together instead of crossing: `zip: [model, training]` |
-| `exclude` | cells to leave out: `exclude: [{tokenizer: char, model: modern}]` |
+| `exclude` | cells to leave out: `exclude: [{tokenizer: char, model: modern}]`; each must leave out some |
 
 A cell is named `<corpus>.<tokenizer>.<model>.<training>.s<seed>`, with overrides added to their part:
-`mine.bpe.small+n_layer=2.base.s1`.
+`mine.bpe.small+n_layer=2.base.s1`. A list, or text with other characters than `A-Z a-z 0-9 _ . + = , @ -`,
+stands there as a short hash: `mine+license=3f2a9c1e`.
 """
 
 
 def reference() -> str:
     """Return config/README.md."""
-    parts = [INTRODUCTION, "## Top level\n", Experiment.__doc__ + "\n", table(Experiment)]
+    parts = [INTRODUCTION, "## Top level\n", ConfigurationFile.__doc__ + "\n", table(ConfigurationFile)]
     for section, title in (("corpora", "Corpora"), ("tokenizers", "Tokenizers")):
         parts.append(f"## {title}\n")
         for name, variant in VARIANTS[section].items():
@@ -138,9 +141,9 @@ def values(schema: dict[str, Any]) -> str:
 
 def schema() -> dict[str, Any]:
     """Return the JSON schema of a configuration file, for editors."""
-    top = Experiment.model_json_schema()
+    top = ConfigurationFile.model_json_schema()
     definitions = top.setdefault("$defs", {})
-    for section, adapter in Experiment.sections.items():
+    for section, adapter in ConfigurationFile.sections.items():
         entry = adapter.json_schema(ref_template="#/$defs/{model}")
         definitions.update(entry.pop("$defs", {}))
         variants = entry.pop("oneOf", None)

@@ -72,7 +72,9 @@ class Training(Section):
     eval_tokens: Count | None = None
     """Tokens of the validation split to score each time, from its start. Default: all."""
     sample_every: Size | None = None
-    """Steps between short greedy samples of the first prompt. Default: none."""
+    """Steps between short greedy samples. Default: none."""
+    sample_prompt: str = ""
+    """What the samples during training continue. An empty one starts a document."""
     patience: Size | None = None
     """Stop after so many validations in a row without a lower loss. Default: never."""
     log_checkpoints: bool = False
@@ -85,7 +87,7 @@ class Training(Section):
     """Go on from the finished state of this training, with the larger budget given here."""
 
     @model_validator(mode="after")
-    def complete(self) -> Training:
+    def fill_in(self) -> Training:
         given = [key for key in BUDGETS if getattr(self, key) is not None]
         if len(given) != 1:
             raise ValueError(

@@ -1,0 +1,84 @@
+"""What to say about a configuration that cannot be used: where, what was found, what to write instead."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, get_args
+
+from gptgrid.artifact.errors import UserError
+from gptgrid.config.experiment import VARIANTS, ConfigurationFile
+from gptgrid.config.models import Model
+from gptgrid.config.suggest import unknown, unknown_key
+from gptgrid.config.training import Training
+from gptgrid.config.values import Section
+
+NUMBERS = "numbers have a point and no commas: 1.5e-3, 10000"
+
+
+class ConfigError(UserError):
+    """A configuration that cannot be used. The message names the file and the key."""
+
+
+def path_of(prefix: tuple[str, ...], finding: Any) -> list[str]:
+    """Return the keys that lead to one of pydantic's findings, from the top of the configuration."""
+    steps = [str(step) for step in finding["loc"]]
+    if prefix and steps and steps[0] in VARIANTS.get(prefix[0], {}):
+        steps = steps[1:]
+    # Like the variant of an entry, other types of values are pydantic's names, which nobody wrote.
+    return [
+        *prefix,
+        *(step for step in steps if not step.startswith(("function-", "list[", "literal[", "[key]"))),
+    ]
+
+
+def describe(path: list[str], finding: Any) -> str:
+    """Return `key: what was found, what was expected` for one of pydantic's findings.
+
+    Args:
+        path: the keys that lead to it.
+        finding: an item of `ValidationError.errors()`.
+    """
+    where = ".".join(path)
+    *parents, key = path or [""]
+    inside = ".".join(parents) or "top level"
+    if finding["type"] == "invalid_key" or (finding["type"] == "string_type" and "[key]" in finding["loc"]):
+        return (
+            f"{inside}: found the key {key}, expected text; a name of digits stands in quotes, and {NUMBERS}"
+        )
+    match finding["type"]:
+        case "extra_forbidden":
+            return f"{inside}: {unknown_key(key, known_keys(path, finding), (parents or [''])[0])}"
+        case "union_tag_not_found":
+            tag = finding["ctx"]["discriminator"].strip("'")
+            return f"{where}: the key `{tag}` is missing; known: {', '.join(VARIANTS[path[0]])}"
+        case "union_tag_invalid":
+            tag = finding["ctx"]["discriminator"].strip("'")
+            return f"{where}.{tag}: {unknown(finding['ctx']['tag'], VARIANTS[path[0]], tag)}"
+        case "missing":
+            return f"{where}: this key is missing"
+        case "value_error":
+            return f"{where}: {finding['ctx']['error']}"
+    message = finding["msg"][0].lower() + finding["msg"][1:]
+    comma = finding["type"] in ("float_parsing", "int_parsing") and re.search("[0-9],[0-9]", finding["input"])
+    return f"{where}: found {finding['input']!r}; {message}" + (f"; {NUMBERS}" if comma else "")
+
+
+def known_keys(path: list[str], finding: Any) -> list[str]:
+    """Return the keys that are valid where an unknown one was found."""
+    section, steps = path[0], list(finding["loc"][:-1])
+    kind: type[Section] = {"models": Model, "training": Training}.get(section, ConfigurationFile)
+    if section in VARIANTS:
+        kind = VARIANTS[section][steps.pop(0)]
+    for step in steps:
+        if field := kind.model_fields.get(str(step)):
+            kind = next(sections_in(field.annotation), kind)
+    return list(kind.model_fields)
+
+
+def sections_in(annotation: Any) -> Iterator[type[Section]]:
+    """Yield the classes of sections that a type is made of: `list[Remote] | None` → Remote."""
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from sections_in(inner)

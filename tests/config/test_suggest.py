@@ -1,0 +1,47 @@
+"""An unknown key is answered with the key that was meant, and with the place that it belongs in."""
+
+import pytest
+
+from gptgrid.config.experiment import ConfigurationFile, Decoding, Sampling
+from gptgrid.config.models import Model
+from gptgrid.config.suggest import unknown_key
+from gptgrid.config.tokenizers import CharTokenizer
+from gptgrid.config.training import Training
+
+KNOWN = {
+    "": ConfigurationFile,
+    "models": Model,
+    "training": Training,
+    "sampling": Sampling,
+    "sampling.decodings": Decoding,
+    "tokenizers": CharTokenizer,
+}
+
+
+@pytest.mark.parametrize(
+    ("place", "key", "expected"),
+    [
+        ("training", "use_amp", "did you mean 'precision'?"),
+        ("training", "shuffle", "did you mean 'windows'?"),
+        ("training", "window", "did you mean 'windows'?"),
+        ("training", "log_interval", "write it as `run.log_every`"),
+        ("training", "num_workers", "write it as `run.workers`"),
+        ("training", "resume", "leave it out: a training that was killed goes on by itself"),
+        ("training", "temperature", "write it as `sampling.decodings.NAME.temperature`"),
+        ("training", "block_size", "write it as `models.NAME.context`"),
+        ("sampling", "temperature", "write it as `sampling.decodings.NAME.temperature`"),
+        ("sampling.decodings", "seed", "write it as `sampling.seed`"),
+        ("", "device", "write it as `run.device`"),
+        ("", "seed", "seeds of cells stand in a block of `grid`: `seed: [1, 2]`"),
+        ("training", "seed", "seeds of cells stand in a block of `grid`: `seed: [1, 2]`"),
+        ("", "learning_rate", "write it as `training.NAME.lr`"),
+        ("models", "lr", "write it as `training.NAME.lr`"),
+        ("models", "vocab_size", "write it as `tokenizers.NAME.vocab_size`"),
+        ("models", "n_embd", "did you mean 'd_model'?"),
+        ("tokenizers", "vocab_size", "it goes with kind bpe"),
+        ("models", "qwertz", "known: preset, n_layer"),
+    ],
+)
+def test_what_is_said_about_an_unknown_key(place: str, key: str, expected: str) -> None:
+    said = unknown_key(key, list(KNOWN[place].model_fields), place.split(".")[0])
+    assert said.startswith(f"unknown key {key!r}; {expected}")
