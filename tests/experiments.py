@@ -42,12 +42,19 @@ class Experiment:
         private: tuple[str, ...] = (),
         diverged: tuple[str, ...] = (),
         stopped: tuple[str, ...] = (),
+        failed: dict[str, str] | None = None,
+        accepted: dict[str, str] | None = None,
     ) -> None:
         """Write the artifacts of a cross product; the corpus `noise` gets ids in place of text.
 
         The names of the cells that diverged, or stopped early, end in what is given.
+
+        Args:
+            failed: input that could not be made → the reason; what is made from a training fails with it.
+            accepted: input that was made by an older source → a sentence on it.
         """
         self.root, self.private, self.diverged, self.stopped = root, private, diverged, stopped
+        self.failed, self.accepted = with_descendants(failed or {}), accepted or {}
         self.inputs: dict[str, Path] = {}
         self.cells: list[dict[str, Any]] = []
         for corpus in corpora:
@@ -64,9 +71,15 @@ class Experiment:
         """Return the job of a stage that reads all artifacts of some kinds."""
         folder = self.root / "results" / stage
         folder.mkdir(parents=True, exist_ok=True)
-        inputs = {name: path for name, path in self.inputs.items() if name.split(":")[0] in kinds}
-        config = namespace({"experiment": "small", "cells": self.cells})
-        return Job(config=config, inputs=inputs, folder=folder, scratch=folder)
+        of_kinds = {name: path for name, path in self.inputs.items() if name.split(":")[0] in kinds}
+        return Job(
+            config=namespace({"experiment": "small", "cells": self.cells}),
+            inputs={name: path for name, path in of_kinds.items() if name not in self.failed},
+            failed={name: reason for name, reason in self.failed.items() if name in of_kinds},
+            accepted=self.accepted,
+            folder=folder,
+            scratch=folder,
+        )
 
     def compare_job(self) -> Job:
         return self.job("compare", "train", "evaluate")
@@ -176,6 +189,7 @@ class Experiment:
             "commit": "0123456789abcdef0123456789abcdef01234567",
             "dirty": seed == 2,
             "device": "cpu",
+            "precision": "fp32",
             "threads": 1,
             "tokens_per_second": 30_000.123456789,
             "train_seconds": 12.5,
@@ -205,6 +219,8 @@ ENDED = {
     "diverged": "the loss was nan at step 30, learning rate 0.3; lower training.lr <or> lengthen training.warmup",
 }
 """Status → what a manifest says of it."""
+LAST = 1.02
+"""The validation loss of the last weights, as a multiple of that of the best."""
 WORDLIKE = {"bytes": 1, "words": 5, "newlines": 90}
 """Count of a split → bytes per one of it."""
 
@@ -251,6 +267,9 @@ class Curve:
             "train_flops": 6 * self.size * self.steps * 2048,
             "val_loss": loss,
             "val_bpb": loss * per_byte if loss and per_byte else None,
+            "best_step": self.steps,
+            "last_val_loss": loss * LAST if loss else None,
+            "last_val_bpb": loss * LAST * per_byte if loss and per_byte else None,
             "status": self.status,
             "ended": ENDED[self.status],
         }
@@ -259,12 +278,19 @@ class Curve:
         loss = self.loss(self.steps) * 1.01
         nats, size = loss * (test["tokens"] - 1), test["bytes"]
         return {
+            "weights": "best",
             "test_loss": loss,
             "perplexity": math.exp(loss),
             "bpb": nats / (math.log(2) * size) if size else None,
             "questions": {"asked": 60, "right": 0.4, "chance": 0.25} if size else None,
             "word_perplexity": math.exp(nats / test["words"]) if size else None,
         }
+
+
+def with_descendants(failed: dict[str, str]) -> dict[str, str]:
+    """Return inputs that could not be made, with what is made from a training that could not."""
+    cells = {name.partition(":")[2]: reason for name, reason in failed.items() if name.startswith("train:")}
+    return failed | {f"{kind}:{cell}": cells[cell] for cell in cells for kind in ("evaluate", "sample")}
 
 
 def table(header: tuple[str, ...], rows: list[tuple]) -> str:

@@ -1,4 +1,4 @@
-"""summary.csv is the contract with users' scripts; comparison.csv is what the answer rests on."""
+"""summary.csv is the contract with users' scripts; comparison.csv is what the conclusion rests on."""
 
 import json
 import math
@@ -8,7 +8,8 @@ from types import SimpleNamespace
 import pytest
 from experiments import Experiment, read_table
 
-from gptgrid.stages.compare.tables import compare, spread
+from gptgrid.stages.compare.groups import summarize
+from gptgrid.stages.compare.tables import compare
 
 BEFORE = ["cell", "corpus", "tokenizer", "model", "training", "seed"]
 AFTER = [
@@ -25,10 +26,14 @@ AFTER = [
     "tokens_per_second",
     "train_seconds",
     "peak_memory_mb",
+    "python",
+    "torch",
     "device",
+    "precision",
     "identity",
     "path",
     "status",
+    "reason",
 ]
 FIGURES = ("val_bpb", "val_loss", "test_loss", "perplexity", "bpb", "word_perplexity", "answers_right")
 
@@ -93,19 +98,28 @@ def test_groups_are_cells_but_for_the_seed(tmp_path):
 def test_interval_is_students(tmp_path):
     # Textbook: t(0.975, 2) = 4.302653.
     half = 4.302653 * 1 / math.sqrt(3)
-    assert spread([1.0, 2.0, 3.0]) == pytest.approx({"mean": 2, "std": 1, "low": 2 - half, "high": 2 + half})
+    assert summarize([1.0, 2.0, 3.0]) == pytest.approx(
+        {"mean": 2, "std": 1, "low": 2 - half, "high": 2 + half}
+    )
 
 
 def test_interval_of_a_perplexity_is_that_of_its_logarithm():
-    found = spread([math.exp(1.0), math.exp(2.0), math.exp(3.0)], exponential=True)
+    summary = summarize([math.exp(1.0), math.exp(2.0), math.exp(3.0)], exponential=True)
     half = 4.302653 * 1 / math.sqrt(3)
-    assert found["mean"] == pytest.approx(statistics.fmean(map(math.exp, (1, 2, 3))))
-    assert (found["low"], found["high"]) == pytest.approx((math.exp(2 - half), math.exp(2 + half)))
-    assert spread([20.0, math.exp(200)], exponential=True)["high"] is None
+    assert (summary["low"], summary["high"]) == pytest.approx((math.exp(2 - half), math.exp(2 + half)))
+    assert summarize([20.0, math.exp(200)], exponential=True)["high"] is None
+
+
+def test_mean_perplexity_is_the_exponential_of_the_mean_loss_and_lies_in_its_interval():
+    """The arithmetic mean of these perplexities is 221, and the upper end of their interval 14."""
+    losses = [2.0] * 30 + [8.8]
+    summary = summarize([math.exp(loss) for loss in losses], exponential=True)
+    assert summary["mean"] == pytest.approx(math.exp(statistics.fmean(losses)))
+    assert summary["low"] < summary["mean"] < summary["high"]
 
 
 def test_one_seed_has_no_spread():
-    assert spread([1.5]) == {"mean": 1.5, "std": None, "low": None, "high": None}
+    assert summarize([1.5]) == {"mean": 1.5, "std": None, "low": None, "high": None}
 
 
 def test_validation_ranks_and_test_figures_never_select(tmp_path):
@@ -181,6 +195,100 @@ def test_nothing_is_best_where_all_diverged(tmp_path):
     experiment = Experiment(tmp_path, ("tales", "noise"), ("bpe",), ("llama", "gpt2"), diverged=("s1", "s2"))
     facts, _, groups = run(experiment)
     assert facts["best"] == {} and {(row.best, row.diverged) for row in groups} == {("False", "2")}
+
+
+def test_a_failed_cell_is_a_row_in_grid_order_without_figures(tmp_path):
+    lost = "tales.bpe.llama.base.s2"
+    experiment = Experiment(
+        tmp_path, ("tales",), ("bpe",), ("llama", "gpt2"), failed={f"train:{lost}": "no memory, left"}
+    )
+    facts, summary, _ = run(experiment)
+    assert facts["cells"] == 4 and [row.cell for row in summary] == [
+        cell["cell"] for cell in experiment.cells
+    ]
+    row = vars(summary[1])
+    assert [row.pop(key) for key in ("status", "reason")] == ["failed", "no memory, left"]
+    assert {key for key, value in row.items() if value} == {*BEFORE, "path"}
+    assert [(row.status, row.reason) for row in summary if row.cell != lost] == [("finished", "")] * 3
+
+
+def test_numbers_beside_a_gap_stay_as_they_are(tmp_path):
+    """A column of integers with a gap is one of floats to pandas."""
+    whole, gap = (
+        Experiment(tmp_path / name, ("tales",), ("bpe",), ("llama", "gpt2"), failed=failed)
+        for name, failed in (("whole", {}), ("gap", {"train:tales.bpe.llama.base.s1": "no memory"}))
+    )
+    assert run(whole)[1][1:] == run(gap)[1][1:]
+
+
+def test_a_cell_without_evaluation_failed_and_keeps_what_is_known_of_its_training(tmp_path):
+    failed = {"evaluate:tales.bpe.llama.base.s1": "the test loss is nan"}
+    _, summary, groups = run(Experiment(tmp_path, ("tales",), ("bpe",), ("llama",), (1,), failed=failed))
+    assert (summary[0].status, summary[0].reason) == ("failed", "the test loss is nan")
+    assert {vars(summary[0])[key] for key in FIGURES if key in AFTER} == {""}
+    assert summary[0].parameters and summary[0].identity and summary[0].device == "cpu"
+    assert groups[0].parameters == summary[0].parameters
+
+
+def test_a_diverged_training_needs_no_evaluation(tmp_path):
+    failed = {"evaluate:tales.bpe.llama.base.s1": "the weights give no probabilities"}
+    _, summary, _ = run(
+        Experiment(tmp_path, ("tales",), ("bpe",), ("llama",), (1,), diverged=("s1",), failed=failed)
+    )
+    assert summary[0].status == "diverged" and summary[0].reason.startswith("the loss was nan")
+
+
+def test_figures_of_a_group_are_over_the_cells_that_did_not_fail(tmp_path):
+    failed = {"train:tales.bpe.llama.base.s2": "no memory"}
+    experiment = Experiment(tmp_path, ("tales",), ("bpe",), ("gpt2", "llama"), (1, 2, 3), failed=failed)
+    facts, summary, (gpt2, llama) = run(experiment)
+    assert [(row.seeds, row.diverged, row.failed) for row in (gpt2, llama)] == [
+        ("3", "0", "0"),
+        ("3", "0", "1"),
+    ]
+    bpb = [float(row.bpb) for row in summary if row.model == "llama" and row.bpb]
+    assert len(bpb) == 2 and float(llama.bpb_mean) == statistics.fmean(bpb)
+    assert (llama.rank, facts["best"]) == ("1", {"tales": "tales.bpe.llama.base"})
+
+
+def test_a_group_without_finished_cells_is_a_row_and_ranks_last(tmp_path):
+    failed = {f"train:tales.bpe.llama.base.s{seed}": "no memory" for seed in (1, 2)}
+    facts, _, (llama, gpt2) = run(
+        Experiment(tmp_path, ("tales",), ("bpe",), ("llama", "gpt2"), failed=failed)
+    )
+    assert (llama.failed, llama.rank, llama.best, llama.parameters) == ("2", "2", "False", "")
+    assert {vars(llama)[f"{key}_{end}"] for key in FIGURES for end in ("mean", "std", "low", "high")} == {""}
+    assert (gpt2.rank, gpt2.best) == ("1", "True") and facts["groups"] == 2
+
+
+def test_all_cells_may_fail(tmp_path):
+    failed = {f"train:tales.bpe.llama.base.s{seed}": "no memory" for seed in (1, 2)}
+    facts, summary, groups = run(Experiment(tmp_path, ("tales",), ("bpe",), ("llama",), failed=failed))
+    assert facts == {"cells": 2, "groups": 1, "best": {}}
+    assert [row.status for row in summary] == ["failed"] * 2 and groups[0].failed == "2"
+
+
+def test_use_chooses_the_validation_loss(tmp_path):
+    experiment = Experiment(tmp_path, ("tales",), ("bpe",), ("llama", "gpt2", "encoder"), (1,))
+    experiment.cells[1]["use"], experiment.cells[2]["use"] = "best", "last"
+    _, summary, groups = run(experiment)
+    job = experiment.compare_job()
+    facts = [job.manifest(f"train:{cell['cell']}")["facts"] for cell in experiment.cells]
+    keys = ("val_loss", "val_loss", "last_val_loss")
+    assert [row.val_loss for row in summary] == [repr(f[key]) for f, key in zip(facts, keys, strict=True)]
+    assert float(groups[2].val_bpb_mean) == facts[2]["last_val_bpb"] > facts[2]["val_bpb"]
+
+
+def test_device_precision_and_versions_are_those_of_the_training(tmp_path):
+    experiment = Experiment(tmp_path, ("tales",), ("bpe",), ("llama",), (1, 2))
+    path = experiment.inputs["train:tales.bpe.llama.base.s2"] / "provenance.json"
+    libraries = {"libraries": {"torch": "2.12.1"}, "precision": "bf16", "device": "cuda (H100)"}
+    path.write_text(json.dumps(json.loads(path.read_text()) | libraries))
+    _, summary, _ = run(experiment)
+    assert [(row.python, row.torch, row.device, row.precision) for row in summary] == [
+        ("3.11.7", "2.13.0", "cpu", "fp32"),
+        ("3.11.7", "2.12.1", "cuda (H100)", "bf16"),
+    ]
 
 
 def test_same_inputs_same_bytes(tmp_path):

@@ -34,3 +34,24 @@ def troubled_page(troubled) -> str:
 @pytest.fixture(scope="session")
 def page(small) -> str:
     return small.report()
+
+
+FAILED = {
+    "train:tales.bpe.llama.base.s2": "killed <b>without</b> memory",
+    "train:toy.bpe.gpt2.base.s1": "the disk was full",
+    "train:toy.bpe.gpt2.base.s2": "the disk was full",
+    "evaluate:toy.bpe.llama.base.s1": "the test loss is nan",
+    "sample:tales.bpe.gpt2.base.s1": "the prompt is longer than the context",
+}
+
+
+@pytest.fixture(scope="session")
+def incomplete(tmp_path_factory) -> Experiment:
+    """One training of a group failed on tales; on toy a whole group, and one evaluation of the other."""
+    folder = tmp_path_factory.mktemp("incomplete")
+    return Experiment(folder, ("tales", "toy"), ("bpe",), ("gpt2", "llama"), failed=FAILED)
+
+
+@pytest.fixture(scope="session")
+def incomplete_page(incomplete) -> str:
+    return incomplete.report()

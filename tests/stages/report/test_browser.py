@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from experiments import Experiment
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 QUIET = (
@@ -95,9 +96,9 @@ def probed(page: str, probe: str, folder: Path) -> dict:
     path = folder / "report.html"
     path.write_text(page.replace("</body>", f"{probe}</body>"), encoding="utf-8")
     dom = dump(path, folder / "profile")
-    found = re.search(r'<pre id="seen">(.*?)</pre>', dom, re.DOTALL)
-    assert found, "the page's script stopped before its end"
-    return json.loads(found[1].replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
+    output = re.search(r'<pre id="seen">(.*?)</pre>', dom, re.DOTALL)
+    assert output, "the page's script stopped before its end"
+    return json.loads(output[1].replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
 
 
 def dump(path: Path, profile: Path) -> str:
@@ -143,3 +144,20 @@ def test_what_diverged_is_marked_and_has_no_figure(troubled_page, tmp_path):
     assert (some["circles"], some["sizes"], some["crosses"]) == (3, 1, [1, 1])
     assert (everything["circles"], everything["sizes"], everything["crosses"]) == (0, 0, [4, 4])
     assert set(some["cells"]) == {"seed 1", "seed 2", "seed 1, stopped early", "seed 2, diverged"}
+
+
+def test_what_failed_is_marked_and_the_rest_is_drawn(incomplete_page, tmp_path):
+    seen = probed(incomplete_page, TROUBLE, tmp_path)
+    some, most = seen["0"], seen["1"]
+    assert (some["labels"], most["labels"]) == (["1 of 2 failed"], ["1 of 2 failed", "2 of 2 failed"])
+    assert (some["circles"], some["sizes"], some["crosses"]) == (3, 2, [0, 0])
+    assert (most["circles"], most["sizes"], most["crosses"]) == (1, 1, [0, 0])
+    assert set(most["cells"]) == {"seed 1, failed", "seed 2"}
+
+
+def test_the_page_works_where_all_cells_failed(tmp_path):
+    failed = {f"train:tales.bpe.gpt2.base.s{seed}": "no memory" for seed in (1, 2)}
+    page = Experiment(tmp_path / "all", ("tales",), ("bpe",), ("gpt2",), failed=failed).report()
+    probe = TROUBLE.replace("[0, 1]", "[0]")
+    seen = probed(page, probe, tmp_path)["0"]
+    assert seen == {"labels": ["2 of 2 failed"], "circles": 0, "crosses": [0, 0], "sizes": 0, "cells": []}

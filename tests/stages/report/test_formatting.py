@@ -2,7 +2,7 @@
 
 import pytest
 
-from gptgrid.stages.report.formatting import count, duration, figure, percent, short
+from gptgrid.stages.report.formatting import count, decimal, duration, percent, short
 
 
 @pytest.mark.parametrize(
@@ -18,8 +18,8 @@ from gptgrid.stages.report.formatting import count, duration, figure, percent, s
         (0.0000312, "3.12×10⁻⁵"),
     ],
 )
-def test_figure(value, shown):
-    assert figure(value) == shown
+def test_decimal(value, shown):
+    assert decimal(value) == shown
 
 
 @pytest.mark.parametrize(

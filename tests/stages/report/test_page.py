@@ -39,10 +39,10 @@ def words(html: str) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", html).split())
 
 
-def answers_of(page: str) -> list[str]:
-    """Return the answers as text."""
-    found = re.search(r'<ul class="answers">(.*?)</ul>', page, re.DOTALL)[1]
-    return [words(answer) for answer in found.split("</li>")[:-1]]
+def conclusions_of(page: str) -> list[str]:
+    """Return the conclusions as text."""
+    items = re.search(r'<ul class="conclusions">(.*?)</ul>', page, re.DOTALL)[1]
+    return [words(item) for item in items.split("</li>")[:-1]]
 
 
 @pytest.fixture(scope="module")
@@ -109,8 +109,8 @@ def test_every_cell_and_group_is_in_a_table(small, page):
     assert ranking.count('class="best"') == 3
 
 
-def test_the_answer_is_a_sentence(page):
-    text = " ".join(re.sub(r"<[^>]+>", "", page[page.index('<ul class="answers">') :][:3000]).split())
+def test_the_conclusion_is_a_sentence(page):
+    text = " ".join(re.sub(r"<[^>]+>", "", page[page.index('<ul class="conclusions">') :][:3000]).split())
     assert re.search(
         r"●bpe · llama is the best of 6 on validation, with \d\.\d{3} bits per byte on the test text "
         r"\(95 % interval \d\.\d{3} to \d\.\d{3}, 2 seeds\); next comes \S*bpe · gpt2, "
@@ -119,8 +119,8 @@ def test_the_answer_is_a_sentence(page):
     ), text[:600]
 
 
-def test_the_answer_tells_what_diverged_and_what_to_do(troubled_page):
-    tales, toy, noise = answers_of(troubled_page)
+def test_the_conclusion_tells_what_diverged_and_what_to_do(troubled_page):
+    tales, toy, noise = conclusions_of(troubled_page)
     assert "gpt2 is the only one of 2 groups with a loss, with" in tales
     assert "1 of 4 cells diverged; a group with such a cell ranks last." in tales
     assert toy.startswith(
@@ -155,6 +155,98 @@ def test_every_cell_says_how_it_ended(troubled, troubled_page):
 def test_the_cells_are_unfolded_where_some_diverged(page, troubled_page):
     assert "<details open>\n<summary>All 12 cells" in troubled_page
     assert "<details>\n<summary>All 30 cells" in page
+
+
+def warnings_of(page: str) -> list[str]:
+    """Return the paragraphs that warn, as text."""
+    return [words(text) for text in re.findall(r'<p class="warning">(.*?)</p>', page, re.DOTALL)]
+
+
+def test_the_top_says_how_many_cells_failed_and_why(incomplete_page, page):
+    top = words(incomplete_page[: incomplete_page.index('<ul class="conclusions">')])
+    assert top.endswith(
+        "4 of 8 cells failed: killed &lt;b&gt;without&lt;/b&gt; memory (tales.bpe.llama.base.s2); "
+        "the disk was full (toy.bpe.gpt2.base.s1 and 1 more); the test loss is nan (toy.bpe.llama.base.s1). "
+        "All cells"
+    ), top[-400:]
+    assert warnings_of(page) == []
+
+
+def test_many_reasons_are_cut_short(tmp_path):
+    failed = {f"train:tales.bpe.llama.base.s{seed}": f"reason {seed}" for seed in range(7)}
+    experiment = Experiment(tmp_path, ("tales",), ("bpe",), ("llama",), tuple(range(8)), failed=failed)
+    line = warnings_of(experiment.report())[0]
+    assert line.startswith("7 of 8 cells failed: reason 0 (tales.bpe.llama.base.s0); reason 1")
+    assert line.endswith("reason 4 (tales.bpe.llama.base.s4); and 2 other reasons. All cells")
+
+
+def test_failed_cells_are_rows_with_state_and_reason(incomplete, incomplete_page):
+    rows = {row[0].split()[1]: row for row in table_rows(incomplete_page, "cells")}
+    assert rows.keys() == {cell["cell"] for cell in incomplete.cells}
+    failed = rows["tales.bpe.llama.base.s2"]
+    assert failed[1] == "failed: killed &lt;b&gt;without&lt;/b&gt; memory"
+    assert failed[2:] == ["–"] * 5 + ["failed"] * 5 + ["–"] * 6
+    evaluated = rows["toy.bpe.llama.base.s1"]
+    assert evaluated[1] == "failed: the test loss is nan" and evaluated[7:12] == ["failed"] * 5
+    assert evaluated[-3] == "cpu"
+    assert "<details open>\n<summary>All 8 cells" in incomplete_page
+
+
+def test_a_group_with_failed_cells_has_the_figures_of_the_others(incomplete_page):
+    rows = {(row[0], row[2].split()[1]): row for row in table_rows(incomplete_page, "groups")}
+    llama = rows["tales", "llama"]
+    assert (llama[1], llama[2]) == ("1", "● llama best 1 of 2 failed")
+    assert re.fullmatch(r"\d\.\d{3}", llama[5])
+    lost = rows["toy", "gpt2"]
+    assert lost[1] == "–" and lost[2].endswith("gpt2 2 of 2 failed")
+    assert lost[4:] == ["–"] + ["failed"] * 4 + ["–"] * 3
+
+
+def test_the_conclusion_counts_the_cells_that_finished(incomplete_page):
+    tales, toy = conclusions_of(incomplete_page)
+    assert "bits per byte on the test text (1 seed)" in tales
+    assert "1 of 4 cells failed; figures are those of the others." in tales
+    assert "llama is the only one of 2 groups with a loss" in toy and "3 of 4 cells failed" in toy
+
+
+def test_what_has_no_samples_is_named(incomplete_page):
+    assert "Without samples, as sampling failed:" in warnings_of(incomplete_page)
+    assert "<li>tales.bpe.gpt2.base.s1: the prompt is longer than the context</li>" in incomplete_page
+    assert "<li>tales.bpe.llama.base.s2:" not in incomplete_page
+
+
+def test_all_cells_failed(tmp_path):
+    names = [f"tales.bpe.{model}.base.s{seed}" for model in ("gpt2", "llama") for seed in (1, 2)]
+    data = ("corpus:tales", "tokenizer:bpe@tales", "shards:bpe@tales")
+    failed = dict.fromkeys((*data, *(f"train:{name}" for name in names)), "tales cannot be downloaded")
+    page = Experiment(tmp_path, ("tales",), ("bpe",), ("gpt2", "llama"), failed=failed).report()
+    assert conclusions_of(page) == ["tales failed No group is the best : all cells failed."]
+    assert warnings_of(page)[0].startswith("4 of 4 cells failed: tales cannot be downloaded (tales.bpe.gpt2")
+    assert [row[1] for row in table_rows(page, "cells")] == ["failed: tales cannot be downloaded"] * 4
+    assert "Not in these tables, as they could not be made:" in warnings_of(page)
+    for name in data:
+        assert f"<li>{name}: tales cannot be downloaded</li>" in page
+
+
+def test_differing_devices_precisions_and_versions_are_told(tmp_path):
+    experiment = Experiment(tmp_path, ("tales",), ("bpe",), ("gpt2", "llama"), (1, 2))
+    path = experiment.inputs["train:tales.bpe.llama.base.s2"] / "provenance.json"
+    other = {"libraries": {"torch": "2.12.1"}, "precision": "bf16", "device": "cuda (H100)"}
+    path.write_text(json.dumps(json.loads(path.read_text()) | other))
+    end = " Figures may differ for that reason alone."
+    assert warnings_of(experiment.report()) == [
+        "Not all cells have the same device: cpu (3 cells), cuda (H100) (1 cell)." + end,
+        "Not all cells have the same precision: fp32 (3 cells), bf16 (1 cell)." + end,
+        "Not all cells have the same version of torch: 2.13.0 (3 cells), 2.12.1 (1 cell)." + end,
+    ]
+
+
+def test_what_was_kept_from_an_older_source_is_listed(tmp_path, page):
+    accepted = {"train:tales.bpe.gpt2.base.s1": "only <messages> changed"}
+    experiment = Experiment(tmp_path, ("tales",), ("bpe",), ("gpt2",), (1,), accepted=accepted)
+    shown = experiment.report()
+    assert "<li>train:tales.bpe.gpt2.base.s1: only &lt;messages&gt; changed</li>" in shown
+    assert "older source" not in page
 
 
 def test_same_inputs_same_bytes(tmp_path):

@@ -7,7 +7,7 @@ NOTHING = "–"
 Number = float | int | None
 
 
-def figure(value: Number) -> str:
+def decimal(value: Number) -> str:
     """Return a loss or a perplexity with three decimals; fewer where it is large, more where it is tiny."""
     if value is None:
         return NOTHING

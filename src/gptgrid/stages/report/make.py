@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from gptgrid.artifact.job import Job
-from gptgrid.stages.report.gather import gather
+from gptgrid.stages.report.experiment import read_experiment
 from gptgrid.stages.report.render import render
 
 
 def make_report(job: Job) -> dict[str, Any]:
     """Write report.html, which needs nothing beside it; return the facts."""
     with job.timing("read"):
-        experiment = gather(job)
+        experiment = read_experiment(job)
     with job.timing("render"):
         html = render(experiment)
     (job.folder / "report.html").write_text(html, encoding="utf-8")

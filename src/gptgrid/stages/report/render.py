@@ -1,52 +1,62 @@
 """An experiment as one HTML page: style, scripts and data inlined, so that it needs nothing else.
 
-What the page says stands in page.py, how it looks in style.py, what it does in script.py. They are Python
-files, as the fingerprint of the stage covers Python files: a changed style makes a new report.
+What the page says stands in page.html.jinja, how it looks in style.css, what it does in script.js.
 """
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
+from pathlib import Path
+from statistics import fmean
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from gptgrid.stages.report import formatting as figures
-from gptgrid.stages.report.answer import answers, compared
+from gptgrid.stages.report import formatting
 from gptgrid.stages.report.cards import card
-from gptgrid.stages.report.gather import Experiment, Row
-from gptgrid.stages.report.page import PAGE
-from gptgrid.stages.report.script import SCRIPT
-from gptgrid.stages.report.style import STYLE
+from gptgrid.stages.report.conclusion import conclusions, failures, grid_values
+from gptgrid.stages.report.experiment import Experiment
+from gptgrid.stages.report.tables import Row
 
+HERE = Path(__file__).parent
 MARKS = "●■◆▲▼✚"
-"""As plotly's symbols in script.py; colours are --c0 to --c5 of style.py."""
-MEANS = ("parameters", "non_embedding_parameters", "train_flops", "train_tokens", "train_seconds")
+"""As plotly's symbols in script.js; colours are --c0 to --c5 of style.css."""
+SIZES = ("parameters", "non_embedding_parameters", "train_flops", "train_tokens", "train_seconds")
 """What the size chart puts a group's figure against."""
+FILTERS = (formatting.decimal, formatting.count, formatting.short, formatting.duration, formatting.percent)
 
 
 def render(experiment: Experiment) -> str:
     """Return the page."""
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False}
-    for show in (figures.figure, figures.count, figures.short, figures.duration, figures.percent, mark, card):
-        environment.filters[show.__name__] = show
     names = [text["name"] for text in experiment.texts]
-    return environment.from_string(PAGE).render(
+    return template().render(
         experiment=experiment,
         ranking=sorted(experiment.groups, key=lambda group: (names.index(group["text"]), group["rank"])),
-        answers=answers(experiment),
-        compared=compared(experiment),
+        conclusions=conclusions(experiment),
+        failures=failures(experiment),
+        grid_values=grid_values(experiment),
         data=embedded(page_data(experiment)),
-        style=Markup(STYLE),
-        script=Markup(SCRIPT),
+        style=Markup((HERE / "style.css").read_text(encoding="utf-8")),
+        script=Markup((HERE / "script.js").read_text(encoding="utf-8")),
         plotly=Markup(get_plotlyjs()),
     )
+
+
+def template() -> Any:
+    """Return the template of the page, with its filters."""
+    environment = Environment(
+        loader=FileSystemLoader(HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False}
+    environment.filters |= {show.__name__: show for show in (*FILTERS, mark, card)}
+    return environment.get_template("page.html.jinja")
 
 
 def mark(group: Row) -> Markup:
@@ -83,18 +93,20 @@ def page_data(experiment: Experiment) -> dict[str, Any]:
 
 def group_data(group: Row, cells: list[Row], text: Row) -> dict[str, Any]:
     """Return what the charts say about a group: its figures, its seeds', its sizes."""
+    sized = [cell for cell in cells if cell["status"] != "failed"]
     return {
         "label": group["label"],
         "variant": group["variant"],
         "rank": group["rank"],
         "diverged": group["diverged"],
+        "failed": group["failed"],
         "valid": group[f"{text['valid']}_mean"],
         "test": [group[f"{text['test']}_{key}"] for key in ("mean", "low", "high")],
         "seeds": [cell[text["test"]] for cell in cells],
-        **{key: mean([cell[key] for cell in cells]) for key in MEANS},
+        **{key: mean([cell[key] for cell in sized]) for key in SIZES},
     }
 
 
 def mean(values: list[float | None]) -> float | None:
-    """Return the mean; None where a value is missing."""
-    return None if None in values else sum(values) / len(values)
+    """Return the mean; None where a value is missing, or there is none."""
+    return fmean(values) if values and None not in values else None

@@ -1,9 +1,6 @@
-"""What the report does in a browser: sort and filter tables, draw charts, show samples. No network.
+/* What the report does in a browser: sort and filter tables, draw charts, show samples. No network.
 
-The data is the JSON that render.py embeds. Texts go into the page as text nodes, never as markup.
-"""
-
-SCRIPT = r"""
+   The data is the JSON that render.py embeds. Texts go into the page as text nodes, never as markup. */
 "use strict";
 const data = JSON.parse(document.getElementById("data").textContent);
 const $ = (id) => document.getElementById(id);
@@ -79,9 +76,9 @@ for (const input of document.querySelectorAll("[data-filters]"))
 data.groups.forEach((group, index) => { group.index = index; });
 /** Groups of the chosen text that the bar lets through, best first. */
 function listed() {
-  const found = data.groups.filter((g) => g.text === state.text && contains(g.label, state.words));
-  found.sort((a, b) => a.rank - b.rank);
-  return state.limit ? found.slice(0, state.limit) : found;
+  const matching = data.groups.filter((g) => g.text === state.text && contains(g.label, state.words));
+  matching.sort((a, b) => a.rank - b.rank);
+  return state.limit ? matching.slice(0, state.limit) : matching;
 }
 const shown = () => listed().filter((group) => !state.hidden.has(group.label));
 
@@ -129,6 +126,9 @@ function span(groups) {
   return [Math.max(Math.min(low, ...ends), low - room / 3) - room / 15,
     Math.min(Math.max(high, ...ends), high + room / 3) + room / 15];
 }
+/** How many cells of a group have no figure. */
+const lossesOf = (group) => ["diverged", "failed"].filter((status) => group[status])
+  .map((status) => `${group[status]} of ${group.seeds.length} ${status}`).join(", ");
 function drawGroups(groups) {
   const names = groups.map((g) => g.label);
   const seeds = {x: groups.flatMap((g) => g.seeds), y: groups.flatMap((g) => g.seeds.map(() => g.label)),
@@ -138,7 +138,7 @@ function drawGroups(groups) {
     marker: markers(groups), error_x: errors(groups), hovertemplate: "%{y}<br>%{x:.4f}<extra></extra>"};
   const height = Math.max(352, 90 + 24 * groups.length);
   $("chart-groups").style.height = `${height}px`;
-  const annotations = groups.filter((g) => g.diverged).map((g) => ({text: `${g.diverged} of ${g.seeds.length} diverged`,
+  const annotations = groups.filter((g) => g.diverged || g.failed).map((g) => ({text: lossesOf(g),
     xref: "paper", x: 1, xanchor: "right", y: g.label, showarrow: false}));
   draw("chart-groups", [means, seeds], {height, annotations, xaxis: axis(`test, ${unit()}`, {range: span(groups)}),
     yaxis: axis("", {type: "category", categoryarray: names, range: [groups.length - 0.4, -0.6], dtick: 1})});
@@ -155,8 +155,8 @@ function drawSize(groups) {
 }
 const spansDecade = (values) => Math.max(...values) > 10 * Math.min(...values);
 function drawCurves(id, key, groups) {
-  const wanted = new Set(groups.map((g) => g.index));
-  const curves = data.curves.filter((c) => wanted.has(c.group) && c[key][0].length);
+  const visible = new Set(groups.map((g) => g.index));
+  const curves = data.curves.filter((c) => visible.has(c.group) && c[key][0].length);
   const traces = curves.map((curve) => {
     const group = data.groups[curve.group];
     const name = `${group.label}, ${curve.seed === null ? "mean of its seeds" : `seed ${curve.seed}`}${endOf(curve)}`;
@@ -166,9 +166,9 @@ function drawCurves(id, key, groups) {
       marker: {size: 6, symbol: SYMBOLS[shapeOf(group)]},
       hovertemplate: `${name}<br>%{x:.4s} tokens<br>%{y:.4f}<extra></extra>`};
   });
-  const held = traces.filter((_, n) => curves[n].status !== "diverged");
-  const range = frame(held.length ? held : traces);
-  const ends = traces.filter((trace) => !held.includes(trace));
+  const stable = traces.filter((_, n) => curves[n].status !== "diverged");
+  const range = frame(stable.length ? stable : traces);
+  const ends = traces.filter((trace) => !stable.includes(trace));
   // A curve that left the frame has its cross at the frame's edge.
   const crosses = {x: ends.map((t) => t.x.at(-1)), y: ends.map((t) => Math.min(t.y.at(-1), range[1])), type: "scatter",
     mode: "markers", marker: {size: 11, symbol: "x", color: ends.map((t) => t.line.color)}, cliponaxis: false,
@@ -301,4 +301,3 @@ addEventListener("afterprint", () => {
 });
 options($("text"), data.texts.map((_, index) => index), data.texts.map((text) => text.name));
 chooseText();
-"""

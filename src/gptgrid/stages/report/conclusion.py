@@ -1,4 +1,4 @@
-"""The answer of an experiment in words: the best group on each text, and how sure that is.
+"""The conclusion of an experiment: the best group on each text, and how sure that is.
 
 Validation chooses the best; the test figure is reported for what was chosen.
 """
@@ -7,48 +7,50 @@ from __future__ import annotations
 
 from typing import Any
 
-from gptgrid.stages.report import formatting as figures
-from gptgrid.stages.report.gather import PARTS, Experiment, Row
+from gptgrid.stages.report import formatting
+from gptgrid.stages.report.experiment import Experiment
+from gptgrid.stages.report.tables import PARTS, Row
 
 
-def answers(experiment: Experiment) -> list[dict[str, Any]]:
-    """Return for each text the best group, the next one, and what stands between them."""
-    return [answer(text, experiment.groups) for text in experiment.texts]
+def conclusions(experiment: Experiment) -> list[dict[str, Any]]:
+    """Return for each text the best group, the runner-up, and what stands between them."""
+    return [conclusion(text, experiment.groups) for text in experiment.texts]
 
 
-def answer(text: Row, groups: list[Row]) -> dict[str, Any]:
-    """Return the text, the best group, its test figure, the runner-up, and how many cells diverged.
+def conclusion(text: Row, groups: list[Row]) -> dict[str, Any]:
+    """Return the text, the best group, its test figure, the runner-up, and how many cells have no figures.
 
     The best group is None if none has a loss, as a group with a diverged cell has not.
     """
     rivals = sorted((group for group in groups if group["text"] == text["name"]), key=lambda row: row["rank"])
-    found = [group for group in rivals if group[f"{text['valid']}_mean"] is not None]
-    best, second = [*found, None, None][:2]
+    measured = [group for group in rivals if group[f"{text['valid']}_mean"] is not None]
+    best, second = [*measured, None, None][:2]
     return {
         "text": text,
         "best": best,
-        "test": interval_of(best, text["test"]) if best else None,
+        "test": mean_with_interval(best, text["test"]) if best else None,
         "next": gap(best, second, text["valid"]) if second else None,
         "groups": len(rivals),
         "cells": sum(group["seeds"] for group in rivals),
         "diverged": sum(group["diverged"] for group in rivals),
+        "failed": sum(group["failed"] for group in rivals),
     }
 
 
-def interval_of(group: Row, figure: str) -> dict[str, float | None]:
+def mean_with_interval(group: Row, figure: str) -> dict[str, float | None]:
     """Return mean, low and high of a figure."""
     return {key: group[f"{figure}_{key}"] for key in ("mean", "low", "high")}
 
 
 def gap(best: Row, second: Row, figure: str) -> dict[str, Any]:
     """Return the runner-up, how far it is behind on validation, and whether seeds tell the two apart."""
-    first, other = interval_of(best, figure), interval_of(second, figure)
+    first, other = mean_with_interval(best, figure), mean_with_interval(second, figure)
     behind = other["mean"] - first["mean"]
     return {
         "label": second["label"],
         "variant": second["variant"],
         "behind": behind,
-        "percent": figures.percent(behind / first["mean"]) if first["mean"] else None,
+        "percent": formatting.percent(behind / first["mean"]) if first["mean"] else None,
         "verdict": verdict(first, other),
     }
 
@@ -62,10 +64,19 @@ def verdict(first: dict[str, float | None], other: dict[str, float | None]) -> s
     return "Their 95 % intervals on validation overlap: more seeds would have to decide."
 
 
-def compared(experiment: Experiment) -> list[tuple[str, list[str]]]:
+def failures(experiment: Experiment) -> dict[str, list[str]]:
+    """Return reason → cells that failed for it."""
+    reasons: dict[str, list[str]] = {}
+    for cell in experiment.cells:
+        if cell["status"] == "failed":
+            reasons.setdefault(cell["reason"] or "no reason is known", []).append(cell["cell"])
+    return reasons
+
+
+def grid_values(experiment: Experiment) -> list[tuple[str, list[str]]]:
     """Return what the grid varies, or holds: name of the part → its values."""
     cells = experiment.cells
     parts = [(part, [cell[part] for cell in cells]) for part in ("corpus", *PARTS)]
-    keys = [(key, [cell[key] or "as it is" for cell in cells]) for key in experiment.keys]
+    keys = [(key, [cell[key] or "not overridden" for cell in cells]) for key in experiment.keys]
     seeds = [("seed", [str(cell["seed"]) for cell in cells])]
     return [(name, list(dict.fromkeys(values))) for name, values in (*parts, *keys, *seeds)]

@@ -1,0 +1,100 @@
+"""One row per group of cells that differ in their seed alone: means with intervals, and a rank on each text.
+
+Figures are over the cells that did not fail, as a failure says nothing about the recipe. A training that
+diverged does: a group with such a cell has no figures. A group without figures ranks last.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+
+import pandas as pd
+from scipy.special import stdtrit
+
+from gptgrid.stages.compare.cells import DIVERGED, FAILED, FIGURES, NAMES
+
+STATISTICS = ("mean", "std", "low", "high")
+
+
+def group_table(cells: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """Return the rows of all groups, in grid order.
+
+    Groups are ranked on each text by their mean of validation bits per byte (nats per token for corpora of
+    bare ids): what is reported on the test split never selects.
+    """
+    cells = cells.assign(group=group_names(cells), text=text_names(cells, keys))
+    members = cells.groupby("group", sort=False)
+    parts = [name for name in NAMES if name not in ("cell", "seed")]
+    groups = members[["text", *parts, *keys, "parameters"]].first()
+    groups["seeds"] = members.size()
+    for status in (DIVERGED, FAILED):
+        groups[status] = members["status"].agg(lambda values, status=status: sum(values == status))
+    figures = figure_columns(cells[cells["status"] != FAILED]).reindex(groups.index)
+    groups["rank"], groups["best"] = ranks(groups["text"], figures)
+    return groups.join(figures).reset_index()
+
+
+def group_names(cells: pd.DataFrame) -> list[str]:
+    """Return the names of cells without their seeds."""
+    return [cell.removesuffix(f".s{seed}") for cell, seed in zip(cells["cell"], cells["seed"], strict=True)]
+
+
+def text_names(cells: pd.DataFrame, keys: list[str]) -> pd.Series:
+    """Return corpora with their overrides, much as cells are named: figures compare on one text alone."""
+    names = cells["corpus"]
+    for key in keys:
+        if key.startswith("corpus."):
+            suffix = f"+{key.removeprefix('corpus.')}=" + cells[key]
+            names = names + suffix.fillna("")
+    return names
+
+
+def figure_columns(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return for each group the mean, standard deviation and interval of every figure."""
+    rows = {}
+    for group, members in cells.groupby("group", sort=False):
+        rows[group] = [
+            value
+            for figure in FIGURES
+            for value in summarize(list(members[figure]), exponential="perplexity" in figure).values()
+        ]
+    columns = [f"{figure}_{statistic}" for figure in FIGURES for statistic in STATISTICS]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns, dtype=object)
+
+
+def ranks(texts: pd.Series, figures: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """Return the rank of each group on its text, from 1, and whether it is the best there.
+
+    Groups without a validation loss rank last, in their order, and none of them is the best.
+    """
+    bits, nats = (pd.to_numeric(figures[f"{key}_mean"]) for key in ("val_bpb", "val_loss"))
+    loss = bits.fillna(nats)
+    rank = loss.groupby(texts).rank(method="first", na_option="bottom").astype(int)
+    return rank, (rank == 1) & loss.notna()
+
+
+def summarize(values: list[float | None], exponential: bool = False) -> dict[str, float | None]:
+    """Return mean, sample standard deviation and the 95 % confidence interval of the mean (Student's t).
+
+    Args:
+        values: one per seed; None where one was not measured.
+        exponential: whether the values are exponentials, as perplexities are. Mean and interval are then
+            those of the logarithms, exponentiated: the interval stays positive, and the mean lies in it.
+
+    Returns:
+        mean, std, low and high. All are None if a value is missing, all but the mean if there is one value.
+    """
+    if any(value is None for value in values):
+        return dict.fromkeys(STATISTICS)
+    if len(values) == 1:
+        return {"mean": values[0], "std": None, "low": None, "high": None}
+    std = statistics.stdev(values)
+    scale = [math.log(value) for value in values] if exponential else values
+    mean = statistics.fmean(scale)
+    half = float(stdtrit(len(scale) - 1, 0.975)) * statistics.stdev(scale) / math.sqrt(len(scale))
+    low, high = mean - half, mean + half
+    if exponential:
+        # e^709 is about the largest double, and the upper end of few seeds can be beyond it.
+        mean, low, high = math.exp(mean), math.exp(low), math.exp(high) if high < 709 else None
+    return {"mean": mean, "std": std, "low": low, "high": high}

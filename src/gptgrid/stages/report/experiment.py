@@ -1,0 +1,149 @@
+"""What the report shows, read from the artifacts of an experiment into plain data.
+
+Nothing is measured or ranked here: figures and ranks are those of `compare`. What could not be made is left
+out, and named with the reason.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from gptgrid.artifact.errors import UserError
+from gptgrid.artifact.identity import content_digest
+from gptgrid.artifact.job import Job
+from gptgrid.stages.report.curves import learning_curves
+from gptgrid.stages.report.data import corpus_rows, encoding_rows, inputs_of
+from gptgrid.stages.report.tables import Row, assign_groups, differences, label_groups, read_table, rows_of
+
+DATA = ("corpus:", "tokenizer:", "shards:")
+"""How the names of inputs begin that the section on data describes."""
+ENVIRONMENT = ("host", "cpu", "system", "python", "device", "threads", "libraries", "commit", "dirty")
+
+
+@dataclass
+class Experiment:
+    """Everything that stands in the report."""
+
+    name: str
+    texts: list[Row]
+    """A corpus with its overrides: name, unit of its figures, key of the validation and test columns."""
+    keys: list[str]
+    """Overridden keys."""
+    groups: list[Row]
+    """comparison.csv, with label and variant (index of the label)."""
+    cells: list[Row]
+    """summary.csv, with the index of the group, the text, and the splits of the text if they are known."""
+    curves: list[Row]
+    samples: list[Row]
+    """But not of models of private corpora, which may repeat their text."""
+    training_samples: list[Row]
+    corpora: list[Row]
+    encodings: list[Row]
+    """A tokenizer on a corpus."""
+    environments: list[Row]
+    differences: list[Row]
+    """Device, precision, versions: what is not the same for all cells, with value → number of cells."""
+    missing_data: dict[str, str]
+    """Corpus, tokenizer or shards that could not be made → the reason."""
+    missing_samples: dict[str, str]
+    """Trained cell that could not be sampled → the reason."""
+    accepted: dict[str, str]
+    """Artifact of an older source that a person accepted → a sentence on it."""
+
+
+def read_experiment(job: Job) -> Experiment:
+    """Read all inputs of the report's job.
+
+    Raises:
+        UserError: the tables could not be made.
+    """
+    if "compare" not in job.inputs:
+        reason = job.failed.get("compare", "they are no input of the report")
+        raise UserError(f"there is no report without summary.csv and comparison.csv: {reason}; run snakemake")
+    groups = read_table(job.inputs["compare"] / "comparison.csv")
+    keys = [column for column in groups if "." in column]
+    groups = label_groups(groups, keys)
+    table = assign_groups(read_table(job.inputs["compare"] / "summary.csv"), groups)
+    cells = rows_of(table)
+    add_splits(job, cells)
+    corpora = corpus_rows(job)
+    public = public_corpora(corpora)
+    shown = [(number, cell) for number, cell in enumerate(cells) if cell["corpus"] in public]
+    return Experiment(
+        name=job.config.experiment,
+        texts=text_rows(cells),
+        keys=keys,
+        groups=rows_of(groups),
+        cells=cells,
+        curves=learning_curves(job, cells),
+        samples=[row for number, cell in shown for row in read_samples(job, "sample", number, cell)],
+        training_samples=[row for number, cell in shown for row in read_samples(job, "train", number, cell)],
+        corpora=corpora,
+        encodings=encoding_rows(job),
+        environments=environment_rows(job, cells),
+        differences=differences(table),
+        missing_data={name: reason for name, reason in job.failed.items() if name.startswith(DATA)},
+        missing_samples=missing_samples(job, cells),
+        accepted=job.accepted,
+    )
+
+
+def add_splits(job: Job, cells: list[Row]) -> None:
+    """Give each cell the counts of the splits that it was trained on; None where they are not known."""
+    shards = [job.manifest(name) for name in inputs_of(job, "shards")]
+    splits = {content_digest(manifest): manifest["facts"]["splits"] for manifest in shards}
+    for cell in cells:
+        name = f"train:{cell['cell']}"
+        trained_on = job.manifest(name)["inputs"]["shards"] if name in job.inputs else None
+        cell["splits"] = splits.get(trained_on)
+
+
+def text_rows(cells: list[Row]) -> list[Row]:
+    """Return the texts that figures compare on, with the figures that stand for each."""
+    bits = {"unit": "bits per byte", "valid": "val_bpb", "test": "bpb"}
+    nats = {"unit": "nats per token", "valid": "val_loss", "test": "test_loss"}
+    texts = {cell["text"]: bits for cell in cells}
+    # By the bytes of the text, not by the figures that there are: where all cells diverged there are none.
+    for cell in cells:
+        if cell["splits"] and not cell["splits"]["test"]["bytes"]:
+            texts[cell["text"]] = nats
+    return [{"name": name, **figures} for name, figures in texts.items()]
+
+
+def public_corpora(corpora: list[Row]) -> set[str]:
+    """Return the names, without overrides, of the corpora of which no variant is private."""
+    names = [(row["name"].split("+", 1)[0], row["private"]) for row in corpora]
+    return {name for name, _ in names} - {name for name, private in names if private}
+
+
+def read_samples(job: Job, stage: str, number: int, cell: Row) -> Iterator[Row]:
+    """Yield the rows of a cell's samples.jsonl with the number of the cell; none if there is no such file."""
+    folder = job.inputs.get(f"{stage}:{cell['cell']}")
+    if folder is None:
+        return
+    with (folder / "samples.jsonl").open(encoding="utf-8") as file:
+        for line in file:
+            yield {"cell": number, **json.loads(line)}
+
+
+def missing_samples(job: Job, cells: list[Row]) -> dict[str, str]:
+    """Return the cells that were trained but could not be sampled, with the reason."""
+    trained = [cell["cell"] for cell in cells if f"train:{cell['cell']}" in job.inputs]
+    return {cell: job.failed[f"sample:{cell}"] for cell in trained if f"sample:{cell}" in job.failed}
+
+
+def environment_rows(job: Job, cells: list[Row]) -> list[Row]:
+    """Return where cells were trained: one row for those that share machine, libraries and commit."""
+    rows: dict[str, dict[str, Any]] = {}
+    for cell in cells:
+        if f"train:{cell['cell']}" not in job.inputs:
+            continue
+        provenance = job.provenance_of(f"train:{cell['cell']}")
+        shared = {key: provenance.get(key) for key in ENVIRONMENT}
+        row = rows.setdefault(json.dumps(shared, sort_keys=True), {**shared, "cells": 0, "times": []})
+        row["cells"] += 1
+        row["times"].append(provenance.get("time") or "")
+    return [{**row, "first": min(row["times"]), "last": max(row["times"])} for row in rows.values()]
