@@ -145,7 +145,7 @@ def architecture(size: Size) -> dict:
     from gptgrid.config.models import Model
 
     shape = {key: getattr(size, key) for key in ("n_layer", "n_head", "d_model", "context")}
-    return Model(preset="gpt2", activation="gelu", bias=False, **shape).slice()
+    return Model(preset="gpt2", activation="gelu", bias=False, **shape).complete()
 
 
 def recipe(size: Size, **changes: object) -> dict:
@@ -154,7 +154,7 @@ def recipe(size: Size, **changes: object) -> dict:
 
     values = {"steps": size.steps + WARM_UP, "batch_tokens": size.rows * size.context, "warmup": 0}
     values |= {"micro_batch": size.rows, "windows": "random", "lr": 1e-3, "schedule": "constant"}
-    return Training(**{**values, "threads": THREADS, "eval_every": 10**6, **changes}).slice()
+    return Training(**{**values, "threads": THREADS, "eval_every": 10**6, **changes}).complete()
 
 
 def fresh_model(size: Size, vocab_size: int):
@@ -268,7 +268,6 @@ def gptgrid(size: Size, folder: Path, device: str, tcmalloc: bool = True, **chan
         "model": architecture(size),
         "training": recipe(size, **changes),
         "seed": 1,
-        "sample_prompt": None,
     }
     work = Path(tempfile.mkdtemp(dir=folder))
     inputs = {"shards": folder, "tokenizer": folder}
@@ -277,7 +276,7 @@ def gptgrid(size: Size, folder: Path, device: str, tcmalloc: bool = True, **chan
         inputs,
         work,
         work,
-        namespace(Run(device=device, checkpoint_every=1e9, log_every=1e9).slice()),
+        namespace(Run(device=device, checkpoint_every=1e9, log_every=1e9).complete()),
     )
     trainer = Trainer(job)
     losses = []
@@ -285,12 +284,12 @@ def gptgrid(size: Size, folder: Path, device: str, tcmalloc: bool = True, **chan
         if number == WARM_UP:
             start = clock(device)
         trainer.train_step(*batch)
-        trainer.attend()
+        trainer.between_steps()
         if number >= size.steps + WARM_UP - 20:
             losses.append(trainer.progress["loss_sum"].item())
     seconds, first = clock(device) - start, len(losses) > 1
     loss = (losses[-1] - losses[0]) / (len(losses) - 1) if first else losses[0]
-    return result(size, seconds, loss, precision=trainer.precision, allocator=describe_allocator())
+    return result(size, seconds, loss, precision=trainer.learner.precision, allocator=describe_allocator())
 
 
 # -------------------------------------------------------------------------------------- evaluation

@@ -12,6 +12,7 @@ from gptgrid.artifact.identity import canonical
 from gptgrid.config.models import Model
 from gptgrid.model.build import build
 from gptgrid.model.initialize import initialize
+from gptgrid.model.load import WEIGHTS
 from gptgrid.tokens.codec import BytesCodec, Codec, write_codec
 from gptgrid.tokens.shards import write_shard
 
@@ -36,12 +37,22 @@ def uniform(vocab_size: int, likely: int | None = None) -> nn.Module:
     return module
 
 
-def write_cell(folder: Path, module: nn.Module, codec: Codec | None = None, status: str = "finished") -> Path:
-    """Write what generating and scoring need of a `train` folder; the codec is `bytes` if none is given."""
+def write_cell(
+    folder: Path,
+    module: nn.Module,
+    codec: Codec | None = None,
+    status: str = "finished",
+    last: nn.Module | None = None,
+) -> Path:
+    """Write what generating and scoring need of a `train` folder; the codec is `bytes` if none is given.
+
+    The last weights are those of `last`, or the best ones.
+    """
     folder.mkdir(parents=True)
-    save_file(dict(module.named_parameters()), folder / "model.safetensors")
+    for use, weights in (("best", module), ("last", last or module)):
+        save_file(dict(weights.named_parameters()), folder / WEIGHTS[use])
     codec = codec or BytesCodec()
-    recipe = {"model": module.config.slice(), "vocab_size": module.vocab_size, "eot": codec.eot}
+    recipe = {"model": module.config.complete(), "vocab_size": module.vocab_size, "eot": codec.eot}
     (folder / "config.json").write_text(canonical({**recipe, "training": {}, "seed": 1}) + "\n")
     write_codec(codec, folder / "codec.json")
     (folder / "manifest.json").write_text(json.dumps({"facts": {"status": status}}))

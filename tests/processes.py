@@ -38,13 +38,16 @@ def work(job: Job, rank: int, size: int, port: int, stop_at: int | None) -> None
 
 def ask_to_stop(step: int) -> None:
     """Let a signal come after the processes exchanged what they know in a step."""
-    from gptgrid.stages.train.trainer import Trainer
+    from torch import Tensor
 
-    update = Trainer.update
+    from gptgrid.stages.train.learner import Learner
 
-    def update_and_signal(trainer: Trainer) -> None:
-        update(trainer)
-        if trainer.progress["step"] + 1 == step:
+    update = Learner.update
+
+    def update_and_signal(learner: Learner, updates: int) -> Tensor:
+        grad_norm = update(learner, updates)
+        if updates + 1 == step:
             os.kill(os.getpid(), signal.SIGTERM)
+        return grad_norm
 
-    Trainer.update = update_and_signal
+    Learner.update = update_and_signal

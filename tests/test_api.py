@@ -138,7 +138,7 @@ def test_score_is_what_the_evaluate_stage_says(folder, cell, tmp_path, stride):
     shards = write_test_split(tmp_path / "shards", [EOT, *text.encode()], 257, **counts)
     inputs, config = (
         {"train": folder / "train", "shards": shards},
-        SimpleNamespace(stride=stride, precision="fp32"),
+        SimpleNamespace(stride=stride, precision="fp32", use="best"),
     )
     evaluate(Job(config, inputs, tmp_path, tmp_path, SimpleNamespace(device="cpu", cells_per_gpu=1)))
     expected = json.loads((tmp_path / "evaluation.json").read_text())

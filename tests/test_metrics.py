@@ -4,12 +4,12 @@ import math
 
 import pytest
 
-from gptgrid.metrics import DENOMINATORS, figures
+from gptgrid.metrics import DENOMINATORS, bits_per_byte, figures
 
 
 def test_by_hand():
-    found = figures(nats=12 * math.log(2), tokens=6, text_bytes=8, words=4, newlines=2)
-    assert found == pytest.approx(
+    values = figures(nats=12 * math.log(2), tokens=6, text_bytes=8, words=4, newlines=2)
+    assert values == pytest.approx(
         {
             "test_loss": 2 * math.log(2),
             "perplexity": 4.0,
@@ -20,23 +20,28 @@ def test_by_hand():
     )
 
 
+def test_bits_per_byte():
+    assert bits_per_byte(12 * math.log(2), 8) == pytest.approx(1.5)
+    assert bits_per_byte(None, 8) is bits_per_byte(1.0, None) is bits_per_byte(1.0, 0) is None
+
+
 def test_every_figure_names_its_denominator():
     assert figures(1.0, 1, 1, 1, 1).keys() == DENOMINATORS.keys()
 
 
 def test_bare_ids_have_figures_per_token_only():
-    found = figures(nats=3.0, tokens=3, text_bytes=None, words=None, newlines=None)
-    assert found["perplexity"] == pytest.approx(math.e)
-    assert [found[key] for key in ("bpb", "word_perplexity", "word_perplexity_newlines")] == [None] * 3
+    values = figures(nats=3.0, tokens=3, text_bytes=None, words=None, newlines=None)
+    assert values["perplexity"] == pytest.approx(math.e)
+    assert [values[key] for key in ("bpb", "word_perplexity", "word_perplexity_newlines")] == [None] * 3
 
 
 def test_what_json_cannot_hold_is_none():
-    found = figures(nats=7200.0, tokens=1000, text_bytes=3000, words=10, newlines=2)
-    assert found["word_perplexity"] is None  # exp(720)
-    assert found["word_perplexity_newlines"] == pytest.approx(math.exp(600))
+    values = figures(nats=7200.0, tokens=1000, text_bytes=3000, words=10, newlines=2)
+    assert values["word_perplexity"] is None  # exp(720)
+    assert values["word_perplexity_newlines"] == pytest.approx(math.exp(600))
 
 
 def test_a_text_without_words_has_no_word_perplexity():
-    found = figures(nats=2.0, tokens=2, text_bytes=2, words=0, newlines=2)
-    assert found["word_perplexity"] is None
-    assert found["word_perplexity_newlines"] == pytest.approx(math.e)
+    values = figures(nats=2.0, tokens=2, text_bytes=2, words=0, newlines=2)
+    assert values["word_perplexity"] is None
+    assert values["word_perplexity_newlines"] == pytest.approx(math.e)

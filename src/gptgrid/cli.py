@@ -8,10 +8,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-import yaml
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.store import Store
@@ -90,24 +89,43 @@ def plan(
     show_plan(plan_of(config_file, settings), wide_console(), everything)
 
 
+Cells = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="CELL",
+        help="Folders of cells, or parts of their names: 'tales bpe llama'; none means all.",
+    ),
+]
+
+
 @app.command()
-def verify(
-    cells: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="CELL",
-            help="Folders of cells, or parts of their names: 'tales bpe llama'; none means all.",
-        ),
-    ] = None,
+def verify(cells: Cells = None, config_file: ConfigFiles = None, settings: Settings = None) -> None:
+    """Make what is finished again in a scratch folder and say whether the bits are the same."""
+    from gptgrid.plan.verify import verify_plan
+
+    if not verify_plan(plan_of(config_file, settings), cells or []):
+        raise typer.Exit(1)
+
+
+@app.command()
+def accept(
+    cells: Cells = None,
     config_file: ConfigFiles = None,
     settings: Settings = None,
+    unverified: Annotated[
+        bool, typer.Option("--unverified", help="Do not check that the new source makes the same.")
+    ] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Take back what was accepted.")] = False,
 ) -> None:
-    """Train finished cells again in a scratch folder and say whether the bits are the same."""
-    from gptgrid.plan.verify import choose
-    from gptgrid.plan.verify import verify as train_and_compare
+    """Keep artifacts that an older source made, although the source changed."""
+    from gptgrid.plan.accept import accept as accept_older
+    from gptgrid.plan.accept import take_back
 
-    if not train_and_compare(choose(plan_of(config_file, settings), cells or [])):
-        raise typer.Exit(1)
+    chosen = plan_of(config_file, settings)
+    if undo:
+        take_back(chosen, cells or [])
+    else:
+        accept_older(chosen, cells or [], unverified)
 
 
 store = typer.Typer(no_args_is_help=True, help="Look at the store of finished artifacts, or prune it.")
@@ -119,8 +137,8 @@ StoreFolder = Annotated[
 
 @store.command("list")
 def list_store(folder: StoreFolder = DEFAULT_STORE) -> None:
-    """Show what the store holds."""
-    from gptgrid.plan.show import show_store
+    """Show what the store holds, and who uses it."""
+    from gptgrid.plan.show_store import show_store
 
     show_store(Store(folder), wide_console())
 
@@ -132,19 +150,48 @@ def gc(
     unfinished: Annotated[
         bool, typer.Option("--unfinished", help="Also the work of killed programs, and its checkpoints.")
     ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete without a question.")] = False,
 ) -> None:
-    """Delete what no folder of data or results links to any more."""
-    from gptgrid.plan.show import collect_garbage
+    """Delete what no experiment of any checkout uses any more."""
+    from gptgrid.artifact.garbage import garbage
+    from gptgrid.plan.show_store import prune, show_garbage
 
-    collect_garbage(Store(folder), wide_console(), dry_run, unfinished)
+    items, console = garbage(Store(folder), unfinished), wide_console()
+    show_garbage(Store(folder), items, console)
+    if dry_run:
+        return
+    if items and not yes:
+        typer.confirm("Delete them?", abort=True)
+    prune(Store(folder), items, console)
 
 
 def plan_of(config_files: list[Path] | None, settings: list[str] | None) -> Plan:
     """Return the plan for the options with which snakemake would be called."""
     from gptgrid.plan.plan import read_plan
 
-    pairs = [setting.partition("=") for setting in settings or []]
-    return read_plan(config_files or [], {key: yaml.safe_load(value) for key, _, value in pairs})
+    return read_plan(config_files or [], read_settings(settings or []))
+
+
+def read_settings(settings: list[str]) -> dict[str, Any]:
+    """Return key → value of settings such as `quick=true`; a value is read as in a configuration file.
+
+    Raises:
+        UserError: one has no `=`, or its value is not YAML.
+    """
+    from ruamel.yaml.error import YAMLError
+
+    from gptgrid.config.parse import explain, yaml
+
+    values = {}
+    for setting in settings:
+        key, sign, value = setting.partition("=")
+        if not key or not sign:
+            raise UserError(f"--config: found {setting!r}, expected KEY=VALUE, such as quick=true")
+        try:
+            values[key] = yaml().load(value)
+        except YAMLError as error:
+            raise UserError(f"--config: {key}: not readable as YAML: {explain(error)}") from None
+    return values
 
 
 def wide_console() -> Console:

@@ -1,6 +1,6 @@
 """From nats and counts to the figures that people compare: perplexities and bits per byte.
 
-Pure arithmetic on a few numbers. Where the nats come from is told by a convention, in evaluation.py.
+Pure arithmetic on a few numbers. Which tokens were scored, and from what, is the business of the callers.
 """
 
 from __future__ import annotations
@@ -36,14 +36,22 @@ def figures(
         has no infinity.
     """
     lines = None if words is None or newlines is None else words + newlines
-    per_byte = ratio(nats, text_bytes)
     return {
         "test_loss": ratio(nats, tokens),
         "perplexity": exponential(ratio(nats, tokens)),
-        "bpb": None if per_byte is None else per_byte / math.log(2),
+        "bpb": bits_per_byte(nats, text_bytes),
         "word_perplexity": exponential(ratio(nats, words)),
         "word_perplexity_newlines": exponential(ratio(nats, lines)),
     }
+
+
+def bits_per_byte(nats: float | None, text_bytes: int | None) -> float | None:
+    """Return the bits that a text takes per UTF-8 byte; None where there are no nats or no bytes.
+
+    Tokenizers cut the same text into more or fewer tokens, so only this compares them.
+    """
+    nats_per_byte = ratio(nats, text_bytes)
+    return None if nats_per_byte is None else nats_per_byte / math.log(2)
 
 
 def ratio(nats: float | None, count: int | None) -> float | None:

@@ -1,6 +1,7 @@
 """A fingerprint changes with what can change a result, and with nothing else."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,93 +9,246 @@ import pytest
 from gptgrid.artifact import fingerprint as source
 
 ROOT = Path(__file__).resolve().parents[2]
+FILES = {
+    "script.py": '''
+"""A program."""
+from typing import TYPE_CHECKING
+from gptgrid.artifact.machine import main
+if TYPE_CHECKING:
+    from gptgrid.typing_only import Z
+
+
+def load():
+    import gptgrid.deep.tools as tools
+    from gptgrid.used import build
+    return build, tools.sharpen
+
+
+if __name__ == "__main__":
+    main("corpus", load)
+''',
+    "src/gptgrid/used.py": '''
+"""Doc."""
+import gptgrid.deep.far
+from math import sqrt
+from gptgrid.artifact.machine import UserError
+from gptgrid.deep import inner
+from gptgrid.table import CHOICES, marked, patient
+
+CONSTANT = 1
+UNREAD = 1
+registered = {}
+registered["one"] = 1
+if CONSTANT:
+    SWITCH = 1
+try:
+    import fast
+except ImportError:
+    fast = None
+
+
+def build(value):
+    """Doc."""
+    print("step", 1)
+    assert value, "a message"
+    if value > inner.LIMIT:
+        raise UserError(f"found {value}, too large")
+    return Shape().area(value) + CHOICES[value](CONSTANT) + gptgrid.deep.far.LENGTH + SWITCH
+
+
+class Base:
+    factor = 1
+
+
+@marked
+class Shape(Base):
+    """Doc."""
+
+    def area(self, value):
+        """Doc."""
+        return sqrt(value) * self.factor
+
+
+def unreached():
+    return UNREAD
+''',
+    "src/gptgrid/deep/inner.py": "LIMIT = 1\nOTHER = 1\n",
+    "src/gptgrid/deep/far.py": "LENGTH = 1\nOTHER = 1\n",
+    "src/gptgrid/deep/tools.py": "def sharpen():\n    return 1\n\n\ndef blunt():\n    return 1\n",
+    "src/gptgrid/deep/style.css": "p {}",
+    "src/gptgrid/aside/page.jinja": "<p>",
+    "src/gptgrid/aside/page.py": "P = 1\n",
+    "src/gptgrid/table.py": """
+from gptgrid.artifact.variants import Variants
+from gptgrid.aside.page import P
+
+
+def marked(kind):
+    return kind
+
+
+def slow(value):
+    return helper(value)
+
+
+def helper(value):
+    return 1
+
+
+def quick(value):
+    return P
+
+
+CHOICES = Variants({"slow": slow, "quick": quick})
+""",
+    "src/gptgrid/typing_only.py": "Z = 1\n",
+    "src/gptgrid/artifact/machine.py": "class UserError(Exception):\n    pass\n\n\ndef main(*a):\n    pass\n",
+    "src/gptgrid/artifact/variants.py": "class Variants(dict):\n    pass\n",
+}
+USED, TABLE = "src/gptgrid/used.py", "src/gptgrid/table.py"
+NAMES = frozenset({"slow"})
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A small package named like ours, with a script on top of it."""
-    package = tmp_path / "src" / "gptgrid"
-    (package / "deep").mkdir(parents=True)
-    (package / "__init__.py").touch()
-    (package / "deep" / "__init__.py").touch()
-    (package / "used.py").write_text(
-        '"""Doc."""\nfrom gptgrid.deep import inner\n\n\ndef f():\n    """Doc."""\n    return 1\n'
-    )
-    (package / "deep" / "inner.py").write_text("X = 1\n")
-    (package / "unused.py").write_text("Y = 1\n")
-    (package / "typing_only.py").write_text("Z = 1\n")
-    script = tmp_path / "script.py"
-    script.write_text(
-        "from typing import TYPE_CHECKING\n"
-        "if TYPE_CHECKING:\n    from gptgrid.typing_only import Z\n"
-        "def main():\n    import gptgrid.used\n"
-    )
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A small package named like ours, with a program on top of it."""
+    for name, text in FILES.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    for folder in ("", "deep", "aside", "artifact"):
+        (tmp_path / "src" / "gptgrid" / folder / "__init__.py").touch()
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(source, "ROOT", tmp_path / "src")
-    clear_caches()
     yield tmp_path
-    clear_caches()
+    forget()
 
 
-def clear_caches() -> None:
-    for function in (source.module_file, source.sources):
-        function.cache_clear()
+def forget() -> None:
+    """Begin as a new program would."""
+    for function in vars(source).values():
+        if hasattr(function, "cache_clear"):
+            function.cache_clear()
 
 
-def fingerprint(project: Path) -> str:
-    clear_caches()
-    return source.fingerprint(project / "script.py")
+def fingerprint(project: Path, names: frozenset[str] = NAMES) -> str:
+    forget()
+    return source.fingerprint(project / "script.py", names)
 
 
-def test_closure_reaches_imports_of_imports_and_no_further(project: Path) -> None:
-    found = source.closure(project / "script.py")
-    assert sorted(found) == [
-        "gptgrid",
-        "gptgrid.deep",
-        "gptgrid.deep.inner",
-        "gptgrid.used",
-        "scripts/script.py",
-    ]
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
 
 
 @pytest.mark.parametrize(
     ("file", "old", "new"),
     [
-        ("used.py", '"""Doc."""\nfrom', '"""Another."""\n# A comment.\n\nfrom'),
-        ("used.py", '    """Doc."""\n', ""),
-        ("used.py", "return 1", "return (1)  # why"),
-        ("unused.py", "Y = 1", "Y = 2"),
-        ("typing_only.py", "Z = 1", "Z = 2"),
+        (USED, '"""Doc."""\nimport', '"""Another."""\n# A comment.\n\n\nimport'),
+        (USED, '    """Doc."""\n    print', "    # Why.\n\n    print"),
+        (USED, "return sqrt(value) * self.factor", "return (sqrt(value) *\n            self.factor)  # why"),
+        (USED, '    print("step", 1)\n', ""),
+        (USED, '"step", 1', '"steps", UNREAD'),
+        (USED, '"a message"', '"another message"'),
+        (USED, "found {value}, too large", "{value}: not below {UNREAD}"),
+        (USED, "UNREAD = 1", "UNREAD = 2"),
+        (USED, "return UNREAD", "return 3"),
+        (USED, "def unreached", "NEW = 1\n\n\ndef also_unreached():\n    return NEW\n\n\ndef unreached"),
+        (USED, "CONSTANT = 1\nUNREAD = 1", "UNREAD = 1\nCONSTANT = 1"),
+        (USED, "from math import sqrt", "import os\nfrom math import sqrt"),
+        ("src/gptgrid/deep/inner.py", "OTHER = 1", "OTHER = 2"),
+        ("src/gptgrid/deep/far.py", "OTHER = 1", "OTHER = 2"),
+        ("src/gptgrid/deep/tools.py", "def blunt():\n    return 1", "def blunt():\n    return 2"),
+        ("src/gptgrid/typing_only.py", "Z = 1", "Z = 2"),
+        ("src/gptgrid/artifact/machine.py", "pass\n\n\ndef", "code = 2\n\n\ndef"),
+        ("src/gptgrid/artifact/variants.py", "pass", "size = 3"),
+        (TABLE, '"quick": quick', '"quick": slow'),
+        (TABLE, ', "quick": quick', ""),
+        (TABLE, '"quick": quick', '"quick": quick, "third": len'),
+        (TABLE, "return P", "return 2 * P"),
+        ("src/gptgrid/aside/page.py", "P = 1", "P = 2"),
+        ("src/gptgrid/aside/page.jinja", "<p>", "<div>"),
     ],
 )
 def test_what_cannot_change_a_result_is_no_change(project: Path, file: str, old: str, new: str) -> None:
     before = fingerprint(project)
-    edit(project / "src" / "gptgrid" / file, old, new)
+    edit(project / file, old, new)
     assert fingerprint(project) == before
 
 
 @pytest.mark.parametrize(
     ("file", "old", "new"),
     [
-        ("used.py", "return 1", "return 2"),
-        ("used.py", "return 1", "return 1.0"),
-        ("used.py", "return 1", "return True"),
-        ("used.py", "return 1", "return None"),
-        ("used.py", "return 1", "return"),
-        ("deep/inner.py", "X = 1", "X = '1'"),
-        ("deep/__init__.py", "", "W = 1\n"),
+        (USED, "CONSTANT = 1", "CONSTANT = 2"),
+        (USED, "CONSTANT = 1", "CONSTANT = 1.0"),
+        (USED, "CONSTANT = 1", "CONSTANT = True"),
+        (USED, "CONSTANT = 1", "CONSTANT = None"),
+        (USED, "return Shape().area(value) +", "return"),
+        (USED, "* self.factor", "+ self.factor"),
+        (USED, "class Base:\n    factor = 1", "class Base:\n    factor = 2"),
+        (USED, "@marked\n", ""),
+        (USED, "raise UserError(", "raise ValueError("),
+        (USED, "assert value,", "assert not value,"),
+        (USED, "from math import sqrt", "from math import exp as sqrt"),
+        (USED, "from math import sqrt", "from cmath import sqrt"),
+        (USED, 'registered["one"] = 1', 'registered["one"] = 2'),
+        (USED, "    SWITCH = 1", "    SWITCH = 2"),
+        (USED, "    fast = None", "    fast = 1"),
+        (USED, "class Base", "registered.clear()\n\n\nclass Base"),
+        ("src/gptgrid/deep/inner.py", "LIMIT = 1", "LIMIT = '1'"),
+        ("src/gptgrid/deep/far.py", "LENGTH = 1", "LENGTH = 2"),
+        ("src/gptgrid/deep/tools.py", "def sharpen():\n    return 1", "def sharpen():\n    return 2"),
+        ("src/gptgrid/deep/style.css", "p {}", "div {}"),
+        ("script.py", "return build, tools.sharpen", "return tools.sharpen, build"),
+        (TABLE, "    return kind", "    return None"),
+        (TABLE, '"slow": slow', '"slow": quick'),
+        (TABLE, "return helper(value)", "return 2 * helper(value)"),
+        (TABLE, "def helper(value):\n    return 1", "def helper(value):\n    return 2"),
     ],
 )
 def test_what_can_change_a_result_is_a_change(project: Path, file: str, old: str, new: str) -> None:
     before = fingerprint(project)
-    edit(project / "src" / "gptgrid" / file, old, new)
+    edit(project / file, old, new)
     assert fingerprint(project) != before
 
 
 def test_none_and_an_absent_value_differ(project: Path) -> None:
-    edit(project / "src" / "gptgrid" / "used.py", "return 1", "return")
+    edit(project / TABLE, "return helper(value)", "return")
     nothing = fingerprint(project)
-    edit(project / "src" / "gptgrid" / "used.py", "return", "return None")
+    edit(project / TABLE, "def slow(value):\n    return", "def slow(value):\n    return None")
     assert fingerprint(project) != nothing
+
+
+def test_the_second_definition_of_a_name_counts_too(project: Path) -> None:
+    edit(project / USED, "class Base", "CONSTANT = CONSTANT * 1\n\n\nclass Base")
+    before = fingerprint(project)
+    edit(project / USED, "CONSTANT = CONSTANT * 1", "CONSTANT = CONSTANT * 2")
+    assert fingerprint(project) != before
+
+
+def test_a_file_beside_a_reached_module_counts_from_its_first_day(project: Path) -> None:
+    before = fingerprint(project)
+    (project / "src/gptgrid/deep/page.jinja").write_text("<p>")
+    assert fingerprint(project) != before
+
+
+def test_a_module_that_is_handed_on_whole_counts_whole(project: Path) -> None:
+    """Its attributes are then taken where nobody sees it."""
+    edit(project / USED, "Shape().area(value)", "Shape().area(inner)")
+    before = fingerprint(project)
+    edit(project / "src/gptgrid/deep/inner.py", "OTHER = 1", "OTHER = 2")
+    assert fingerprint(project) != before
+
+
+def test_variants_are_those_that_the_names_choose(project: Path) -> None:
+    slow, quick = (fingerprint(project, frozenset({name})) for name in ("slow", "quick"))
+    assert len({slow, quick, fingerprint(project, frozenset())}) == 3
+    assert fingerprint(project, frozenset({"slow", "of no table"})) == slow
+    assert source.variant_names() == {"slow", "quick"}
+    found = source.closure(project / "script.py", frozenset({"quick"})).parts
+    assert "gptgrid.table:quick" in found and "gptgrid.aside/page.jinja" in found
+    assert "gptgrid.table:slow" not in found and "gptgrid.table:helper" not in found
 
 
 def test_moving_the_checkout_is_no_change(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,21 +260,54 @@ def test_moving_the_checkout_is_no_change(project: Path, monkeypatch: pytest.Mon
     assert fingerprint(moved) == before
 
 
-def edit(path: Path, old: str, new: str) -> None:
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new, 1) if old else new)
+def test_what_was_remembered_gives_the_same_as_reading(project: Path) -> None:
+    before = fingerprint(project)
+    source.sources().save()
+    assert list(project.glob(".snakemake/gptgrid/sources.json"))
+    assert fingerprint(project) == before
+    edit(project / USED, "CONSTANT = 1", "CONSTANT = 2")
+    assert fingerprint(project) != before
+
+
+# ------------------------------------------------------------------------------ the stages themselves
+
+
+def parts(stage: str, *names: str) -> set[str]:
+    return set(source.closure(ROOT / "workflow" / "scripts" / f"{stage}.py", frozenset(names)).parts)
+
+
+def test_only_the_machinery_is_left_out() -> None:
+    """Whoever adds a room here says that nothing in it can change a result."""
+    assert source.UNCOVERED == ("gptgrid.artifact", "gptgrid.launch")
 
 
 @pytest.mark.parametrize(
     ("stage", "inside", "outside"),
     [
+        ("corpus", "gptgrid.text.documents", "gptgrid.stages.train"),
+        ("tokenizer", "gptgrid.stages.tokenizer.make", "gptgrid.model"),
+        ("encode", "gptgrid.tokens.shards", "gptgrid.model"),
         ("train", "gptgrid.stages.train.trainer", "gptgrid.stages.evaluate"),
-        ("report", "gptgrid.artifact.program", "gptgrid.model"),
-        ("corpus", "gptgrid.text.documents", "gptgrid.config"),
+        ("evaluate", "gptgrid.model.score", "gptgrid.stages.train"),
+        ("sample", "gptgrid.model.generate", "gptgrid.model.score"),
+        ("compare", "gptgrid.stages.compare.tables", "gptgrid.model"),
+        ("report", "gptgrid.stages.report.make", "gptgrid.model"),
     ],
 )
-def test_stages_of_the_workflow(stage: str, inside: str, outside: str) -> None:
-    found = source.closure(ROOT / "workflow" / "scripts" / f"{stage}.py")
-    assert inside in found
-    assert not any(name == outside or name.startswith(f"{outside}.") for name in found)
+def test_stages_reach_their_own_rooms(stage: str, inside: str, outside: str) -> None:
+    found = parts(stage)
+    assert any(name.startswith(f"{inside}:") for name in found)
+    closed = (outside, "gptgrid.artifact", "gptgrid.launch", "gptgrid.config", "gptgrid.plan")
+    assert not [name for name in found if name.startswith(closed)]
+
+
+def test_the_report_depends_on_its_template_and_style() -> None:
+    found = parts("report")
+    beside = {path.name for path in (ROOT / "src/gptgrid/stages/report").iterdir() if path.suffix != ".py"}
+    assert {f"gptgrid.stages.report/{name}" for name in beside if "." in name} <= found
+
+
+def test_a_training_depends_on_the_optimizer_that_it_uses() -> None:
+    without, adamw = parts("train"), parts("train", "adamw")
+    assert "gptgrid.stages.train.optimizer:adamw" in adamw - without
+    assert "gptgrid.stages.train.optimizer:muon" not in adamw

@@ -39,11 +39,11 @@ def test_each_document_is_read_as_if_alone(switches: dict, pieces: list[int] | N
     module, given = make(**switches, document_mask=True), documents()
     expected = torch.stack([alone(module, text) for text in given])
     if pieces is None:
-        found = module(given)
+        logits = module(given)
     else:
         cache = module.new_cache(batch=2)
-        found = torch.cat([module(piece, cache) for piece in given.split(pieces, dim=1)], dim=1)
-    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+        logits = torch.cat([module(piece, cache) for piece in given.split(pieces, dim=1)], dim=1)
+    torch.testing.assert_close(logits, expected, rtol=1e-5, atol=1e-5)
     without = make(**switches)(given)
     assert not torch.allclose(without, expected, rtol=1e-2, atol=1e-2)
 
@@ -83,7 +83,7 @@ def test_both_kernels_compute_the_same(switches: dict, monkeypatch: pytest.Monke
     with torch.no_grad():
         expected = module(given)
         assert not used
-        monkeypatch.setattr(flex, "serves", lambda config, training, device: True)
+        monkeypatch.setattr(flex, "supports", lambda config, training, device: True)
         torch.testing.assert_close(module(given), expected, rtol=1e-5, atol=1e-5)
         assert len(used) == 2
 
@@ -97,11 +97,11 @@ def test_queries_and_keys_of_a_norm_under_autocast_meet_values_of_less_precision
 
 def test_the_kernel_of_gpus_serves_training_without_dropout_and_alibi() -> None:
     gpu = torch.device("cuda")
-    assert flex.serves(Model(), True, gpu)
-    assert not flex.serves(Model(), False, gpu)
-    assert not flex.serves(Model(), True, torch.device("cpu"))
+    assert flex.supports(Model(), True, gpu)
+    assert not flex.supports(Model(), False, gpu)
+    assert not flex.supports(Model(), True, torch.device("cpu"))
     for lacking in ({"dropout": 0.1}, {"position": "alibi"}, {"n_head": 16}):
-        assert not flex.serves(Model(**lacking), True, gpu)
+        assert not flex.supports(Model(**lacking), True, gpu)
 
 
 def test_a_vocabulary_without_an_end_of_text_is_refused() -> None:

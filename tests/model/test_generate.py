@@ -122,9 +122,9 @@ def test_draws_have_the_probabilities_of_transformers(decoding: dict) -> None:
     if "top_p" in decoding:
         scores = TopPLogitsWarper(decoding["top_p"])(None, scores)
     expected = scores[0].softmax(-1)
-    found = frequencies(logits, seen=tuple(seen), **decoding)
-    torch.testing.assert_close(found, expected, rtol=0, atol=0.03)
-    assert ((found > 0) <= (expected > 0)).all()
+    frequency = frequencies(logits, seen=tuple(seen), **decoding)
+    torch.testing.assert_close(frequency, expected, rtol=0, atol=0.03)
+    assert ((frequency > 0) <= (expected > 0)).all()
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def test_bias_by_the_slow_rule() -> None:
 def test_attention_by_the_slow_rule(switches: dict) -> None:
     module, text = make(n_layer=1, **switches), documents(batch=1)
     config, attention, x = module.config, module.blocks[0].attention, module.embedding(text)
-    found = attention(x, module.geometry.at(x, 0, module.documents(text, None)), None, 0)[0]
+    output = attention(x, module.positions.inputs(x, 0, module.documents(text, None)), None, 0)[0]
     heads = attention.qkv(x)[0].view(CONTEXT, -1, 8)  # (time, heads, head width)
     scale = 8**-0.5 if config.parametrization == "standard" else 2**0.5 / 8  # base heads are two wide
     mixed = torch.zeros(CONTEXT, 4, 8)
@@ -84,7 +84,7 @@ def test_attention_by_the_slow_rule(switches: dict) -> None:
         if config.position == "alibi":
             scores -= 4.0 ** -(head + 1) * torch.arange(query - begin, -1, -1)
         mixed[query, head] = scores.softmax(0) @ values
-    torch.testing.assert_close(found, attention.output(mixed.flatten(1)), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(output, attention.output(mixed.flatten(1)), rtol=1e-5, atol=1e-5)
 
 
 def test_rope_depends_on_distances_only() -> None:
@@ -95,10 +95,10 @@ def test_rope_depends_on_distances_only() -> None:
     attention, x = module.blocks[0].attention, module.embedding.tokens(torch.cat((filler, text), 1))
     heads = attention.qkv(x).view(1, 16, 12, 8).transpose(1, 2)
     q, k = heads[:, :4], heads[:, 4:8]
-    span = module.geometry.at(x, 0, None)
-    scores = rotate(q, span) @ rotate(k, span).transpose(-1, -2)
-    early = module.geometry.at(x[:, :6], 0, None)
-    shifted = rotate(q[:, :, 10:], early) @ rotate(k[:, :, 10:], early).transpose(-1, -2)
+    turns = module.positions.cosines[:16], module.positions.sines[:16]
+    scores = rotate(q, *turns) @ rotate(k, *turns).transpose(-1, -2)
+    early = module.positions.cosines[:6], module.positions.sines[:6]
+    shifted = rotate(q[:, :, 10:], *early) @ rotate(k[:, :, 10:], *early).transpose(-1, -2)
     torch.testing.assert_close(scores[:, :, 10:, 10:], shifted, rtol=1e-4, atol=1e-5)
 
 
@@ -300,7 +300,7 @@ def test_zero_init_begins_without_blocks(preset: str) -> None:
     if preset != "encoder":
         x = module.embedding(tokens())
         block = module.blocks[1]
-        assert torch.equal(block(x, module.geometry.at(x, 0, None), None, 1), x)
+        assert torch.equal(block(x, module.positions.inputs(x, 0, None), None, 1), x)
     assert module.embedding.tokens.weight.any()
 
 
@@ -337,7 +337,7 @@ def test_residual_mix_gives_each_block_the_embeddings_again() -> None:
         mixed.keep.fill_(0.0)
         mixed.recall.fill_(1.0)
     x = mixed.embedding(tokens())
-    last = mixed.blocks[1](x, mixed.geometry.at(x, 0, None), None, 1)
+    last = mixed.blocks[1](x, mixed.positions.inputs(x, 0, None), None, 1)
     assert torch.equal(mixed(tokens()), mixed.head(mixed.norm(last)))
 
 
@@ -346,7 +346,7 @@ def test_a_pattern_says_which_layers_have_the_window() -> None:
         module = make(n_layer=3, window=3, window_pattern=pattern)
         assert [block.attention.window for block in module.blocks] == expected
         x = module.embedding(tokens())
-        assert module.geometry.at(x, 0, None).masks.keys() == set(expected)
+        assert module.positions.inputs(x, 0, None).masks.keys() == set(expected)
 
 
 @pytest.mark.parametrize("preset", ["gpt2", "llama", "modern", "encoder"])
@@ -356,7 +356,7 @@ def test_parameters_are_those_that_torch_counts(preset: str) -> None:
     assert parameter_count(module)["parameters"] == sum(unique.values())
     assert count_parameters(module.config, VOCAB) == sum(unique.values())
     embeddings = [module.embedding.tokens.weight, module.head.weight, module.head.bias]
-    if hasattr(module.embedding, "positions"):
+    if module.embedding.positions is not None:
         embeddings.append(module.embedding.positions.weight)
     outside = {id(parameter): parameter.numel() for parameter in embeddings if parameter is not None}
     inside = sum(unique.values()) - sum(outside.values())

@@ -71,14 +71,14 @@ def moves(heads: str, **switches: object) -> dict[str, list[float]]:
 @models
 @pytest.mark.parametrize("heads", ["wider", "more"])
 def test_a_step_moves_wide_models_as_far_as_narrow_ones(switches: dict, heads: str) -> None:
-    for name, found in moves(heads, parametrization="mup", **switches).items():
-        assert max(found) < 1.8 * min(found), (name, found)
+    for name, distances in moves(heads, parametrization="mup", **switches).items():
+        assert max(distances) < 1.8 * min(distances), (name, distances)
 
 
 def test_a_step_moves_standard_models_the_further_the_wider() -> None:
-    for name, found in moves("wider").items():
-        assert found == sorted(found)
-        assert found[-1] > (4 if name == "logits" else 20) * found[0], (name, found)
+    for name, distances in moves("wider").items():
+        assert distances == sorted(distances)
+        assert distances[-1] > (4 if name == "logits" else 20) * distances[0], (name, distances)
 
 
 def attention_scale(**switches: object) -> float:

@@ -40,9 +40,9 @@ def obvious(module: torch.nn.Module, tokens: np.ndarray, context: int, stride: i
 def test_the_obvious_loop_agrees(length, stride):
     for module in MODULES.values():
         expected = obvious(module, ids(length), CONTEXT, stride)
-        found = score(module, shards(length), CONTEXT, stride, batch_rows=3)
-        assert found.dtype == np.float64
-        np.testing.assert_allclose(found, expected, atol=2e-5)
+        nats = score(module, shards(length), CONTEXT, stride, batch_rows=3)
+        assert nats.dtype == np.float64
+        np.testing.assert_allclose(nats, expected, atol=2e-5)
 
 
 def test_stride_one_is_token_by_token():
@@ -76,9 +76,9 @@ def test_a_uniform_model_scores_the_logarithm_of_the_vocabulary():
 
 def test_same_bits_again_and_nearly_the_same_for_other_batches():
     module, text = MODULES["llama"], shards(300)
-    found = score(module, text, CONTEXT, 4)
-    assert found.tobytes() == score(module, text, CONTEXT, 4).tobytes()
-    np.testing.assert_allclose(found, score(module, text, CONTEXT, 4, batch_rows=1), atol=2e-5)
+    nats = score(module, text, CONTEXT, 4)
+    assert nats.tobytes() == score(module, text, CONTEXT, 4).tobytes()
+    np.testing.assert_allclose(nats, score(module, text, CONTEXT, 4, batch_rows=1), atol=2e-5)
 
 
 def test_dropout_is_off_inside_and_as_before_outside():
@@ -92,19 +92,19 @@ def test_dropout_is_off_inside_and_as_before_outside():
 def test_reads_from_several_files_in_bounded_batches(tmp_path, monkeypatch):
     for number, part in enumerate(np.array_split(ids(200), 3)):
         write_shard(tmp_path / f"test-0000{number}.bin", [part], VOCAB)
-    text, asked = open_shards(tmp_path, "test"), []
+    text, batch_rows = open_shards(tmp_path, "test"), []
     gather = text.windows
     monkeypatch.setattr(
-        text, "windows", lambda starts, length: asked.append(len(starts)) or gather(starts, length)
+        text, "windows", lambda starts, length: batch_rows.append(len(starts)) or gather(starts, length)
     )
     monkeypatch.setattr(scoring, "BATCH_TOKENS", 4 * CONTEXT)
-    found = score(MODULES["gpt2"], text, CONTEXT, 4)
-    assert max(asked) == 4
-    np.testing.assert_allclose(found, score(MODULES["gpt2"], shards(200), CONTEXT, 4), atol=2e-5)
+    nats = score(MODULES["gpt2"], text, CONTEXT, 4)
+    assert max(batch_rows) == 4
+    np.testing.assert_allclose(nats, score(MODULES["gpt2"], shards(200), CONTEXT, 4), atol=2e-5)
     monkeypatch.setattr(scoring, "BATCH_LOGITS", 2 * CONTEXT * VOCAB)
-    asked.clear()
+    batch_rows.clear()
     score(MODULES["gpt2"], text, CONTEXT, 4)
-    assert max(asked) == 2
+    assert max(batch_rows) == 2
 
 
 @pytest.mark.parametrize("stride", [0, -1, CONTEXT + 1])

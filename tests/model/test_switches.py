@@ -1,11 +1,19 @@
 """What holds for every model, whatever its switches: causality, independent rows, an honest cache, no NaN."""
 
 import itertools
+from typing import get_args
 
 import pytest
 import torch
 from models import CHOICES, CONTEXT, ENCODERS, GPTS, VOCAB, documents, make, named
 from torch.nn import functional
+
+from gptgrid.config.models import Model
+from gptgrid.model.build import ARCHITECTURES
+from gptgrid.model.embedding import ABSOLUTE_POSITIONS
+from gptgrid.model.feedforward import ACTIVATIONS
+from gptgrid.model.norm import NORMS
+from gptgrid.model.position import RELATIVE_POSITIONS
 
 gpts = pytest.mark.parametrize("switches", GPTS, ids=named)
 all_models = pytest.mark.parametrize("switches", GPTS + ENCODERS, ids=named)
@@ -15,6 +23,17 @@ def test_any_two_settings_meet() -> None:
     for one, other in itertools.combinations(CHOICES.values(), 2):
         for a, b in itertools.product(one, other):
             assert any((a | b).items() <= switches.items() for switches in GPTS)
+
+
+def test_every_choice_of_the_configuration_is_there() -> None:
+    choices = {
+        "preset": set(ARCHITECTURES),
+        "norm": set(NORMS),
+        "activation": set(ACTIVATIONS),
+        "position": {*ABSOLUTE_POSITIONS, *RELATIVE_POSITIONS, "none"},
+    }
+    for key, names in choices.items():
+        assert names == set(get_args(Model.model_fields[key].annotation)), key
 
 
 @all_models

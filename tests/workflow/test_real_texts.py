@@ -47,6 +47,12 @@ CORPORA = {
         "path": "Salesforce/wikitext",
         "name": "wikitext-2-v1",
         "revision": "b08601e04326c79dfdd32d625aee71d232d685c3",
+        # The mirror's files have the rows of the hub's, not their bytes.
+        "sha256": {
+            "wikitext-2-v1/train-00000-of-00001.parquet": "c53969fb89c0beed0a0b812e31366a48ecb115467d77ce68c8d4606e6db4f43d",
+            "wikitext-2-v1/validation-00000-of-00001.parquet": "11dcd6fe1c18ba4eb33dd62d73c6502301b622e149d2b57574fbc8e8f4d44c40",
+            "wikitext-2-v1/test-00000-of-00001.parquet": "bffcc4dac475672caf7e07e4ab0fce98f376a9d2cd9ffe46faf4db5793890ee8",
+        },
     },
 }
 CHINESE = ("red", "kingdoms")

@@ -1,95 +1,132 @@
 # The plan of the experiment, and the functions with which the rules ask it.
 
+import json
 import os
 import shlex
+import sys
 from pathlib import Path
 
-from gptgrid.plan.plan import FOLDERS, OUTPUTS, count_gpus, read_plan
-from gptgrid.artifact.manifest import MANIFEST
 from gptgrid.artifact.errors import UserError
+from gptgrid.artifact.store import Store
 from gptgrid.launch.server import start_server
+from gptgrid.plan.artifacts import STAGES
+from gptgrid.plan.plan import Plan, count_gpus, read_configuration
+from gptgrid.plan.requests import Requests
 
 # This file lies in workflow/rules of the checkout, whichever Snakefile includes it.
 ROOT = Path(workflow.current_basedir).resolve().parents[1]
+AGAIN = "GPTGRID_AGAIN"
+
+plan = None
+try:
+    plan = Plan(read_configuration(workflow.overwrite_configfiles, workflow.config_settings.config))
+except UserError as error:
+    # On a node of a cluster a job needs its request only: somebody may be editing the configuration.
+    if workflow.is_main_process or "GPTGRID_STORE" not in os.environ:
+        raise WorkflowError(str(error))
+
+STORE = plan.store if plan else Store(Path(os.environ["GPTGRID_STORE"]))
+os.environ["GPTGRID_STORE"] = str(STORE.root)
 
 
 wildcard_constraints:
-    corpus="[^/]+",
-    tokenizer="[^/]+",
-    shards="[^/]+",
-    number="[0-9]{5}",
-    experiment="[^/]+",
-    cell="[^/]+",
-
-
-try:
-    plan = read_plan(workflow.overwrite_configfiles, workflow.config_settings.config)
-    if workflow.is_main_process:
-        plan.write_requests()
-except UserError as error:
-    raise WorkflowError(str(error))
+    receipt="[0-9a-f]{64}([.]retry-[0-9]+)?",
+    view="(data/(corpora|tokenizers|shards)|results/[^/.][^/]*/(cells|compare|report))/.+",
 
 
 # A machine's places on GPUs are counted here; which of them a job takes is claimed by its program.
-GPUS = count_gpus() * plan.run["cells_per_gpu"]
-GPU_JOB = int(GPUS > 0 and plan.run["device"] in ("auto", "cuda"))
+RUN = plan.run if plan else {"cells_per_gpu": 1, "processes": 1, "device": "auto"}
+GPUS = count_gpus() * RUN["cells_per_gpu"]
+GPU_JOB = int(GPUS > 0 and RUN["device"] in ("auto", "cuda"))
 if "gpu" not in workflow.global_resources:
     workflow.register_resource("gpu", max(1, GPUS))
 
 
-def artifact(stage, wildcards):
-    return plan.artifact(FOLDERS[stage].format(**wildcards))
+class Run:
+    """What is known once Snakemake has said what it is going to do: not before it makes its jobs."""
+
+    requests = None
+    lock = None
 
 
-def request(stage):
-    """The file whose time says whether the artifact is stale."""
-    return lambda wildcards: str(artifact(stage, wildcards).request)
+def requests():
+    """What the jobs are asked to make."""
+    if Run.requests is None:
+        if not workflow.is_main_process:
+            Run.requests = Requests(plan, STORE, os.environ.get(AGAIN, "").split())
+            return Run.requests
+        if computes():
+            Run.lock = plan.register()
+        plan.look()
+        if computes():
+            plan.show()
+        Run.requests = Requests(plan, STORE, made_again())
+    return Run.requests
+
+
+def computes():
+    """Whether jobs are going to run; a dry run, a picture of the jobs and the like change nothing."""
+    return workflow.executor_plugin is not None and not workflow.dryrun
+
+
+def made_again():
+    """The stages and files that are to be made although they are there: -F, -f, -R."""
+    asked = workflow.dag_settings
+    if asked is None:
+        return []
+    if asked.forceall:
+        return STAGES
+    return [*asked.forcerun, *(asked.targets if asked.forcetargets else [])]
 
 
 def needs(stage):
-    """The manifests of what the artifact is made from.
+    """The receipts of what the artifact is made from. Snakemake looks at whether they are there, never at dates."""
 
-    A job follows from its request or from a job before it, never from the time of a manifest. Snakemake looks
-    at no reason of a job behind one that runs, and does not pass through jobs whose inputs are ancient, hence:
-    what is kept has ancient inputs, and what is not depends on all that stand before it.
-    """
+    def receipts(wildcards):
+        return [ancient(path) for path in requests().inputs(stage, wildcards.receipt)]
 
-    def manifests(wildcards):
-        asked = artifact(stage, wildcards)
-        if asked.action == "keep":
-            return existing(plan.manifests(asked.inputs.values()))
-        return plan.manifests(plan.ancestors(asked))
-
-    return manifests
+    return receipts
 
 
-def tokens(stage):
-    """The text that it reads, for its size."""
-
-    def shard(wildcards):
-        asked = artifact(stage, wildcards)
-        path = f"{asked.inputs['shards']}/{OUTPUTS['encode'][0]}"
-        return existing([path]) if asked.action == "keep" else path
-
-    return shard
+def all_receipts():
+    """The receipts of everything that the experiment promises."""
+    return [ancient(path) for path in requests().all_receipts()]
 
 
-def existing(paths):
-    """What is there of them, for a job whose reason is none of them."""
-    return [ancient(path) for path in paths if os.path.exists(path)]
+def receipt_of_view(wildcards):
+    """The receipt of the artifact that people see there."""
+    try:
+        artifact = plan.artifact_of_view(wildcards.view)
+    except UserError as error:
+        raise WorkflowError(str(error))
+    path = requests().receipt_path(artifact)
+    return ancient(path) if Path(path).exists() else path
+
+
+def receipt(stage):
+    """The receipt that the job writes. It is not deleted first: another run may be about to read it."""
+    return update(f"{STORE.root}/keys/{stage}/{{receipt}}.json")
+
+
+def log_of(stage):
+    """What Snakemake shows of a job that failed. The program keeps a log under the artifact's name, too."""
+    return f".snakemake/gptgrid/logs/{stage}/{{receipt}}.log"
+
+
+def job_of(stage):
+    """Its name and options. Snakemake does not record params that depend on output: names are no cause of a rerun."""
+    return lambda wildcards, output: requests().job(stage, wildcards.receipt)
 
 
 def threads_of(stage):
-    return lambda wildcards: artifact(stage, wildcards).threads
-
-
-def made(stage):
-    """The files of the artifact; the manifest, which is linked last, says that it is whole."""
-    return [f"{FOLDERS[stage]}/{name}" for name in (*OUTPUTS[stage], MANIFEST)]
+    return lambda wildcards: requests().request(stage, wildcards.receipt).threads
 
 
 def prepare_to_compute():
     """Make ready for many short programs on this machine."""
+    requests()
+    plan.write_requests()
+    os.environ[AGAIN] = " ".join(made_again())
     if not workflow.local_exec:
         return
     # Snakemake limits how many jobs begin in a second. For each that has ended it then looks at all that are
@@ -98,6 +135,20 @@ def prepare_to_compute():
     in_environment = workflow.deployment_settings.deployment_method
     if not in_environment and plan.computations() > 1:
         start_server()  # which imports torch once for all
+
+
+def check_failures():
+    """End with an error if something could not be made, though all that could be was.
+
+    Raises:
+        WorkflowError: what could not be made, and why.
+    """
+    failures = plan.failures()
+    if failures:
+        lines = [f"{reason} ({len(names)} artifacts lack it)" for reason, names in failures.items()]
+        raise WorkflowError(
+            "\n".join(["Some of it could not be made; the same command tries again.", *lines])
+        )
 
 
 def program(stage):

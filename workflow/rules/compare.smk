@@ -4,15 +4,17 @@
 rule compare:
     input:
         needs("compare"),
-        request=request("compare"),
     output:
-        made("compare"),
+        receipt("compare"),
     log:
-        "logs/{experiment}/compare.log",
+        log_of("compare"),
     conda:
         "../envs/gptgrid.yaml"
     threads: 1
     params:
         program=program("compare"),
+        job=job_of("compare"),
+    message:
+        "compare {params.job.name}"
     shell:
-        "{params.program} {input.request} 2>&1 | tee -i {log}"
+        "{params.program} {params.job.options} 2>&1 | tee -i {log:q}"

@@ -4,16 +4,18 @@
 rule corpus:
     input:
         needs("corpus"),
-        request=request("corpus"),
     output:
-        made("corpus"),
+        receipt("corpus"),
     log:
-        "logs/corpora/{corpus}.log",
+        log_of("corpus"),
     priority: 1
     conda:
         "../envs/gptgrid.yaml"
     threads: 1
     params:
         program=program("corpus"),
+        job=job_of("corpus"),
+    message:
+        "corpus {params.job.name}"
     shell:
-        "{params.program} {input.request} 2>&1 | tee -i {log}"
+        "{params.program} {params.job.options} 2>&1 | tee -i {log:q}"

@@ -1,30 +1,22 @@
 # Turn a corpus into token shards.
+# A corpus that is cut into several has a job for each part, and one that puts them together.
 
 
 rule encode:
     input:
         needs("encode"),
-        request=request("encode"),
     output:
-        made("encode"),
+        receipt("encode"),
     log:
-        "logs/shards/{shards}.log",
+        log_of("encode"),
     priority: 1
     conda:
         "../envs/gptgrid.yaml"
-    threads: 4
+    threads: threads_of("encode")
     params:
         program=program("encode"),
+        job=job_of("encode"),
+    message:
+        "encode {params.job.name}"
     shell:
-        "{params.program} {input.request} --threads {threads} 2>&1 | tee -i {log}"
-
-
-# One part of a corpus that is cut into several, each a job of its own; `encode` puts them together.
-use rule encode as encode_shard with:
-    input:
-        needs("encode_shard"),
-        request=request("encode_shard"),
-    output:
-        made("encode_shard"),
-    log:
-        "logs/shards/{shards}.shard-{number}.log",
+        "{params.program} {params.job.options} --threads {threads} 2>&1 | tee -i {log:q}"

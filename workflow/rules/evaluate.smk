@@ -4,11 +4,10 @@
 rule evaluate:
     input:
         needs("evaluate"),
-        request=request("evaluate"),
     output:
-        made("evaluate"),
+        receipt("evaluate"),
     log:
-        "logs/{experiment}/cells/{cell}/evaluate.log",
+        log_of("evaluate"),
     priority: 1
     conda:
         "../envs/gptgrid.yaml"
@@ -17,5 +16,8 @@ rule evaluate:
         gpu=GPU_JOB,
     params:
         program=program("evaluate"),
+        job=job_of("evaluate"),
+    message:
+        "evaluate {params.job.name}"
     shell:
-        "{params.program} {input.request} 2>&1 | tee -i {log}"
+        "{params.program} {params.job.options} 2>&1 | tee -i {log:q}"

@@ -4,15 +4,17 @@
 rule report:
     input:
         needs("report"),
-        request=request("report"),
     output:
-        made("report"),
+        receipt("report"),
     log:
-        "logs/{experiment}/report.log",
+        log_of("report"),
     conda:
         "../envs/gptgrid.yaml"
     threads: 1
     params:
         program=program("report"),
+        job=job_of("report"),
+    message:
+        "report {params.job.name}"
     shell:
-        "{params.program} {input.request} 2>&1 | tee -i {log}"
+        "{params.program} {params.job.options} 2>&1 | tee -i {log:q}"

@@ -4,11 +4,10 @@
 rule sample:
     input:
         needs("sample"),
-        request=request("sample"),
     output:
-        made("sample"),
+        receipt("sample"),
     log:
-        "logs/{experiment}/cells/{cell}/sample.log",
+        log_of("sample"),
     priority: 1
     conda:
         "../envs/gptgrid.yaml"
@@ -17,5 +16,8 @@ rule sample:
         gpu=GPU_JOB,
     params:
         program=program("sample"),
+        job=job_of("sample"),
+    message:
+        "sample {params.job.name}"
     shell:
-        "{params.program} {input.request} 2>&1 | tee -i {log}"
+        "{params.program} {params.job.options} 2>&1 | tee -i {log:q}"

@@ -4,16 +4,18 @@
 rule tokenizer:
     input:
         needs("tokenizer"),
-        request=request("tokenizer"),
     output:
-        made("tokenizer"),
+        receipt("tokenizer"),
     log:
-        "logs/tokenizers/{tokenizer}.log",
+        log_of("tokenizer"),
     priority: 1
     conda:
         "../envs/gptgrid.yaml"
     threads: 1
     params:
         program=program("tokenizer"),
+        job=job_of("tokenizer"),
+    message:
+        "tokenizer {params.job.name}"
     shell:
-        "{params.program} {input.request} 2>&1 | tee -i {log}"
+        "{params.program} {params.job.options} 2>&1 | tee -i {log:q}"

@@ -1,23 +1,23 @@
 # Train one cell of the grid.
-# What makes its inputs, and what looks at the trained cell, has a priority: it is short. Of trainings the scheduler
-# begins with the largest inputs, so that no long one is left alone at the end.
+# What makes its inputs, and what looks at the trained cell, has a priority: it is short.
 
 
 rule train:
     input:
         needs("train"),
-        tokens("train"),
-        request=request("train"),
     output:
-        made("train"),
+        receipt("train"),
     log:
-        "logs/{experiment}/cells/{cell}/train.log",
+        log_of("train"),
     conda:
         "../envs/gptgrid.yaml"
     threads: threads_of("train")
     resources:
-        gpu=GPU_JOB * plan.run["processes"],
+        gpu=GPU_JOB * RUN["processes"],
     params:
         program=program("train"),
+        job=job_of("train"),
+    message:
+        "train {params.job.name}"
     shell:
-        "{params.program} {input.request} 2>&1 | tee -i {log}"
+        "{params.program} {params.job.options} 2>&1 | tee -i {log:q}"

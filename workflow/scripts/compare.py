@@ -1,15 +1,18 @@
 """Gather all cells of an experiment into summary.csv and comparison.csv."""
 
-from gptgrid.artifact.job import Job
+from gptgrid.artifact.job import Build
 from gptgrid.artifact.program import main
 
+UNREAD = ("*.safetensors", "*.pt", "*.bin", "*.parquet")
+"""What no table and no page is made from."""
 
-def build(job: Job) -> dict:
+
+def load() -> Build:
     # Imported here, so that what the store has costs no import.
     from gptgrid.stages.compare.tables import compare
 
-    return compare(job)
+    return compare
 
 
 if __name__ == "__main__":
-    main("compare", build, __doc__)
+    main("compare", load, __doc__, UNREAD)

@@ -1,15 +1,15 @@
 """Read a text, cut it into documents, and these into train, valid and test."""
 
-from gptgrid.artifact.job import Job
+from gptgrid.artifact.job import Build
 from gptgrid.artifact.program import main
 
 
-def build(job: Job) -> dict:
+def load() -> Build:
     # Imported here, so that what the store has costs no import.
     from gptgrid.stages.corpus.prepare import prepare
 
-    return prepare(job)
+    return prepare
 
 
 if __name__ == "__main__":
-    main("corpus", build, __doc__)
+    main("corpus", load, __doc__)

@@ -4,24 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gptgrid.launch.server import hand_over
+from gptgrid.launch.server import main
 
 if TYPE_CHECKING:
-    from gptgrid.artifact.job import Job
+    from gptgrid.artifact.job import Build
 
 
-def build(job: Job) -> dict:
+def load() -> Build:
     # Imported here, so that what the store has costs no import.
     from gptgrid.stages.sample.samples import sample
 
-    return sample(job)
+    return sample
 
 
 if __name__ == "__main__":
-    hand_over()
-    # What follows is for whoever really runs the program.
-    from gptgrid.artifact.program import main
-    from gptgrid.launch.allocator import restart_with_tcmalloc
-
-    restart_with_tcmalloc()
-    main("sample", build, __doc__)
+    main("sample", load, __doc__)

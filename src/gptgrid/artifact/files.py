@@ -1,5 +1,6 @@
 """Files that are written whole, and what was worked out from files, remembered between programs."""
 
+import hashlib
 import json
 import os
 from collections.abc import Callable
@@ -18,10 +19,26 @@ def write_text(path: Path, text: str) -> None:
     part.replace(path)
 
 
+def file_digest(path: Path) -> str:
+    """Return the sha256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sync(path: Path) -> None:
+    """Force a file or a folder to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 class Remembered:
     """The answers that a function gave for files: JSON values.
 
-    A file counts as the same while its size, modification time and inode are.
+    A file counts as the same while its size, inode and times are. The time of the last change cannot be set
+    back, unlike that of the last modification.
     """
 
     def __init__(self, name: str, work: Callable[[Path], Any], version: str = "") -> None:
@@ -43,7 +60,7 @@ class Remembered:
     def of(self, path: Path) -> Any:
         """Return the answer for a file."""
         stat, name = path.stat(), str(path)
-        stamp = [stat.st_size, stat.st_mtime_ns, stat.st_ino]
+        stamp = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
         if name not in self.known or self.known[name][0] != stamp:
             self.known[name] = [stamp, self.work(path)]
             self.changed = True

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from gptgrid.artifact.errors import UserError
-from gptgrid.artifact.identity import file_digest
+from gptgrid.artifact.files import file_digest
 from gptgrid.artifact.manifest import read_manifest, read_provenance
 
 
@@ -34,6 +34,8 @@ class Job:
     failed: dict[str, str] = field(default_factory=dict)
     """Name of an input that could not be made → the reason, in a sentence. Only `compare` and `report` are
     started with such inputs; they are not among `inputs`."""
+    accepted: dict[str, str] = field(default_factory=dict)
+    """Name of an input that an older source made, and that a person accepted → a sentence about that."""
     threads: int = 1
     """Threads for work whose result does not depend on their number."""
     provenance: dict[str, Any] = field(default_factory=dict)

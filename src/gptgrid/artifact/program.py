@@ -1,142 +1,377 @@
-"""The main of a stage program: from a request to a published artifact.
+"""The main of a stage program: from a request to an artifact in the store, its receipt and its view.
 
-A program gets a request (a small JSON file that the plan wrote), works out the identity of the artifact
-that is asked for, and either links it from the store or builds it in `<identity>.partial/` and publishes it
+    <stage>.py REQUEST
+
+A program finds its inputs through their receipts, in the store. It works out the identity of the artifact
+that is asked for, and either finds it in the store or builds it in `<identity>.partial/` and publishes it
 there by one rename. What an artifact contains is the business of the stage.
 """
+
+from __future__ import annotations
 
 import argparse
 import csv
 import errno
 import io
 import json
-import os
 import shutil
 import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
 from gptgrid.artifact.errors import UserError
-from gptgrid.artifact.files import write_text
 from gptgrid.artifact.fingerprint import fingerprint
-from gptgrid.artifact.identity import identity_of, input_digest, namespace
+from gptgrid.artifact.identity import OVERVIEWS, digest, identity_of, namespace
 from gptgrid.artifact.job import Build, Job, peak_memory_mb
-from gptgrid.artifact.manifest import MANIFEST, describe_outputs, read_manifest
+from gptgrid.artifact.manifest import MANIFEST, describe_outputs, read_manifest, write_manifest
 from gptgrid.artifact.provenance import describe_environment
-from gptgrid.artifact.store import Store, link_artifact
+from gptgrid.artifact.receipt import Failure, Receipt
+from gptgrid.artifact.request import Request
+from gptgrid.artifact.store import Store
+from gptgrid.artifact.view import link_view, view_lock
+
+AGAIN = "run the same command again"
 
 
-def main(stage: str, build: Build, description: str | None) -> None:
-    """Run a stage program from the command line: `<stage>.py REQUEST`."""
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("request", type=Path, help="request file; `snakemake -n` writes them")
-    parser.add_argument("--threads", type=int, default=1, help="threads, where they change no result")
-    arguments = parser.parse_args()
-    path = arguments.request
-    request = json.loads(path.read_text(encoding="utf-8"))
-    sys.stdout = Labelled(sys.stdout, request["artifact"].removeprefix("results/").removeprefix("data/"))
+def main(
+    stage: str, load: Callable[[], Build], description: str | None, unread: tuple[str, ...] = ()
+) -> None:
+    """Run a stage program from the command line.
+
+    Args:
+        stage: what it makes.
+        load: imports what builds an artifact and returns it. Not called for what the store has.
+        description: of the program, for `--help`.
+        unread: patterns of files of its inputs that it never reads, and so does not check.
+    """
+    options = parse(description)
+    sys.stdout = Labelled(sys.stdout, options.name, options.log)
+    sys.stderr = Labelled(sys.stderr, None, options.log)
     try:
-        if request["stage"] != stage:
-            raise UserError(f"the request is for {request['stage']}, not for {stage}")
-        fulfil(request, build, Path(sys.argv[0]).resolve(), arguments.threads)
-        os.utime(path, (0, 0))  # answered: older than any artifact, see gptgrid.plan.plan
+        request = read_request(options.request)
+        if request.stage != stage:
+            raise UserError(f"the request is for {request.stage}, not for {stage}")
+        store = Store(options.request.parents[2])
+        Program(
+            request,
+            store,
+            load,
+            script=Path(sys.argv[0]).resolve(),
+            unread=unread,
+            receipt=options.receipt,
+            name=options.name,
+            view=options.view,
+            run_section=options.run,
+            threads=options.threads,
+            again=options.again,
+            record_failure=options.record_failure,
+        ).run()
     except UserError as error:
-        sys.exit(f"gptgrid: {request['artifact']}: {error}")
+        sys.exit(f"gptgrid: {options.name or stage}: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
         sys.exit(
-            f"gptgrid: {request['artifact']}: the disk is full; make room, then the same command goes on"
+            f"gptgrid: {options.name or stage}: the disk is full; make room, then the same command goes on"
         )
 
 
-class Labelled(io.TextIOBase):
-    """A stream that puts a label before each line, as several programs print to one terminal."""
+def parse(description: str | None) -> argparse.Namespace:
+    """Return the options of the command line."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("request", type=Path, help="request file, <store>/requests/<stage>/<key>.json")
+    parser.add_argument("--receipt", type=Path, help="where to write the receipt, too")
+    parser.add_argument("--name", default="", help="what the artifact is called in messages")
+    parser.add_argument("--view", type=Path, help="folder that is to show the artifact")
+    parser.add_argument("--log", type=Path, help="file to append all messages to")
+    parser.add_argument(
+        "--run", type=json.loads, default={}, help="the configuration's section `run`, as JSON"
+    )
+    parser.add_argument("--threads", type=int, default=1, help="threads, where they change no result")
+    parser.add_argument(
+        "--again", action="store_true", help="make it again and compare with what the store has"
+    )
+    parser.add_argument(
+        "--record-failure",
+        action="store_true",
+        help="if it cannot be made, write a receipt that says so, and end well: the rest of a run goes on",
+    )
+    return parser.parse_args()
 
-    def __init__(self, stream: TextIO, label: str) -> None:
+
+def read_request(path: Path) -> Request:
+    """Return the request in a file.
+
+    Raises:
+        UserError: there is none, or it is damaged.
+    """
+    try:
+        request = Request.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing: snakemake writes it when it starts; {AGAIN}") from None
+    except ValueError:
+        request = None
+    if request is None or request.key != path.stem:
+        raise UserError(f"{path} is damaged; {AGAIN}")
+    return request
+
+
+class Labelled(io.TextIOBase):
+    """A stream that puts a label before each line, as several programs print to one terminal, and logs."""
+
+    def __init__(self, stream: TextIO, label: str | None, log: Path | None = None) -> None:
+        """Write to a stream, and append to a log."""
         self.stream, self.label = stream, label
         self.at_start = True
+        self.log: TextIO | None = None
+        if log is not None:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            self.log = log.open("a", encoding="utf-8")
 
     def write(self, text: str) -> int:
         for line in text.splitlines(keepends=True):
-            self.stream.write(f"{self.label}: {line}" if self.at_start else line)
+            self.stream.write(f"{self.label}: {line}" if self.label and self.at_start else line)
             self.at_start = line.endswith("\n")
+        if self.log is not None:
+            self.log.write(text)
+            self.log.flush()
         return len(text)
 
     def flush(self) -> None:
         self.stream.flush()
 
+    def fileno(self) -> int:
+        return self.stream.fileno()
 
-def fulfil(request: dict[str, Any], build: Build, script: Path, threads: int = 1) -> None:
-    """Put the artifact that a request asks for where it belongs: from the store, or built now."""
-    stage, config, source = request["stage"], request["config"], request["source"]
-    if fingerprint(script) != source:
-        raise UserError(
-            f"the source of {script.name}, or of a module that it imports, changed after the plan was made; "
-            "run the same command again"
-        )
-    inputs = {name: Path(folder) for name, folder in request["inputs"].items()}
-    digests = {name: input_digest(stage, read_manifest(folder)) for name, folder in inputs.items()}
-    identity = identity_of(stage, config, source, {**digests, **request["raw"]})
-    store = Store(Path(request["store"]))
-    with store.lock(stage, identity):
-        if store.has(stage, identity) and store.is_intact(stage, identity):
-            print(f"restored: {stage} {identity[:12]} was in the store", flush=True)
+
+@dataclass
+class Program:
+    """One run of a stage program."""
+
+    request: Request
+    store: Store
+    load: Callable[[], Build]
+    script: Path
+    unread: tuple[str, ...] = ()
+    receipt: Path | None = None
+    name: str = ""
+    view: Path | None = None
+    run_section: dict[str, Any] = field(default_factory=dict)
+    threads: int = 1
+    again: bool = False
+    record_failure: bool = False
+    difference: str | None = None
+    """How what was made again differs from what the store has."""
+
+    def run(self) -> None:
+        """Make the artifact, unless it is there; write its receipt and show it.
+
+        Raises:
+            UserError: something that a person can mend, and the failure is not to be recorded.
+        """
+        request = self.request
+        inputs = self.receipts_of_inputs()
+        failures = {name: made.failure for name, made in inputs.items() if made.failure}
+        if failures and request.stage not in OVERVIEWS:
+            name, failure = next(iter(failures.items()))
+            print(f"not made, as its {name} could not be made: {failure.name}", flush=True)
+            self.finish(Receipt(request.stage, request.key, failure=failure))
+            return
+        digests = digests_of(inputs, request)
+        identity = identity_of(request.stage, request.slice, request.source, digests)
+        old = self.store.receipt(request.stage, request.key)
+        if old and old.made_from == digest(digests) and not self.again and self.is_whole(old):
+            self.finish(old)
+            return
+        self.check_source()
+        with self.store.lock(request.stage, identity):
+            if self.is_in_store(identity) and not self.again:
+                print(f"restored: {request.stage} {identity[:12]} was in the store", flush=True)
+            elif failure := self.make(identity, inputs, digests):
+                self.finish(Receipt(request.stage, request.key, failure=failure))
+                return
+            made = self.store.make_receipt(
+                request.stage, request.key, identity, digest(digests), incomplete=bool(failures)
+            )
+        if self.difference:
+            raise UserError(self.difference)
+        self.finish(made)
+
+    def is_whole(self, receipt: Receipt) -> bool:
+        """Say whether a receipt stands for an artifact that is whole and complete."""
+        return bool(receipt.identity) and not receipt.incomplete and not self.store.damage(receipt)
+
+    def receipts_of_inputs(self) -> dict[str, Receipt]:
+        """Return the receipts of the inputs, after checking that the artifacts are whole.
+
+        Raises:
+            UserError: one is missing or damaged; it is set aside, so that the next run makes it again.
+        """
+        found: dict[str, Receipt] = {}
+        for name, (stage, key) in self.request.inputs.items():
+            receipt = self.store.awaited_receipt(stage, key)
+            if receipt is None:
+                raise UserError(f"the receipt of its {name} is missing from {self.store.root}; {AGAIN}")
+            if receipt.identity and (damage := self.store.damage(receipt, self.unread)):
+                self.store.set_aside(stage, receipt.identity, damage)
+                raise UserError(f"{damage}; {AGAIN}, which makes it again")
+            found[name] = receipt
+        return found
+
+    def is_in_store(self, identity: str) -> bool:
+        """Say whether the store has the artifact, whole; a damaged one is set aside."""
+        stage = self.request.stage
+        if not self.store.has(stage, identity):
+            return False
+        whole = Receipt(stage, self.request.key, identity)
+        if damage := self.store.damage(whole):
+            self.store.set_aside(stage, identity, damage)
+            return False
+        return True
+
+    def check_source(self) -> None:
+        """Refuse to run a source that is not the one of the plan.
+
+        Raises:
+            UserError: it changed.
+        """
+        if fingerprint(self.script, self.request.variants) != self.request.source:
+            raise UserError(
+                f"the source of {self.script.name}, or of a module that it imports, changed after the plan "
+                f"was made; {AGAIN}"
+            )
+
+    def make(self, identity: str, inputs: dict[str, Receipt], digests: dict[str, str]) -> Failure | None:
+        """Build the artifact and publish it; return why that failed, if that is to be recorded."""
+        try:
+            self.build(identity, inputs, digests)
+        except UserError as error:
+            if not self.record_failure:
+                raise
+            reason = str(error)
+            print(f"gptgrid: {self.name or self.request.stage}: {error}", file=sys.stderr, flush=True)
+        except OSError as error:
+            if error.errno == errno.ENOSPC or not self.record_failure:
+                raise
+            reason = self.unexpected(error)
+        except Exception as error:
+            if not self.record_failure:
+                raise
+            reason = self.unexpected(error)
         else:
-            make(request, build, inputs, digests, identity, store, threads)
-            print(f"made: {stage} {identity[:12]}", flush=True)
-        folder = store.folder(stage, identity)
-        link_artifact(folder, Path(request["artifact"]), read_manifest(folder))
+            return None
+        return Failure(self.name or f"{self.request.stage} {self.request.key[:12]}", reason)
+
+    @staticmethod
+    def unexpected(error: Exception) -> str:
+        """Print an error that nobody foresaw, and return it as a sentence."""
+        traceback.print_exc()
+        return f"{type(error).__name__}: {error}".strip()
+
+    def build(self, identity: str, inputs: dict[str, Receipt], digests: dict[str, str]) -> None:
+        """Build the artifact in its partial folder and publish it in the store."""
+        request, store = self.request, self.store
+        partial = store.partial(request.stage, identity)
+        with store.writing():
+            job = self.job(partial, inputs)
+        build = self.load()
+        self.check_source()  # of what was just imported
+        with job.timing("total"):
+            facts = build(job)
+        for name in request.raw:
+            job.own_file(name)  # what was read, and not an edit in the meantime
+        if request.stage in OVERVIEWS:
+            facts["identities"] = sorted({made.identity for made in inputs.values() if made.identity})
+        write_volatile(job)
+        manifest = {
+            "stage": request.stage,
+            "identity": identity,
+            "config": request.slice,
+            "source": request.source,
+            "inputs": digests,
+            "outputs": describe_outputs(job.folder),
+            "facts": facts,
+        }
+        write_manifest(job.folder, manifest)
+        if self.again and self.is_in_store(identity):
+            self.difference = self.compare_with_store(job.folder, identity)
+        else:
+            store.publish(job.folder, request.stage, identity)
+            print(f"made: {request.stage} {identity[:12]}", flush=True)
+        shutil.rmtree(partial)
+
+    def job(self, partial: Path, inputs: dict[str, Receipt]) -> Job:
+        """Return what the build function works with."""
+        job = Job(
+            config=namespace(self.request.config),
+            inputs={
+                name: self.store.folder(made.stage, made.identity)
+                for name, made in inputs.items()
+                if made.identity
+            },
+            failed={name: f"{m.failure.name}: {m.failure.reason}" for name, m in inputs.items() if m.failure},
+            accepted={name: made.accepted for name, made in inputs.items() if made.accepted},
+            folder=partial / "artifact",
+            scratch=partial / "scratch",
+            run=namespace({**self.request.run, **self.run_section}),
+            raw=self.request.raw,
+            threads=self.threads,
+        )
+        if self.again:
+            shutil.rmtree(partial, ignore_errors=True)
+        job.folder.mkdir(parents=True, exist_ok=True)
+        job.scratch.mkdir(exist_ok=True)
+        (job.folder / MANIFEST).unlink(missing_ok=True)
+        return job
+
+    def compare_with_store(self, folder: Path, identity: str) -> str | None:
+        """Return how what was made again differs from what the store has, which stays; None if not at all."""
+        stage = self.request.stage
+        stored, made = (
+            read_manifest(place)["outputs"] for place in (self.store.folder(stage, identity), folder)
+        )
+        differing = sorted(name for name in stored.keys() | made.keys() if stored.get(name) != made.get(name))
+        if not differing:
+            print(f"made again: {stage} {identity[:12]}, the same bits ({len(made)} files)", flush=True)
+            return None
+        aside = self.store.folder(stage, f"{identity}.again")
+        shutil.rmtree(aside, ignore_errors=True)
+        folder.rename(aside)
+        return (
+            f"made again, and {len(differing)} of {len(made)} files have other bits: {', '.join(differing)}. "
+            f"The store keeps the first; the second lies in {aside}. `gptgrid verify` says what differs"
+        )
+
+    def finish(self, receipt: Receipt) -> None:
+        """Write a receipt, last of all, and show the artifact."""
+        if receipt.failure and not self.record_failure:
+            raise UserError(f"{receipt.failure.name} could not be made: {receipt.failure.reason}")
+        canonical = self.store.receipt_path(receipt.stage, receipt.key)
+        if receipt.identity and self.view is not None:
+            with view_lock():
+                link_view(self.store, receipt.stage, receipt.identity, self.view)
+        with self.store.writing():
+            receipt.write(canonical)
+            if self.receipt is not None and self.receipt != canonical:
+                receipt.write(self.receipt)
 
 
-def make(
-    request: dict[str, Any],
-    build: Build,
-    inputs: dict[str, Path],
-    digests: dict[str, str],
-    identity: str,
-    store: Store,
-    threads: int,
-) -> None:
-    """Build an artifact in its partial folder and publish it in the store."""
-    stage = request["stage"]
-    partial = store.folder(stage, f"{identity}.partial")
-    job = Job(
-        config=namespace(request["config"]),
-        inputs=inputs,
-        folder=partial / "artifact",
-        scratch=partial / "scratch",
-        run=namespace(request["run"]),
-        raw=request["raw"],
-        threads=threads,
-    )
-    job.folder.mkdir(parents=True, exist_ok=True)
-    job.scratch.mkdir(exist_ok=True)
-    (job.folder / MANIFEST).unlink(missing_ok=True)
-    with job.timing("total"):
-        facts = build(job)
-    write_volatile(job)
-    manifest = {
-        "stage": stage,
-        "identity": identity,
-        "config": request["config"],
-        "source": request["source"],
-        "inputs": {**digests, **request["raw"]},
-        "outputs": describe_outputs(job.folder),
-        "facts": facts,
-    }
-    # Indented for people; sorted, so that the bytes depend on the content alone.
-    text = json.dumps(manifest, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
-    write_text(job.folder / MANIFEST, text + "\n")
-    store.publish(job.folder, stage, identity)
-    shutil.rmtree(partial)
+def digests_of(inputs: dict[str, Receipt], request: Request) -> dict[str, str]:
+    """Return what an identity takes from the inputs of an artifact: name → digest."""
+    overview = request.stage in OVERVIEWS
+    return {**{name: made.digest_for(overview) for name, made in inputs.items()}, **request.raw}
 
 
 def write_volatile(job: Job) -> None:
     """Write provenance.json and timing.csv beside the outputs."""
     facts = {**describe_environment(), "peak_memory_mb": peak_memory_mb(), **job.provenance}
+    if job.accepted:
+        facts["accepted"] = job.accepted
     (job.folder / "provenance.json").write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n")
     with (job.folder / "timing.csv").open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")

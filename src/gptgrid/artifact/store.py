@@ -1,6 +1,18 @@
-"""Finished artifacts under their identity, on a file system that machines may share."""
+"""Finished artifacts under their identity, receipts and requests under their key.
+
+    <root>/<stage>/<identity>/           an artifact; its files are read-only
+    <root>/<stage>/<identity>.partial/   work on it, which outlives a kill
+    <root>/keys/<stage>/<key>.json       a receipt
+    <root>/requests/<stage>/<key>.json   a request
+    <root>/roots/                        who uses what (see garbage.py)
+
+The root may lie on a file system that machines and people share, and may be read-only.
+"""
+
+from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 import time
@@ -12,109 +24,255 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from gptgrid.artifact.identity import identity_of
-from gptgrid.artifact.manifest import MANIFEST, VOLATILE, first_damage, read_manifest
+from gptgrid.artifact.errors import UserError
+from gptgrid.artifact.files import Remembered, sync, write_text
+from gptgrid.artifact.identity import OVERVIEWS, content_digest, overview_digest
+from gptgrid.artifact.manifest import MANIFEST, VOLATILE, first_damage, read_manifest, sound_manifest
+from gptgrid.artifact.receipt import Receipt, read_receipt
+from gptgrid.artifact.request import Request
+
+LARGE = 10**9
+"""Bytes above which a file's size, inode and date stand for its hash."""
+READ_ONLY = 0o444
+PATIENCE = 10.0
+"""Seconds to wait for a receipt: another run may be about to write it."""
 
 
 @dataclass(frozen=True)
 class Store:
-    """Finished artifacts under `<root>/<stage>/<identity>/`; a file system that machines may share."""
+    """Where finished artifacts lie."""
 
     root: Path
+
+    # ------------------------------------------------------------------------------------ paths
 
     def folder(self, stage: str, identity: str) -> Path:
         """Return where an artifact lies, or would lie."""
         return self.root / stage / identity
 
+    def partial(self, stage: str, identity: str) -> Path:
+        """Return where an artifact is worked on."""
+        return self.root / stage / f"{identity}.partial"
+
+    def receipt_path(self, stage: str, key: str, attempt: int = 0) -> Path:
+        """Return where a receipt lies; that of another attempt after a failure has a name of its own."""
+        return self.root / "keys" / stage / (f"{key}.retry-{attempt}.json" if attempt else f"{key}.json")
+
+    def request_path(self, stage: str, key: str) -> Path:
+        """Return where a request lies."""
+        return self.root / "requests" / stage / f"{key}.json"
+
+    # -------------------------------------------------------------------- requests and receipts
+
+    def write_request(self, request: Request) -> None:
+        """Write a request unless it is there."""
+        path = self.request_path(request.stage, request.key)
+        if self.request(request.stage, request.key) is None:
+            write_text(path, json.dumps(request.to_json(), ensure_ascii=False) + "\n")
+
+    def request(self, stage: str, key: str) -> Request | None:
+        """Return a request; None if there is none, or not one that is as it was written."""
+        try:
+            text = self.request_path(stage, key).read_text(encoding="utf-8")
+            return Request.from_json(json.loads(text))
+        except (OSError, ValueError):
+            return None
+
+    def receipt(self, stage: str, key: str) -> Receipt | None:
+        """Return a receipt; None if there is none that can be read."""
+        return read_receipt(self.receipt_path(stage, key))
+
+    def awaited_receipt(self, stage: str, key: str) -> Receipt | None:
+        """Return a receipt; wait a little for one that another run may be about to write."""
+        deadline = time.monotonic() + PATIENCE
+        while (receipt := self.receipt(stage, key)) is None and time.monotonic() < deadline:
+            time.sleep(0.1)
+        return receipt
+
+    def make_receipt(
+        self, stage: str, key: str, identity: str, made_from: str, incomplete: bool = False
+    ) -> Receipt:
+        """Return the receipt of an artifact that was just found whole."""
+        folder = self.folder(stage, identity)
+        manifest = read_manifest(folder)
+        files = {name: stamp(folder / name) for name in (*manifest["outputs"], MANIFEST)}
+        return Receipt(
+            stage=stage,
+            key=key,
+            identity=identity,
+            content=content_digest(manifest),
+            overview=overview_digest(manifest),
+            made_from=made_from,
+            files=files,
+            incomplete=incomplete,
+        )
+
+    def is_whole(self, receipt: Receipt, digests: Remembered) -> bool:
+        """Say whether an artifact is as its receipt says; what has the dates that it had is not read.
+
+        Args:
+            receipt: with an identity.
+            digests: what is known of the sha256 of files.
+        """
+        folder = self.folder(receipt.stage, receipt.identity)
+        changed = [name for name, known in receipt.files.items() if stamp_or_none(folder / name) != known]
+        if not changed:
+            return True
+        manifest = sound_manifest(folder)
+        if manifest is None or content_digest(manifest) != receipt.content:
+            return False
+        return all(
+            (folder / name).is_file() and digests.of(folder / name) == manifest["outputs"][name]["sha256"]
+            for name in changed
+            if name != MANIFEST
+        )
+
+    def damage(self, receipt: Receipt, unread: tuple[str, ...] = ()) -> str | None:
+        """Return a sentence on what of an artifact is not as it was made; None if it is whole.
+
+        Every file is hashed, but for those above a gigabyte that have the size, inode and date that they had.
+
+        Args:
+            receipt: with an identity.
+            unread: patterns of files that are not going to be read.
+        """
+        folder = self.folder(receipt.stage, receipt.identity)
+        known = tuple(
+            name
+            for name, before in receipt.files.items()
+            if before[0] > LARGE and before == stamp_or_none(folder / name)
+        )
+        return first_damage(folder, (*unread, *known))
+
+    # -------------------------------------------------------------------------------- artifacts
+
     def has(self, stage: str, identity: str) -> bool:
-        """Say whether an artifact is there, whole."""
+        """Say whether an artifact is there: it was whole when it came there."""
         return (self.folder(stage, identity) / MANIFEST).is_file()
 
     @contextmanager
     def lock(self, stage: str, identity: str) -> Iterator[None]:
         """Hold an artifact's lock; wait for another process that is making the same one."""
         path = self.root / stage / f"{identity}.lock"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            print(
-                f"waiting: another process is making {stage} {identity[:12]}",
-                flush=True,
-            )
-            lock.acquire()
+        with self.writing():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(path)
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                print(f"waiting: another process is making {stage} {identity[:12]}", flush=True)
+                lock.acquire()
         try:
             yield
         finally:
             lock.release()
 
-    def is_intact(self, stage: str, identity: str) -> bool:
-        """Check the files of an artifact against its manifest; set a damaged one aside."""
-        folder = self.folder(stage, identity)
-        damaged = first_damage(folder, read_manifest(folder))
-        if damaged is None:
-            return True
-        aside = folder.with_name(f"{identity}.damaged-{time.time_ns()}")
-        folder.rename(aside)
-        print(f"{damaged} in the store; set aside as {aside} and made again", flush=True)
-        return False
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Explain why the store cannot be written.
+
+        Raises:
+            UserError: it belongs to somebody else, or is read-only.
+        """
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+                raise
+            raise UserError(
+                f"the store {self.root} cannot be written ({error.strerror}: {error.filename}), and "
+                "something is to be made that it does not have; set GPTGRID_STORE to a folder of your own, "
+                "or ask the owner of the store for the right to write"
+            ) from None
 
     def publish(self, work: Path, stage: str, identity: str) -> None:
         """Make a finished work folder the artifact, by one rename that lasts through a power cut."""
         for path in work.rglob("*"):
+            if path.is_file():
+                path.chmod(READ_ONLY)
             sync(path)
         sync(work)
         work.rename(self.folder(stage, identity))
         sync(self.root / stage)
 
+    def set_aside(self, stage: str, identity: str, damage: str) -> None:
+        """Take a damaged artifact out of the store, and the overviews that show its speed and device.
+
+        Args:
+            stage: of the artifact.
+            identity: of the artifact.
+            damage: a sentence on what is damaged.
+        """
+        folder = self.folder(stage, identity)
+        aside = folder.with_name(f"{identity}.damaged-{time.time_ns()}")
+        with self.writing():
+            try:
+                folder.rename(aside)
+            except FileNotFoundError:
+                return
+        print(f"{damage}; set aside as {aside}", flush=True)
+        for overview in OVERVIEWS:
+            for path in self.root.glob(f"{overview}/*/{MANIFEST}"):
+                manifest = sound_manifest(path.parent)
+                if manifest is None or identity in manifest["facts"].get("identities", []):
+                    shutil.rmtree(path.parent, ignore_errors=True)
+
     def adopt(self, folder: Path) -> bool:
         """Keep a finished artifact that lies outside the store, if it is what its manifest says."""
-        manifest = read_manifest(folder)
+        manifest = sound_manifest(folder)
+        if manifest is None:
+            return False
         stage, identity = manifest["stage"], manifest["identity"]
-        expected = identity_of(stage, manifest["config"], manifest["source"], manifest["inputs"])
-        if identity != expected or self.has(stage, identity) or first_damage(folder, manifest):
+        if self.has(stage, identity) or first_damage(folder):
             return False
         with self.lock(stage, identity):
+            if self.has(stage, identity):
+                return False
             work = self.root / stage / f"{identity}.adopt"
             shutil.rmtree(work, ignore_errors=True)
-            link_artifact(folder, work, manifest)
+            link_files(folder, work, manifest)
             self.publish(work, stage, identity)
         return True
 
 
-def sync(path: Path) -> None:
-    """Force a file or a folder to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+def stamp(path: Path) -> list[int]:
+    """Return size, inode and time of modification in nanoseconds of a file."""
+    stat = path.stat()
+    return [stat.st_size, stat.st_ino, stat.st_mtime_ns]
+
+
+def stamp_or_none(path: Path) -> list[int] | None:
+    """Return the stamp of a file; None if there is none."""
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        return stamp(path)
+    except OSError:
+        return None
 
 
-def link_artifact(origin: Path, target: Path, manifest: dict[str, Any]) -> None:
-    """Give an artifact a second name: hard links, or copies where links cannot be made.
+def files_of(folder: Path, manifest: dict[str, Any]) -> list[str]:
+    """Return the names of all files of an artifact that are there, the manifest last."""
+    volatile = [name for name in VOLATILE if (folder / name).is_file()]
+    return [*manifest["outputs"], *volatile, MANIFEST]
 
-    The manifest comes last, so that a folder with a manifest is whole.
-    """
+
+def link_files(origin: Path, target: Path, manifest: dict[str, Any]) -> None:
+    """Give the files of an artifact a second name; the manifest, which stands for a whole one, comes last."""
     target.mkdir(parents=True, exist_ok=True)
     (target / MANIFEST).unlink(missing_ok=True)
-    volatile = [name for name in VOLATILE if (origin / name).is_file()]
-    # Of an earlier artifact here that had more of them; readers take all that they find.
-    for numbered in target.glob("*-[0-9]*.*"):
-        if numbered.name not in manifest["outputs"]:
-            numbered.unlink()
-    for name in [*manifest["outputs"], *volatile, MANIFEST]:
+    for name in files_of(origin, manifest):
         link(origin / name, target / name)
 
 
 def link(origin: Path, target: Path) -> None:
-    """Give a file a second name: a hard link, or a copy where links cannot be made."""
+    """Give a file a second name, at once: a hard link, or a copy where links cannot be made."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.unlink(missing_ok=True)
+    part = target.with_name(f"{target.name}.{os.getpid()}.part")
+    part.unlink(missing_ok=True)
     try:
-        target.hardlink_to(origin)
+        part.hardlink_to(origin)
     except OSError as error:
         if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EACCES):
             raise
-        shutil.copy2(origin, target)
+        shutil.copy2(origin, part)
+    part.replace(target)
+    part.unlink(missing_ok=True)  # renaming onto another name of the same file leaves both

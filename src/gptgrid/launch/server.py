@@ -22,9 +22,12 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from gptgrid.launch.allocator import environment_with_tcmalloc
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gptgrid.artifact.job import Build
 
 ADDRESS = "GPTGRID_WARM"
 """Environment variable with the server's socket."""
@@ -36,6 +39,17 @@ PATIENCE = 0.02
 
 
 # ------------------------------------------------------------------------------------ the program
+
+
+def main(stage: str, load: Callable[[], Build], description: str | None) -> None:
+    """Run a stage program that computes with torch; see `gptgrid.artifact.program.main`."""
+    hand_over()
+    # What follows is for whoever really runs the program.
+    from gptgrid.artifact import program
+    from gptgrid.launch.allocator import restart_with_tcmalloc
+
+    restart_with_tcmalloc()
+    program.main(stage, load, description)
 
 
 def hand_over() -> None:
@@ -70,6 +84,8 @@ def hand_over() -> None:
 def start_server() -> None:
     """Start it for the programs of this process, and tell them where; it ends after this process."""
     os.environ[ADDRESS] = f"{tempfile.mkdtemp(prefix='gptgrid-')}/socket"
+    from gptgrid.launch.allocator import environment_with_tcmalloc
+
     paths = filter(None, (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")))
     environment = {
         **environment_with_tcmalloc(),

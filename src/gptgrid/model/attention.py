@@ -9,28 +9,28 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.attention.flex_attention import BlockMask
 
-from gptgrid.model import cpu_attention as short
-from gptgrid.model import flex
+from gptgrid.model import cpu_attention, flex
 from gptgrid.model.parametrization import attention_scale
-from gptgrid.model.position import Span, rotate
+from gptgrid.model.position import AttentionInputs, rotate
 
 if TYPE_CHECKING:
     from gptgrid.config.models import Model
 
 
-class Cache:
-    """Keys, values and documents of the tokens seen so far, in buffers of the context's length."""
+class KVCache:
+    """Keys, values and documents of the tokens read so far, in buffers of the context's length."""
 
     def __init__(self, config: Model, batch: int, like: Tensor) -> None:
         """Make an empty cache with the device and type of `like`."""
-        shape = (config.n_layer, batch, config.n_kv_head, config.context, config.d_model // config.n_head)
+        head_dim = config.d_model // config.n_head
+        shape = (config.n_layer, batch, config.n_kv_head, config.context, head_dim)
         self.keys = torch.empty(shape, dtype=like.dtype, device=like.device)
         self.values = torch.empty_like(self.keys)
         self.documents = torch.empty(batch, config.context, dtype=torch.long, device=like.device)
         self.length = 0
 
     def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Add keys and values (batch, heads, time, width) of one layer; return all of that layer."""
+        """Add keys and values (batch, kv_head, time, head_dim) of one layer; return all of that layer."""
         end = self.length + keys.shape[2]
         self.keys[layer, :, :, self.length : end] = keys
         self.values[layer, :, :, self.length : end] = values
@@ -46,7 +46,7 @@ class Cache:
 
 
 class Attention(nn.Module):
-    """Multi-head attention (Vaswani et al. 2017), with grouped queries (Ainslie et al. 2023) if asked."""
+    """Multi-head attention (Vaswani et al. 2017), with grouped queries (Ainslie et al. 2023)."""
 
     def __init__(self, config: Model, window: int | None) -> None:
         """Make the matrices.
@@ -57,42 +57,54 @@ class Attention(nn.Module):
         """
         super().__init__()
         self.n_head, self.n_kv_head = config.n_head, config.n_kv_head
-        self.width = config.d_model // config.n_head
+        self.head_dim = config.d_model // config.n_head
         self.window = window
         self.scale = attention_scale(config)
         self.dropout = config.dropout
         # One matrix for queries, keys and values: one large product instead of three.
         heads = self.n_head + 2 * self.n_kv_head
-        self.qkv = nn.Linear(config.d_model, heads * self.width, bias=config.bias)
+        self.qkv = nn.Linear(config.d_model, heads * self.head_dim, bias=config.bias)
         self.output = nn.Linear(config.d_model, config.d_model, bias=config.bias)
         if config.qk_norm:
-            self.query_norm = nn.RMSNorm(self.width, config.norm_eps, config.norm_gain)
-            self.key_norm = nn.RMSNorm(self.width, config.norm_eps, config.norm_gain)
+            self.query_norm = nn.RMSNorm(self.head_dim, config.norm_eps, config.norm_gain)
+            self.key_norm = nn.RMSNorm(self.head_dim, config.norm_eps, config.norm_gain)
         self.qk_norm = config.qk_norm
 
-    def forward(self, x: Tensor, span: Span, cache: Cache | None, layer: int) -> Tensor:
+    def forward(self, x: Tensor, inputs: AttentionInputs, cache: KVCache | None, layer: int) -> Tensor:
         """Mix x: (batch, time, d_model) over time; no token sees a later one."""
         batch, time, d_model = x.shape
         sizes = (self.n_head, self.n_kv_head, self.n_kv_head)
-        heads = self.qkv(x).view(batch, time, sum(sizes), self.width).transpose(1, 2)
-        queries, keys, values = heads.split(sizes, dim=1)
+        heads = self.qkv(x).view(batch, time, sum(sizes), self.head_dim)  # (batch, time, head, head_dim)
+        heads = heads.transpose(1, 2)  # (batch, head, time, head_dim)
+        queries, keys, values = heads.split(sizes, dim=1)  # keys and values: (batch, kv_head, time, head_dim)
         if self.qk_norm:
             queries, keys = self.query_norm(queries), self.key_norm(keys)
-        if span.cosines is not None:
-            queries, keys = rotate(queries, span), rotate(keys, span)
+        if inputs.cosines is not None:
+            queries = rotate(queries, inputs.cosines, inputs.sines)
+            keys = rotate(keys, inputs.cosines, inputs.sines)
         if cache is not None:
-            keys, values = cache.extend(layer, keys, values)
-        mask = span.masks[self.window]
-        if isinstance(mask, BlockMask):
-            mixed = flex.attend(queries, keys, values, mask, self.scale)
-        elif short.serves(values, self.training):
-            mixed = short.attend(queries, keys, values, mask, self.scale, self.dropout)
-        else:
-            mixed = self.attend(queries, keys, values, mask)
+            keys, values = cache.extend(layer, keys, values)  # (batch, kv_head, cached + time, head_dim)
+        mixed = self.attend(queries, keys, values, inputs.masks[self.window])  # (batch, head, time, head_dim)
         return self.output(mixed.transpose(1, 2).reshape(batch, time, d_model))
 
-    def attend(self, queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None) -> Tensor:
-        """Return values mixed by the scores: (batch, heads, time, width), as queries."""
+    def attend(
+        self, queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | BlockMask | None
+    ) -> Tensor:
+        """Return softmax(scale · queries keysᵀ + mask) values, by the kernel that serves best.
+
+        Args:
+            queries: (batch, head, time, head_dim).
+            keys: (batch, kv_head, cached + time, head_dim).
+            values: as keys.
+            mask: a bias of the scores, blocks of them, or None for the causal rule alone.
+
+        Returns:
+            As queries.
+        """
+        if isinstance(mask, BlockMask):
+            return flex.attend(queries, keys, values, mask, self.scale)
+        if cpu_attention.supports(values, self.training):
+            return cpu_attention.attend(queries, keys, values, mask, self.scale, self.dropout)
         grouped = self.n_kv_head != self.n_head
         if grouped and not queries.is_cpu:
             # Elsewhere not every kernel has groups, and the one of last resort keeps all scores.
@@ -102,10 +114,10 @@ class Attention(nn.Module):
             queries,
             keys,
             values,
-            attn_mask=bias,
+            attn_mask=mask,
             dropout_p=self.dropout if self.training else 0.0,
             # A single new token sees all that is cached: no rule is needed.
-            is_causal=bias is None and queries.shape[2] > 1,
+            is_causal=mask is None and queries.shape[2] > 1,
             scale=self.scale,
             enable_gqa=grouped and queries.is_cpu,
         )

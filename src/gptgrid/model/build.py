@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gptgrid.artifact.variants import Variants
 from gptgrid.model.encoder import Encoder
 from gptgrid.model.gpt import GPT
 
 if TYPE_CHECKING:
     from gptgrid.config.models import Model
+
+ARCHITECTURES = Variants({"gpt2": GPT, "llama": GPT, "modern": GPT, "encoder": Encoder})
+"""`preset` of a model → its class."""
 
 
 def build(config: Model, vocab_size: int, eot: int | None = None) -> GPT | Encoder:
@@ -22,6 +26,4 @@ def build(config: Model, vocab_size: int, eot: int | None = None) -> GPT | Encod
     Raises:
         UserError: the model needs an end-of-text token, and there is none.
     """
-    if config.preset == "encoder":
-        return Encoder(config, vocab_size)
-    return GPT(config, vocab_size, eot)
+    return ARCHITECTURES[config.preset](config, vocab_size, eot)

@@ -19,32 +19,35 @@ CLAIMED: list[FileLock] = []
 """Locks that this process holds; the system lets go of them when it ends, however it ends."""
 
 
-def find_device(wanted: str) -> torch.device:
+def find_device(name: str) -> torch.device:
     """Return a device by name; `auto` takes cuda, then mps, then cpu.
 
     Raises:
         UserError: the machine has no such device.
     """
-    found = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    device = next(name for name, there in found.items() if there) if wanted == "auto" else wanted
-    if not found.get(device):
-        there = ", ".join(name for name, available in found.items() if available)
-        raise UserError(f"device is {device!r}, but torch finds only {there} here; take one of these or auto")
-    return torch.device(device)
+    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    available = [device for device, is_there in present.items() if is_there]
+    if name == "auto":
+        return torch.device(available[0])
+    if name not in available:
+        raise UserError(
+            f"device is {name!r}, but torch finds only {', '.join(available)} here; take one of these or auto"
+        )
+    return torch.device(name)
 
 
-def prepare_device(wanted: str, threads: int, programs_per_gpu: int = 1) -> torch.device:
+def prepare_device(name: str, threads: int, programs_per_gpu: int = 1) -> torch.device:
     """Return the device and set thread count and determinism for this process.
 
     Args:
-        wanted: `run.device`.
+        name: `run.device`.
         threads: CPU threads, whatever the machine has: the order of sums depends on them.
         programs_per_gpu: how many programs may compute on one GPU at the same time.
 
     Raises:
         UserError: the machine has no such device.
     """
-    device = find_device(wanted)
+    device = find_device(name)
     torch.set_num_threads(threads)
     keep_freed_memory()
     if device.type == "cuda":

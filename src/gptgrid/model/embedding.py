@@ -5,12 +5,49 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor, nn
 
-from gptgrid.model.position import sinusoids
+from gptgrid.artifact.variants import Variants
 
 if TYPE_CHECKING:
     from gptgrid.config.models import Model
+
+
+class LearnedPositions(nn.Embedding):
+    """One vector for each position of the context, learned (Radford et al. 2019)."""
+
+    def __init__(self, config: Model) -> None:
+        super().__init__(config.context, config.d_model)
+
+    def forward(self, x: Tensor, start: int) -> Tensor:
+        """Add the positions from `start` on to token embeddings x: (batch, time, d_model)."""
+        return x + self.weight[start : start + x.shape[1]]
+
+
+class SinusoidalPositions(nn.Module):
+    """Fixed waves of falling frequency (Vaswani et al. 2017)."""
+
+    def __init__(self, config: Model) -> None:
+        super().__init__()
+        # Scaled as in section 3.4 of the paper, so that the fixed waves do not drown the tokens.
+        self.scale = math.sqrt(config.d_model)
+        self.register_buffer("waves", sinusoids(config.context, config.d_model), persistent=False)
+
+    def forward(self, x: Tensor, start: int) -> Tensor:
+        """Add the positions from `start` on to token embeddings x: (batch, time, d_model)."""
+        return x * self.scale + self.waves[start : start + x.shape[1]]
+
+
+def sinusoids(context: int, d_model: int) -> Tensor:
+    """Return the fixed positions (context, d_model) of Vaswani et al. 2017: sines and cosines in turn."""
+    frequencies = 10000.0 ** (-torch.arange(0, d_model, 2, dtype=torch.float32) / d_model)
+    angles = torch.outer(torch.arange(context, dtype=torch.float32), frequencies)  # (context, d_model / 2)
+    return torch.stack((angles.sin(), angles.cos()), dim=-1).flatten(1)[:, :d_model]
+
+
+ABSOLUTE_POSITIONS = Variants({"learned": LearnedPositions, "sinusoidal": SinusoidalPositions})
+"""`position` of a model → what adds positions to embeddings; other kinds act in attention, or not at all."""
 
 
 class Embedding(nn.Module):
@@ -18,21 +55,14 @@ class Embedding(nn.Module):
 
     def __init__(self, config: Model, vocab_size: int) -> None:
         super().__init__()
-        self.position, self.scale = config.position, 1.0
         self.tokens = nn.Embedding(vocab_size, config.d_model)
-        if config.position == "learned":
-            self.positions = nn.Embedding(config.context, config.d_model)
-        elif config.position == "sinusoidal":
-            # Scaled as in Vaswani et al. 2017, section 3.4, so that the fixed waves do not drown the tokens.
-            self.scale = math.sqrt(config.d_model)
-            self.register_buffer("waves", sinusoids(config.context, config.d_model), persistent=False)
+        absolute = config.position in ABSOLUTE_POSITIONS
+        self.positions = ABSOLUTE_POSITIONS[config.position](config) if absolute else None
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, tokens: Tensor, start: int = 0) -> Tensor:
         """Embed tokens (batch, time) that stand from place `start` on: (batch, time, d_model)."""
-        x, end = self.tokens(tokens), start + tokens.shape[1]
-        if self.position == "learned":
-            x = x + self.positions.weight[start:end]
-        elif self.position == "sinusoidal":
-            x = x * self.scale + self.waves[start:end]
+        x = self.tokens(tokens)
+        if self.positions is not None:
+            x = self.positions(x, start)
         return self.dropout(x)

@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 class Encoder(nn.Module):
     """Embeddings, nn.TransformerEncoder with a causal mask, and an output matrix."""
 
-    def __init__(self, config: Model, vocab_size: int) -> None:
+    def __init__(self, config: Model, vocab_size: int, eot: int | None = None) -> None:
         """Make the layers; `initialize` gives them their first weights.
 
         Args:
             config: a resolved entry of `models` with the preset `encoder`.
             vocab_size: rows of the embedding, columns of the logits.
+            eot: id of the end-of-text token; unused, as this model reads all documents as one text.
         """
         super().__init__()
         self.config = config
@@ -49,6 +50,11 @@ class Encoder(nn.Module):
         if config.tie_embeddings:
             self.head.weight = self.embedding.tokens.weight
 
+    @property
+    def blocks(self) -> nn.ModuleList:
+        """Return the transformer blocks, under the name that they have in a GPT."""
+        return self.encoder.layers
+
     def forward(self, tokens: Tensor) -> Tensor:
         """Predict each next token: (batch, time) int64 → logits (batch, time, vocab_size).
 
@@ -59,9 +65,10 @@ class Encoder(nn.Module):
         if time > self.config.context:
             raise ValueError(f"{time} tokens are more than the context of {self.config.context}")
         # Embeddings stay fp32 where the weights of the layers are bf16.
-        x = self.embedding(tokens).to(self.encoder.layers[0].linear1.weight.dtype)
+        x = self.embedding(tokens).to(self.blocks[0].linear1.weight.dtype)  # (batch, time, d_model)
         # With the batch in front, PyTorch multiplies in steps that copy the weights for each token.
-        x = x.transpose(0, 1).contiguous()
-        x = self.encoder(x, attention_bias(0, time, x.dtype, x.device)[0, 0], is_causal=True)
-        x = x.transpose(0, 1).contiguous()
+        x = x.transpose(0, 1).contiguous()  # (time, batch, d_model)
+        causal = attention_bias(0, time, x.dtype, x.device)[0, 0]  # (time, time)
+        x = self.encoder(x, causal, is_causal=True)
+        x = x.transpose(0, 1).contiguous()  # (batch, time, d_model)
         return functional.linear(x, self.head.weight.to(x.dtype), self.head.bias)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from gptgrid.artifact.variants import Variants
 
 if TYPE_CHECKING:
     from gptgrid.config.models import Model
@@ -25,13 +28,27 @@ def swiglu(x: Tensor) -> Tensor:
     return functional.silu(gate) * up
 
 
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "gelu": functional.gelu,
-    "gelu_tanh": partial(functional.gelu, approximate="tanh"),
-    "relu": torch.relu,
-    "relu2": squared_relu,
-    "swiglu": swiglu,
-}
+@dataclass(frozen=True)
+class Activation:
+    """A nonlinearity, and what the layers around it need to know about it."""
+
+    function: Callable[[Tensor], Tensor]
+    """(…, d_ff) → (…, d_ff); a gated one takes (…, 2 d_ff)."""
+    saved: int
+    """Vectors of the width d_ff that each token keeps for the backward pass."""
+    gated: bool = False
+
+
+ACTIVATIONS = Variants(
+    {
+        "gelu": Activation(functional.gelu, saved=2),
+        "gelu_tanh": Activation(partial(functional.gelu, approximate="tanh"), saved=2),
+        "relu": Activation(torch.relu, saved=1),
+        "relu2": Activation(squared_relu, saved=2),
+        "swiglu": Activation(swiglu, saved=4, gated=True),
+    }
+)
+"""`activation` of a model → the nonlinearity."""
 
 
 class FeedForward(nn.Module):
@@ -39,11 +56,12 @@ class FeedForward(nn.Module):
 
     def __init__(self, config: Model) -> None:
         super().__init__()
-        width = 2 * config.d_ff if config.activation == "swiglu" else config.d_ff
-        self.up = nn.Linear(config.d_model, width, bias=config.bias)
+        activation = ACTIVATIONS[config.activation]
+        self.up = nn.Linear(config.d_model, config.d_ff * (1 + activation.gated), bias=config.bias)
         self.down = nn.Linear(config.d_ff, config.d_model, bias=config.bias)
-        self.activation = ACTIVATIONS[config.activation]
+        self.activation = activation.function
 
     def forward(self, x: Tensor) -> Tensor:
         """Map x: (batch, time, d_model) position by position."""
-        return self.down(self.activation(self.up(x)))
+        hidden = self.activation(self.up(x))  # (batch, time, d_ff)
+        return self.down(hidden)  # (batch, time, d_model)

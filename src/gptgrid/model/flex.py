@@ -18,16 +18,16 @@ from gptgrid.model.mask import is_near
 if TYPE_CHECKING:
     from gptgrid.config.models import Model
 
-NARROWEST_HEAD = 16
+MIN_HEAD_DIM = 16
 """The kernel multiplies tiles of at least this width."""
 
 
-def serves(config: Model, training: bool, device: torch.device) -> bool:
+def supports(config: Model, training: bool, device: torch.device) -> bool:
     """Say whether this kernel can and should compute the attention of a forward pass."""
     possible = (
         config.dropout == 0  # the kernel has none
         and config.position != "alibi"
-        and config.d_model // config.n_head >= NARROWEST_HEAD
+        and config.d_model // config.n_head >= MIN_HEAD_DIM
     )
     # Texts of ever new lengths, as in generation, would compile it again and again.
     return possible and training and device.type == "cuda"
@@ -49,7 +49,7 @@ def block_mask(documents: Tensor, window: int | None) -> BlockMask:
 
 
 def attend(queries: Tensor, keys: Tensor, values: Tensor, mask: BlockMask, scale: float) -> Tensor:
-    """Return values mixed by the scores: (batch, heads, time, width), as queries.
+    """Return values mixed by the scores: (batch, head, time, head_dim), as queries.
 
     Keys and values may have fewer heads, each shared by a group of queries.
     """

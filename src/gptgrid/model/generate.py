@@ -43,7 +43,7 @@ def generate(
     Raises:
         UserError: a setting out of range, or a prompt that is empty or beyond the vocabulary.
     """
-    check(module, prompt, decoding, max_new_tokens)
+    check_settings(module, prompt, decoding, max_new_tokens)
     generator = torch.Generator().manual_seed(seed)
     reader = Reader(module, len(prompt))
     ids = list(prompt)
@@ -75,11 +75,11 @@ class Reader:
             self.start = len(ids) - max(1, self.context // 2)
             self.cache = self.module.new_cache() if self.cached else None
         if self.cached:
-            fresh = ids[self.start + self.cache.length :]
-            logits = self.module(torch.tensor([fresh], device=self.device), self.cache)
+            unread = ids[self.start + self.cache.length :]
+            logits = self.module(torch.tensor([unread], device=self.device), self.cache)
         else:
             logits = self.module(torch.tensor([ids[self.start :]], device=self.device))
-        return logits[0, -1].float().cpu()
+        return logits[0, -1].float().cpu()  # of (batch, time, vocab_size)
 
 
 def select(logits: Tensor, decoding: Decoding, seen: list[int], generator: torch.Generator) -> int:
@@ -91,9 +91,9 @@ def select(logits: Tensor, decoding: Decoding, seen: list[int], generator: torch
     """
     if decoding.repetition_penalty != 1:
         repeated = torch.tensor(sorted(set(seen)))
-        old = logits[repeated]
-        penalty = decoding.repetition_penalty
-        logits = logits.index_put((repeated,), torch.where(old > 0, old / penalty, old * penalty))
+        before, penalty = logits[repeated], decoding.repetition_penalty
+        penalized = torch.where(before > 0, before / penalty, before * penalty)
+        logits = logits.index_put((repeated,), penalized)
     if decoding.temperature == 0:
         return int(logits.argmax())
     ordered, order = torch.sort(logits / decoding.temperature, descending=True, stable=True)
@@ -101,12 +101,12 @@ def select(logits: Tensor, decoding: Decoding, seen: list[int], generator: torch
         ordered = ordered[: decoding.top_k]
     probabilities = torch.softmax(ordered, dim=-1)
     if decoding.top_p < 1:
-        before = probabilities.cumsum(-1) - probabilities
-        probabilities = probabilities[before < decoding.top_p]
+        likelier = probabilities.cumsum(-1) - probabilities  # probability of all ids before each
+        probabilities = probabilities[likelier < decoding.top_p]
     return int(order[torch.multinomial(probabilities, 1, generator=generator)])
 
 
-def check(module: nn.Module, prompt: list[int], decoding: Decoding, max_new_tokens: int) -> None:
+def check_settings(module: nn.Module, prompt: list[int], decoding: Decoding, max_new_tokens: int) -> None:
     """Refuse settings that mean nothing."""
     if decoding.temperature < 0:
         raise UserError(f"temperature is {decoding.temperature}; 0 is greedy, above 0 draws")

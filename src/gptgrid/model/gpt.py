@@ -2,10 +2,10 @@
 
     tokens → embeddings (+ positions) → n_layer × [attention, feed-forward] → norm → logits
 
-Shapes: batch B, time T, width d_model, vocabulary V. Embeddings live in `embedding.py`, relative positions in
-`position.py`, what may be looked at in `mask.py`, the two sublayers in `attention.py` and `feedforward.py`;
-initial weights in `initialize.py`, what changes with the width in `parametrization.py`; choosing the next
-token in `generate.py`. Nothing here knows of losses, optimizers or files.
+Embeddings and absolute positions live in `embedding.py`, relative positions in `position.py`, what may be
+looked at in `mask.py`, the two sublayers in `attention.py` and `feedforward.py`; initial weights in
+`initialize.py`, what changes with the width in `parametrization.py`; choosing the next token in
+`generate.py`. Nothing here knows of losses, optimizers or files.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gptgrid.artifact.errors import UserError
-from gptgrid.model.attention import Attention, Cache
+from gptgrid.model.attention import Attention, KVCache
 from gptgrid.model.embedding import Embedding
 from gptgrid.model.feedforward import FeedForward
 from gptgrid.model.mask import layer_windows, number_documents
 from gptgrid.model.norm import make_norm
 from gptgrid.model.parametrization import width_multiplier
-from gptgrid.model.position import Geometry, Span
+from gptgrid.model.position import AttentionInputs, Positions
 
 if TYPE_CHECKING:
     from gptgrid.config.models import Model
@@ -41,12 +41,12 @@ class Block(nn.Module):
         self.feed_forward = FeedForward(config)
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, x: Tensor, span: Span, cache: Cache | None, layer: int) -> Tensor:
+    def forward(self, x: Tensor, inputs: AttentionInputs, cache: KVCache | None, layer: int) -> Tensor:
         """Map the residual stream x: (batch, time, d_model) to the next one."""
         if self.pre_norm:
-            x = x + self.dropout(self.attention(self.attention_norm(x), span, cache, layer))
+            x = x + self.dropout(self.attention(self.attention_norm(x), inputs, cache, layer))
             return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
-        x = self.attention_norm(x + self.dropout(self.attention(x, span, cache, layer)))
+        x = self.attention_norm(x + self.dropout(self.attention(x, inputs, cache, layer)))
         return self.feed_forward_norm(x + self.dropout(self.feed_forward(x)))
 
 
@@ -74,7 +74,7 @@ class GPT(nn.Module):
         self.vocab_size = vocab_size
         self.eot = eot
         self.embedding = Embedding(config, vocab_size)
-        self.geometry = Geometry(config)
+        self.positions = Positions(config)
         self.blocks = nn.ModuleList(Block(config, window) for window in layer_windows(config))
         if config.residual_mix:
             self.keep = nn.Parameter(torch.empty(config.n_layer))
@@ -86,7 +86,7 @@ class GPT(nn.Module):
             self.head.weight = self.embedding.tokens.weight
         self.logit_scale = 1 / width_multiplier(config)
 
-    def forward(self, tokens: Tensor, cache: Cache | None = None) -> Tensor:
+    def forward(self, tokens: Tensor, cache: KVCache | None = None) -> Tensor:
         """Predict each next token.
 
         Args:
@@ -105,29 +105,29 @@ class GPT(nn.Module):
             raise ValueError(f"{end} tokens are more than the context of {self.config.context}")
         # Embeddings stay fp32 where the weights inside the blocks are bf16.
         x = self.embedding(tokens, start).to(self.blocks[0].attention.qkv.weight.dtype)
-        span = self.geometry.at(x, start, self.documents(tokens, cache))
-        first = x
+        inputs = self.positions.inputs(x, start, self.documents(tokens, cache))
+        embeddings = x  # (batch, time, d_model)
         for layer, block in enumerate(self.blocks):
             if self.config.residual_mix:
-                x = self.keep[layer] * x + self.recall[layer] * first
-            x = block(x, span, cache, layer)
+                x = self.keep[layer] * x + self.recall[layer] * embeddings
+            x = block(x, inputs, cache, layer)
         if cache:
             cache.length = end
         x = self.norm(x)
         if self.logit_scale != 1:
             x = x * self.logit_scale  # before the product, as there are fewer of them than logits
-        logits = functional.linear(x, self.head.weight.to(x.dtype))
+        logits = functional.linear(x, self.head.weight.to(x.dtype))  # (batch, time, vocab_size)
         if self.config.logit_softcap is not None:
             logits = self.config.logit_softcap * torch.tanh(logits / self.config.logit_softcap)
         return logits
 
-    def documents(self, tokens: Tensor, cache: Cache | None) -> Tensor | None:
+    def documents(self, tokens: Tensor, cache: KVCache | None) -> Tensor | None:
         """Return the documents' numbers of the cached tokens and these: (batch, start + time), or None."""
         if not self.config.document_mask:
             return None
         numbers = number_documents(tokens, self.eot)
         return cache.extend_documents(numbers) if cache else numbers
 
-    def new_cache(self, batch: int = 1) -> Cache:
+    def new_cache(self, batch: int = 1) -> KVCache:
         """Return an empty key-value cache for `batch` sequences, on the model's device and in its type."""
-        return Cache(self.config, batch, self.blocks[0].attention.qkv.weight)
+        return KVCache(self.config, batch, self.blocks[0].attention.qkv.weight)

@@ -15,6 +15,9 @@ from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.identity import namespace
 from gptgrid.model.build import build
 
+WEIGHTS = {"best": "model.safetensors", "last": "last.safetensors"}
+"""Which weights of a training → their file: those of the lowest validation loss, or the last ones."""
+
 
 def read_recipe(folder: Path) -> dict[str, Any]:
     """Return config.json of a trained cell: model, vocab_size, eot, training, seed.
@@ -31,13 +34,18 @@ def read_recipe(folder: Path) -> dict[str, Any]:
         raise UserError(f"{path} is damaged ({error}); delete it and run snakemake again") from None
 
 
-def load_model(folder: Path, device: torch.device | str = "cpu") -> nn.Module:
+def load_model(folder: Path, device: torch.device | str = "cpu", use: str = "best") -> nn.Module:
     """Return the trained model of a cell, ready to predict (no dropout, no gradients).
 
+    Args:
+        folder: the `train` folder of the cell.
+        device: where the model shall compute.
+        use: which weights, a key of `WEIGHTS`.
+
     Raises:
-        UserError: config.json or model.safetensors is missing, damaged, or they do not fit together.
+        UserError: config.json or the weights are missing, damaged, or they do not fit together.
     """
-    recipe, path = read_recipe(folder), folder / "model.safetensors"
+    recipe, path = read_recipe(folder), folder / WEIGHTS[use]
     module = build(namespace(recipe["model"]), recipe["vocab_size"], recipe["eot"])
     try:
         weights = load_file(path)

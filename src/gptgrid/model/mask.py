@@ -54,20 +54,21 @@ def attention_bias(
         device: of the bias.
         window: tokens that a query may look back on, itself among them; None for all.
         documents: (batch, end) numbers of documents; a query looks at keys of its own only.
-        slopes: (heads,) of ALiBi.
+        slopes: (head,) of ALiBi.
 
     Returns:
-        (batch or 1, heads or 1, end - start, end): -inf where a query may not look, elsewhere 0, or minus
+        (batch or 1, head or 1, end - start, end): -inf where a query may not look, elsewhere 0, or minus
         slope × distance (Press et al. 2022). Every query may look at itself. Always four axes: with three,
         the fast kernels of the CPU do not take it.
     """
     places = torch.arange(end, device=device)
-    distance = (places[start:, None] - places)[None, None]
+    distance = (places[start:, None] - places)[None, None]  # (1, 1, query, key)
     visible = is_near(distance, window)
     if documents is not None:
-        visible = visible & (documents[:, None, start:, None] == documents[:, None, None, :])
+        queries, keys = documents[:, None, start:, None], documents[:, None, None, :]
+        visible = visible & (queries == keys)  # (batch, 1, query, key)
     if slopes is None:
         bias = torch.zeros((), dtype=dtype, device=device)
     else:
-        bias = (-slopes[:, None, None] * distance).to(dtype)
+        bias = (-slopes[:, None, None] * distance).to(dtype)  # (1, head, query, key)
     return torch.where(visible, bias, -math.inf)

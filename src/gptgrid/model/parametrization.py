@@ -7,7 +7,7 @@ m = d_model / base_width, the width in units of that at which both are the same 
     hidden matrices     first weights / √m, learning rate / m
     embeddings          as they are, also where one is the output matrix
     logits              / m
-    attention scores    / head width in place of / √(head width), equal to it at the base model
+    attention scores    / head_dim in place of / √head_dim, equal to it at the base model
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ def width_multiplier(config: Model) -> float:
 
 def attention_scale(config: Model) -> float:
     """Return the factor of the attention scores."""
-    width = config.d_model / config.n_head
-    base_width = config.base_width / config.base_n_head if config.parametrization == "mup" else width
-    return math.sqrt(base_width / width) / math.sqrt(width)
+    head_dim = config.d_model / config.n_head
+    base_head_dim = config.base_width / config.base_n_head if config.parametrization == "mup" else head_dim
+    return math.sqrt(base_head_dim / head_dim) / math.sqrt(head_dim)
 
 
 def lr_scale(config: Model, name: str, parameter: Tensor) -> float:

@@ -1,4 +1,7 @@
-"""How attention knows where tokens stand: rotations, biases and masks, made once for a forward pass."""
+"""How attention knows where tokens stand: rotations, biases and masks, made once for a forward pass.
+
+Positions that are added to the embeddings are in `embedding.py`.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from gptgrid.artifact.variants import Variants
 from gptgrid.model import flex
 from gptgrid.model.mask import attention_bias, layer_windows
 
@@ -19,75 +23,30 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Span:
-    """What attention needs to know of the tokens of a forward pass."""
+class AttentionInputs:
+    """What every attention layer needs in a forward pass beside the residual stream."""
 
     cosines: Tensor | None
-    """(time, head width) for rotary positions."""
+    """(time, head_dim) for rotary positions."""
     sines: Tensor | None
     masks: dict[int | None, Tensor | BlockMask | None]
-    """Window → what layers with that window may look at; None if the plain causal rule is all there is."""
+    """Window → mask of the layers with that window; None if the plain causal rule is all there is."""
 
 
-class Geometry(nn.Module):
-    """The tables of a model's positions. They are buffers, not weights, and no file holds them."""
+def rope(config: Model) -> dict[str, Tensor]:
+    """Return the tables of rotary positions (Su et al. 2021): cosines and sines, (context, head_dim).
 
-    def __init__(self, config: Model) -> None:
-        super().__init__()
-        self.config = config
-        self.windows = set(layer_windows(config))
-        cosines = sines = slopes = None
-        if config.position == "rope":
-            cosines, sines = rotations(config.context, config.d_model // config.n_head, config.rope_theta)
-        elif config.position == "alibi":
-            slopes = torch.tensor(alibi_slopes(config.n_head))
-        self.register_buffer("cosines", cosines, persistent=False)
-        self.register_buffer("sines", sines, persistent=False)
-        self.register_buffer("slopes", slopes, persistent=False)
-
-    def at(self, x: Tensor, start: int, documents: Tensor | None) -> Span:
-        """Return what attention needs for the embeddings x: (batch, time, d_model).
-
-        Args:
-            x: embeddings, whose first token stands at place `start`.
-            start: tokens before them, in the cache.
-            documents: (batch, start + time) numbers of documents, None if attention ignores them.
-        """
-        device, end = x.device, start + x.shape[1]
-        autocast = torch.is_autocast_enabled(device.type)
-        dtype = torch.get_autocast_dtype(device.type) if autocast else x.dtype
-
-        def mask(window: int | None) -> Tensor | BlockMask | None:
-            if documents is not None and start == 0 and flex.serves(self.config, self.training, device):
-                return flex.block_mask(documents, window)
-            # The kernel's own causal rule fits all tokens from the start; a last one alone needs no rule.
-            ruled_by_kernel = start == 0 or end - start == 1
-            if ruled_by_kernel and window is None and documents is None and self.slopes is None:
-                return None
-            return attention_bias(start, end, dtype, device, window, documents, self.slopes)
-
-        return Span(
-            None if self.cosines is None else self.cosines[start:end].to(dtype),
-            None if self.sines is None else self.sines[start:end].to(dtype),
-            {window: mask(window) for window in self.windows},
-        )
-
-
-def rotations(context: int, width: int, theta: float) -> tuple[Tensor, Tensor]:
-    """Return cosines and sines (context, width) of RoPE (Su et al. 2021).
-
-    Dimension i turns with dimension i + width/2, as in the released Llama weights of transformers.
+    Dimension i turns with dimension i + head_dim/2, as in the released Llama weights of transformers.
     """
-    frequencies = theta ** (-torch.arange(0, width, 2, dtype=torch.float32) / width)
-    angles = torch.outer(torch.arange(context, dtype=torch.float32), frequencies).repeat(1, 2)
-    return angles.cos(), angles.sin()
+    head_dim = config.d_model // config.n_head
+    frequencies = config.rope_theta ** (-torch.arange(0, head_dim, 2, dtype=torch.float32) / head_dim)
+    angles = torch.outer(torch.arange(config.context, dtype=torch.float32), frequencies).repeat(1, 2)
+    return {"cosines": angles.cos(), "sines": angles.sin()}
 
 
-def rotate(x: Tensor, span: Span) -> Tensor:
-    """Turn queries or keys x: (batch, heads, time, width) by their positions."""
-    left, right = x.chunk(2, dim=-1)
-    turned = torch.cat((-right, left), dim=-1)
-    return x * span.cosines + turned * span.sines
+def alibi(config: Model) -> dict[str, Tensor]:
+    """Return the table of ALiBi (Press et al. 2022): a slope for each head, (n_head,)."""
+    return {"slopes": torch.tensor(alibi_slopes(config.n_head))}
 
 
 def alibi_slopes(n_head: int) -> list[float]:
@@ -102,8 +61,58 @@ def alibi_slopes(n_head: int) -> list[float]:
     return alibi_slopes(below) + alibi_slopes(2 * below)[0::2][: n_head - below]
 
 
-def sinusoids(context: int, width: int) -> Tensor:
-    """Return the fixed positions (context, width) of Vaswani et al. 2017: sines and cosines in turn."""
-    frequencies = 10000.0 ** (-torch.arange(0, width, 2, dtype=torch.float32) / width)
-    angles = torch.outer(torch.arange(context, dtype=torch.float32), frequencies)
-    return torch.stack((angles.sin(), angles.cos()), dim=-1).flatten(1)[:, :width]
+RELATIVE_POSITIONS = Variants({"rope": rope, "alibi": alibi})
+"""`position` of a model → the tables that attention takes it from. The other kinds need none there."""
+
+
+class Positions(nn.Module):
+    """The tables of a model's relative positions. They are buffers, not weights, and no file holds them."""
+
+    def __init__(self, config: Model) -> None:
+        super().__init__()
+        self.config = config
+        self.windows = set(layer_windows(config))
+        relative = config.position in RELATIVE_POSITIONS
+        tables = RELATIVE_POSITIONS[config.position](config) if relative else {}
+        for name in ("cosines", "sines", "slopes"):
+            self.register_buffer(name, tables.get(name), persistent=False)
+
+    def inputs(self, x: Tensor, start: int, documents: Tensor | None) -> AttentionInputs:
+        """Return what attention needs for the embeddings x: (batch, time, d_model).
+
+        Args:
+            x: embeddings, whose first token stands at place `start`.
+            start: tokens before them, in the cache.
+            documents: (batch, start + time) numbers of documents, None if attention ignores them.
+        """
+        device, end = x.device, start + x.shape[1]
+        autocast = torch.is_autocast_enabled(device.type)
+        dtype = torch.get_autocast_dtype(device.type) if autocast else x.dtype
+
+        def mask(window: int | None) -> Tensor | BlockMask | None:
+            if documents is not None and start == 0 and flex.supports(self.config, self.training, device):
+                return flex.block_mask(documents, window)
+            # The kernel's own causal rule fits all tokens from the start; a last one alone needs no rule.
+            causal_in_kernel = start == 0 or end - start == 1
+            if causal_in_kernel and window is None and documents is None and self.slopes is None:
+                return None
+            return attention_bias(start, end, dtype, device, window, documents, self.slopes)
+
+        return AttentionInputs(
+            None if self.cosines is None else self.cosines[start:end].to(dtype),
+            None if self.sines is None else self.sines[start:end].to(dtype),
+            {window: mask(window) for window in self.windows},
+        )
+
+
+def rotate(x: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
+    """Turn queries or keys by their positions.
+
+    Args:
+        x: (batch, head, time, head_dim).
+        cosines: (time, head_dim).
+        sines: (time, head_dim).
+    """
+    left, right = x.chunk(2, dim=-1)  # (batch, head, time, head_dim / 2) each
+    quarter_turn = torch.cat((-right, left), dim=-1)
+    return x * cosines + quarter_turn * sines

@@ -13,10 +13,10 @@ EMBEDDING = "embedding."
 tokens, which bf16 would cut off."""
 
 
-def choose_precision(wanted: str, device: torch.device) -> str:
+def choose_precision(precision: str, device: torch.device) -> str:
     """Return what a precision of the recipe is on a device; only `auto` depends on it."""
-    if wanted != "auto":
-        return wanted
+    if precision != "auto":
+        return precision
     if device.type == "cpu":
         # Without instructions for it, bf16 is slower than fp32; torch may also be told not to use them.
         uses_avx512 = torch.backends.cpu.get_cpu_capability() == "AVX512"
@@ -34,7 +34,7 @@ def autocast(precision: str, device: torch.device, cast_once: bool = True) -> Ab
 
 
 def round_weights(module: nn.Module, precision: str) -> dict[str, tuple[Tensor, nn.Parameter]]:
-    """Round all weights but embeddings to bf16 in place, if `bf16_weights` is asked.
+    """Round all weights but embeddings to bf16 in place, if the precision is `bf16_weights`.
 
     Returns:
         Name → the exact weight, and the parameter that was rounded.

@@ -59,16 +59,18 @@ def fetch(
             return target
         part = Part(folder / f"{sha256}.part", limit)
         place = obtain(url, part, schemes)
-        found = checksum(part.path, git)
-        if found != sha256 and part.continued:
-            print(f"{label(place)} is not what the received part belongs to; starting anew", flush=True)
+        digest = checksum(part.path, git)
+        if digest != sha256 and part.continued:
+            print(f"{label(place)} is not what the received part belongs to; starting again", flush=True)
             part.discard()
             place = obtain(url, part, schemes)
-            found = checksum(part.path, git)
-        if found != sha256:
+            digest = checksum(part.path, git)
+        if digest != sha256:
             part.discard()
-            kind, came = "git id" if git else "sha256", "" if place == url else f", from {label(place)}"
-            raise UserError(f"{label(url)} has {kind} {found}, but {sha256} was expected{came}; check both")
+            kind, origin = "git id" if git else "sha256", "" if place == url else f", from {label(place)}"
+            raise UserError(
+                f"{label(url)} has {kind} {digest}, but {sha256} was expected{origin}; check both"
+            )
         part.path.replace(target)
         part.discard()
     return target
@@ -108,7 +110,7 @@ class Part:
         return {"Range": f"bytes={self.size}-", **condition}
 
     def begin(self, tag: str) -> None:
-        """Start anew; only a strong entity tag promises the same bytes (RFC 9110, 13.1.5)."""
+        """Start again; only a strong entity tag promises the same bytes (RFC 9110, 13.1.5)."""
         self.discard()
         if re.fullmatch('"[!-~]*"', tag):
             self.tag.write_text(tag)
@@ -142,14 +144,15 @@ def obtain(url: str, part: Part, schemes: Collection[str]) -> str:
                 receive(place, part, allowed)
             return place
         except (RefusalError, InterruptionError) as failure:
-            said = f"{label(place)}: {failure}"
-            print(said, flush=True)
+            reason = f"{label(place)}: {failure}"
+            print(reason, flush=True)
         except OSError as error:
             raise UserError(
                 f"{part.path} cannot be written ({error.strerror}); make room, then run again"
             ) from None
     raise UserError(
-        f"{said}; check the address and the network, or set GPTGRID_MIRROR to a folder that has {label(name)}"
+        f"{reason}; check the address and the network, or set GPTGRID_MIRROR to a folder that has "
+        f"{label(name)}"
     )
 
 
@@ -164,7 +167,7 @@ def places(url: str, name: str, schemes: Collection[str]) -> Iterator[tuple[str,
     elif mirror and (copy := Path(mirror) / unquote(name)).is_file():
         yield str(copy), schemes
         return
-    if url.startswith(HUB + "/"):  # who sets HF_ENDPOINT trusts it
+    if url.startswith(HUB + "/"):  # a user who sets HF_ENDPOINT trusts it
         url = hub_endpoint() + url.removeprefix(HUB)
         schemes = {*schemes, url.split(":")[0]}
     yield url, schemes
@@ -191,7 +194,7 @@ def receive(place: str, part: Part, schemes: Collection[str]) -> None:
         retry=retry_if_exception_type(InterruptionError),
         stop=stop_after_attempt(ATTEMPTS),
         wait=pause,
-        before_sleep=lambda state: say_why(place, part, state),
+        before_sleep=lambda state: print_failure(place, part, state),
         sleep=lambda seconds: sleep(seconds),
         reraise=True,
     )
@@ -206,12 +209,12 @@ def receive(place: str, part: Part, schemes: Collection[str]) -> None:
 
 
 def pause(state: RetryCallState) -> float:
-    """Return the seconds before the next attempt: what the server asks for, or ever more."""
-    asked = state.outcome.exception().pause
-    return BACKOFF(state) if asked is None else asked
+    """Return the seconds before the next attempt: what the server asks for, or longer each time."""
+    requested = state.outcome.exception().pause
+    return BACKOFF(state) if requested is None else requested
 
 
-def say_why(place: str, part: Part, state: RetryCallState) -> None:
+def print_failure(place: str, part: Part, state: RetryCallState) -> None:
     """Print why an attempt failed and what comes next."""
     print(
         f"{label(place)}: {state.outcome.exception()}; "
@@ -229,7 +232,7 @@ def transfer(place: str, part: Part, schemes: Collection[str]) -> None:
             return  # all of it came before; the checksum decides
         if start != (part.size if answer.status_code == 206 else 0):
             part.discard()
-            raise InterruptionError("it cannot go on where it broke off; starting anew", pause=0)
+            raise InterruptionError("it cannot go on where it broke off; starting again", pause=0)
         if start:
             part.continued = True
         else:
@@ -253,10 +256,10 @@ def extent(answer: httpx.Response) -> tuple[int | None, int | None]:
     if answer.status_code == 200:
         length = answer.headers.get("content-length", "")
         return 0, int(length) if length.isdigit() else None
-    found = re.fullmatch(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)", answer.headers.get("content-range", ""))
-    if not found:
+    span = re.fullmatch(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)", answer.headers.get("content-range", ""))
+    if not span:
         return None, None
-    return tuple(int(number) if number and number != "*" else None for number in found.groups())
+    return tuple(int(number) if number and number != "*" else None for number in span.groups())
 
 
 class Progress:
@@ -264,13 +267,13 @@ class Progress:
 
     def __init__(self, name: str, size: int, total: int | None) -> None:
         self.name, self.first, self.size, self.total = name, size, size, total
-        self.start = self.said = monotonic()
+        self.start = self.printed = monotonic()
 
     def add(self, size: int) -> None:
         """Count bytes, and print a line if the last was long ago."""
         self.size += size
-        if monotonic() - self.said >= PROGRESS:
-            self.said = monotonic()
+        if monotonic() - self.printed >= PROGRESS:
+            self.printed = monotonic()
             left = ""
             if self.total and self.rate:
                 share, seconds = self.size / self.total, (self.total - self.size) / self.rate

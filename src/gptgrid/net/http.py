@@ -24,9 +24,9 @@ TIMEOUT = 30.0
 """Seconds without a byte after which a server counts as stalled."""
 REDIRECTS = 10
 LONGEST_PAUSE = 600.0
-"""Seconds; a server that asks for more patience than this is asked again earlier."""
-PASSING = {408, 425, 429, 500, 502, 503, 504}
-"""Statuses that say: later."""
+"""Seconds; a server that asks for a longer pause is asked again after this one."""
+TEMPORARY = {408, 425, 429, 500, 502, 503, 504}
+"""Statuses after which another attempt may succeed."""
 
 
 class RefusalError(Exception):
@@ -136,17 +136,17 @@ def hub_token() -> str | None:
 
 def credentials(address: httpx.URL) -> dict[str, str]:
     """Return the headers that the environment has for the host of an address."""
-    found = {}
+    headers = {}
     if (token := hub_token()) and origin(address) in (HUB, hub_endpoint()):
-        found["Authorization"] = f"Bearer {token}"
+        headers["Authorization"] = f"Bearer {token}"
     shape = "GPTGRID_HEADERS is not a JSON object of host → {header: value}; see config/README.md"
     try:
         hosts = json.loads(os.environ.get("GPTGRID_HEADERS") or "{}")
         own = hosts.get(address.netloc.decode(), {})
-        found |= {name: checked(f"GPTGRID_HEADERS, {name}", value) for name, value in own.items()}
+        headers |= {name: checked(f"GPTGRID_HEADERS, {name}", value) for name, value in own.items()}
     except (ValueError, AttributeError, TypeError):
         raise UserError(shape) from None
-    return found
+    return headers
 
 
 def checked(name: str, value: str) -> str:
@@ -174,17 +174,17 @@ def judge(answer: httpx.Response) -> None:
     status = answer.status_code
     if status in (200, 206, 416):
         return
-    said = f"the server answered {status} {answer.reason_phrase}".rstrip()
-    if status in PASSING:
-        raise InterruptionError(said, pause_asked(answer.headers.get("retry-after", "")))
+    message = f"the server answered {status} {answer.reason_phrase}".rstrip()
+    if status in TEMPORARY:
+        raise InterruptionError(message, pause_asked(answer.headers.get("retry-after", "")))
     if status in (401, 403):
         hub = origin(answer.url) in (HUB, hub_endpoint())
-        said += (
+        message += (
             "; set HF_TOKEN to a token that may read it, and accept the conditions on its page"
             if hub
             else "; if it needs credentials, set GPTGRID_HEADERS"
         )
-    raise RefusalError(said)
+    raise RefusalError(message)
 
 
 def pause_asked(header: str) -> float | None:
@@ -200,13 +200,13 @@ def pause_asked(header: str) -> float | None:
 
 def failure(error: httpx.TransportError) -> Exception:
     """Return what to raise for an error of the connection."""
-    said = str(error) or type(error).__name__
+    message = str(error) or type(error).__name__
     if isinstance(error, httpx.ReadTimeout):
         return InterruptionError(f"nothing came for {TIMEOUT:g} s")
-    if "in location header" in said:
+    if "in location header" in message:
         return RefusalError("it redirects to an address that cannot be read")
-    if "CERTIFICATE_VERIFY_FAILED" in said:
+    if "CERTIFICATE_VERIFY_FAILED" in message:
         return RefusalError(
             "its certificate is not trusted; set SSL_CERT_FILE if it is your organization's own"
         )
-    return InterruptionError(said)
+    return InterruptionError(message)

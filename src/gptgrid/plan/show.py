@@ -1,72 +1,77 @@
-"""The plan and the store as tables for a person. Decides nothing."""
+"""The plan as a table for a person. Decides nothing."""
 
 from __future__ import annotations
 
-import shutil
-import statistics
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from gptgrid.artifact.identity import namespace
-from gptgrid.artifact.manifest import MANIFEST, read_provenance
-from gptgrid.artifact.store import Store
-from gptgrid.model.cost import count_parameters, flops_per_token
-from gptgrid.plan.plan import Artifact, Plan, manifest_or_none
+from gptgrid.artifact.manifest import sound_manifest
+from gptgrid.config.values import BUDGETS
+from gptgrid.plan.artifacts import Artifact
+from gptgrid.plan.causes import Causes, Earlier
+from gptgrid.plan.plan import Plan
+from gptgrid.text.readable import duration
 
-# ------------------------------------------------------------------------------------------- plan
+if TYPE_CHECKING:
+    from gptgrid.plan.cost import Cost, Costs
 
-
-@dataclass(frozen=True)
-class Cost:
-    """What a training takes; None where it is not known before an earlier stage has run."""
-
-    parameters: int | None
-    tokens: int | None
-    flops: float | None
-    seconds: float | None
+LONGEST = 100
+"""Characters of a cause that the table has room for."""
 
 
 def show_plan(plan: Plan, console: Console, everything: bool = False) -> None:
-    """Print what would run or be restored and why, with the cost of the trainings: a line a cell."""
-    speed = measured_flops_per_second(plan.store)
+    """Print what would run or be restored, why, and what it would cost: a line a cell.
+
+    Args:
+        plan: of the experiment.
+        console: where to print.
+        everything: also what is there.
+    """
+    from gptgrid.plan.cost import Costs  # imports torch
+
+    causes, costs = Causes(plan), Costs(plan)
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
     for heading in ("what", "run", "restore", "why"):
         table.add_column(heading, no_wrap=True)
     for heading in ("parameters", "tokens", "FLOPs", "time"):
         table.add_column(heading, justify="right", no_wrap=True)
-    total = 0.0
+    notes, seconds = [], []
     for name, artifacts in by_name(plan).items():
-        first = next((artifact for artifact in artifacts if artifact.action != "keep"), None)
-        if first is None and not everything:
+        missing = [artifact for artifact in artifacts if plan.action(artifact) != "keep"]
+        if not missing and not everything:
             continue
-        costs = Cost(None, None, None, None)
+        figures: tuple[str, ...] = ()
         if artifacts[0].stage == "train":
-            costs = cost_of(plan, artifacts[0], speed)
-            total += (costs.seconds or 0) * (artifacts[0].action == "run")
+            cost = costs.of_cell({artifact.stage: artifact for artifact in artifacts})
+            figures = readable(cost)
+            seconds += [cost.seconds] * (cost.seconds is not None)
+            notes += [f"{name} would fail: {cost.problem}"] * (cost.problem is not None)
         stages = [
-            " ".join(artifact.stage for artifact in artifacts if artifact.action == action)
+            " ".join(dict.fromkeys(made.stage for made in missing if plan.action(made) == action))
             for action in ("run", "restore")
         ]
-        table.add_row(name, *stages, first.reason if first else "", *readable(costs))
+        why = shorten(causes.why(nearest(missing))) if missing else ""
+        table.add_row(*map(Text, (name, *stages, why, *figures)))
     if table.row_count:
         console.print(table, soft_wrap=True)
-    counts = Counter(artifact.action for artifact in plan.artifacts.values())
-    console.print(
+    counts = Counter(plan.action(artifact) for artifact in plan.artifacts.values())
+    notes.append(
         f"{len(plan.cells)} cells, {len(plan.artifacts)} artifacts: {counts['keep']} are there, "
-        f"{counts['restore']} would be restored from the store, {counts['run']} would run",
-        soft_wrap=True,
+        f"{counts['restore']} would be restored from the store, {counts['run']} would run"
     )
-    if total:
-        console.print(
-            f"trainings: about {duration(total)} one after the other, by earlier runs in this store"
+    if seconds:
+        devices = ", ".join(sorted({speed.device for speed in costs.speeds}))
+        notes.append(
+            f"about {duration(sum(seconds))} for the cells one after the other, by earlier trainings in the "
+            f"store ({devices})"
         )
+    for line in (*notes, *hints(plan, causes, costs)):
+        console.print(Text(line), soft_wrap=True)
 
 
 def by_name(plan: Plan) -> dict[str, list[Artifact]]:
@@ -74,148 +79,145 @@ def by_name(plan: Plan) -> dict[str, list[Artifact]]:
     named: dict[str, list[Artifact]] = {}
     for folder, artifact in plan.artifacts.items():
         name = folder.removeprefix("data/").removeprefix(f"{plan.results}/")
-        if name.startswith("cells/"):
+        if name.startswith("cells/") or not artifact.shown:
             name = name.removeprefix("cells/").rsplit("/", 1)[0]
         named.setdefault(name, []).append(artifact)
     return named
 
 
-def cost_of(plan: Plan, artifact: Artifact, flops_per_second: float | None) -> Cost:
-    """Estimate a training from its configuration, and from its shards once they are there."""
-    model, training = namespace(artifact.config["model"]), artifact.config["training"]
-    shards = facts_of(plan, plan.artifacts[artifact.inputs["shards"]])
-    vocab_size = shards["vocab_size"] if shards else None
-    tokens = budget(training, shards["splits"]["train"]["tokens"] if shards else None, model.context)
-    if vocab_size is None:
-        return Cost(None, tokens, None, None)
-    flops = tokens * flops_per_token(model, vocab_size) if tokens else None
-    seconds = flops / flops_per_second if flops and flops_per_second else None
-    return Cost(count_parameters(model, vocab_size), tokens, flops, seconds)
+def nearest(missing: list[Artifact]) -> Artifact:
+    """Return which of the missing artifacts of a line says why: the first that people see."""
+    return next((artifact for artifact in missing if artifact.shown), missing[0])
 
 
-def budget(training: dict[str, Any], shard_tokens: int | None, context: int) -> int | None:
-    """Return the training tokens; None if they depend on a text that is not encoded yet."""
-    if training["steps"]:
-        return training["steps"] * training["batch_tokens"]
-    if training["tokens"]:
-        return training["tokens"]
-    return round(training["epochs"] * (shard_tokens // context * context)) if shard_tokens else None
-
-
-def facts_of(plan: Plan, artifact: Artifact) -> dict[str, Any] | None:
-    """Return the facts of an artifact that is there or in the store."""
-    if artifact.action == "keep":
-        found = manifest_or_none(Path(artifact.folder))
-    elif artifact.action == "restore":
-        found = manifest_or_none(plan.store.folder(artifact.stage, artifact.identity))
-    else:
-        found = None
-    return found["facts"] if found else None
-
-
-def measured_flops_per_second(store: Store) -> float | None:
-    """Return the median speed of the trainings in the store, in FLOP/s."""
-    speeds = []
-    for entry in entries(store):
-        if entry.stage == "train" and (seconds := entry.provenance.get("train_seconds")):
-            speeds.append(entry.manifest["facts"]["train_flops"] / seconds)
-    return statistics.median(speeds) if speeds else None
+def shorten(text: str) -> str:
+    """Return the first line of a text, as much of it as the table has room for."""
+    line = text.partition("\n")[0]
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
 
 
 def readable(cost: Cost) -> tuple[str, str, str, str]:
     """Return a cost as four table cells."""
-    return (
-        f"{cost.parameters:,}" if cost.parameters else "",
-        f"{cost.tokens:,}" if cost.tokens else "",
-        f"{cost.flops:.2e}" if cost.flops else "",
-        duration(cost.seconds) if cost.seconds else "",
-    )
+    least = "" if cost.complete else "≥ "
+    parameters = f"{cost.parameters:,}" if cost.parameters is not None else "after tokenizer"
+    if cost.tokens is None:
+        return parameters, "would fail" if cost.problem else "after encode", "", ""
+    if cost.flops is None:
+        return parameters, f"{cost.tokens:,}", "", ""
+    time = "?" if cost.seconds is None else f"{least}{duration(cost.seconds)}"
+    return parameters, f"{cost.tokens:,}", f"{least}{cost.flops:.2e}", time
 
 
-def duration(seconds: float) -> str:
-    """Return seconds in the unit that a person would use."""
-    for limit, scale, unit in ((90, 1, "s"), (5400, 60, "min"), (129600, 3600, "h")):
-        if seconds < limit:
-            return f"{seconds / scale:.0f} {unit}"
-    return f"{seconds / 86400:.1f} d"
-
-
-# ------------------------------------------------------------------------------------------ store
+# ------------------------------------------------------------------------------------------ hints
 
 
 @dataclass(frozen=True)
-class Entry:
-    """A finished artifact in the store."""
+class Raised:
+    """A recipe with a larger budget than the one that cells were trained with."""
 
-    folder: Path
-    stage: str
-    manifest: dict[str, Any]
-    provenance: dict[str, Any]
-
-    @property
-    def in_use(self) -> bool:
-        """Say whether a folder of an experiment, or of data, still links to it."""
-        return (self.folder / MANIFEST).stat().st_nlink > 1
+    recipe: str
+    unit: str
+    before: float
+    now: float
+    batch_tokens: int | None
+    """What `batch_tokens: auto` became; None where a number was given."""
 
 
-def entries(store: Store) -> Iterator[Entry]:
-    """Yield the finished artifacts of a store."""
-    for path in sorted(store.root.glob(f"*/*/{MANIFEST}")):
-        manifest = manifest_or_none(path.parent)
-        if manifest and path.parent.name == manifest["identity"]:
-            yield Entry(path.parent, manifest["stage"], manifest, read_provenance(path.parent))
-
-
-def show_store(store: Store, console: Console) -> None:
-    """Print what the store holds."""
-    table = Table(box=None, pad_edge=False)
-    for heading in ("stage", "identity", "made", "in use"):
-        table.add_column(heading)
-    table.add_column("MB", justify="right")
-    total = 0
-    for entry in entries(store):
-        size = size_of(entry.folder)
-        total += size
-        made, use = entry.provenance.get("time", ""), "yes" if entry.in_use else "no"
-        table.add_row(entry.stage, entry.folder.name[:12], made, use, f"{size / 1e6:.1f}")
-    console.print(table)
-    console.print(f"{store.root}: {table.row_count} artifacts, {total / 1e6:.1f} MB")
-
-
-def collect_garbage(store: Store, console: Console, dry_run: bool = False, unfinished: bool = False) -> None:
-    """Delete what no folder links to, and what was set aside as damaged.
-
-    In a store that several machines share, links on another file system do not count: there, everything
-    may look unused.
+def hints(plan: Plan, causes: Causes | None = None, costs: Costs | None = None) -> list[str]:
+    """Return a line for each recipe whose budget was raised: its cells could go on from where they are.
 
     Args:
-        store: what to prune.
-        console: where to say it.
-        dry_run: only say it.
-        unfinished: also delete the work of programs that were killed, from which they would continue.
+        plan: of the experiment, after `look`.
+        causes: of the plan, if at hand.
+        costs: of the plan, if at hand.
     """
-    folders = [entry.folder for entry in entries(store) if not entry.in_use]
-    folders += store.root.glob("*/*.damaged-*")
-    if unfinished:
-        folders += [path for path in store.root.glob("*/*.partial") if not is_locked(path)]
-    freed = 0
-    for folder in folders:
-        freed += size_of(folder)
-        console.print(f"{'would delete' if dry_run else 'deleted'} {folder}")
-        if not dry_run:
-            shutil.rmtree(folder)
-    console.print(f"{len(folders)} folders, {freed / 1e6:.1f} MB")
+    causes = causes or Causes(plan)
+    recipes = {f"{plan.results}/cells/{cell.name}/train": cell.training.name for cell in plan.cells}
+    found: dict[Raised, dict[Artifact, int]] = {}
+    for train in plan.of_stage("train"):
+        if train.folder not in recipes or plan.action(train) != "run" or "parent" in train.inputs:
+            continue
+        earlier = causes.earlier(train)
+        manifest = earlier and shorter_training(plan, train, earlier)
+        if manifest:
+            raised = raised_budget(train, manifest, recipes[train.folder])
+            found.setdefault(raised, {})[train] = manifest["facts"]["steps"]
+    if not found:
+        return []
+    if costs is None:
+        from gptgrid.plan.cost import Costs  # imports torch
+
+        costs = Costs(plan)
+    return [hint(plan, raised, trained, costs) for raised, trained in found.items()]
 
 
-def is_locked(partial: Path) -> bool:
-    """Say whether a program is at work in a partial folder."""
-    try:
-        with FileLock(partial.with_suffix(".lock"), timeout=0):
-            return False
-    except Timeout:
-        return True
+def shorter_training(plan: Plan, train: Artifact, earlier: Earlier) -> dict[str, Any] | None:
+    """Return the manifest of an earlier training if it differs in a smaller budget alone, and can be continued."""
+    if earlier.changed_inputs or earlier.source != plan.requests[train].source:
+        return None
+    before, now = earlier.slice["training"], train.slice["training"]
+    unit = unit_of(now)
+    if before[unit] is None or before[unit] >= now[unit]:
+        return None
+    if {**earlier.slice, "training": {**before, unit: now[unit]}} != train.slice:
+        return None
+    manifest = sound_manifest(plan.store.folder("train", earlier.identity))
+    return manifest if manifest and manifest["facts"]["status"] == "finished" else None
 
 
-def size_of(folder: Path) -> int:
-    """Return the bytes of the files in a folder."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+def raised_budget(train: Artifact, manifest: dict[str, Any], recipe: str) -> Raised:
+    """Return how the budget of a training differs from that of the shorter one that is there."""
+    before, now = manifest["config"]["training"], train.slice["training"]
+    unit, auto = unit_of(now), now["batch_tokens"] == "auto"
+    batch_tokens = manifest["facts"]["batch_tokens"] if auto else None
+    return Raised(recipe, unit, before[unit], now[unit], batch_tokens)
+
+
+def unit_of(training: dict[str, Any]) -> str:
+    """Return which of steps, tokens and epochs a recipe gives."""
+    return next(unit for unit in BUDGETS if training[unit] is not None)
+
+
+def hint(plan: Plan, raised: Raised, trained: dict[Artifact, int], costs: Costs) -> str:
+    """Return what to write so that cells go on from where they are.
+
+    Args:
+        plan: of the experiment.
+        raised: the recipe.
+        trained: its trainings → the steps that were made.
+        costs: of the plan.
+    """
+    recipe, unit, before, now = raised.recipe, raised.unit, number(raised.before), number(raised.now)
+    name = f"{recipe}-{now}".replace(".", "_").replace("+", "")
+    while name in plan.configuration.experiment.training:
+        name += "-longer"
+    batch = f", batch_tokens: {raised.batch_tokens}" if raised.batch_tokens else ""
+    entry = f"{name}: {{base: {recipe}, {unit}: {now}{batch}, continues: {recipe}}}"
+    cells = "1 cell is" if len(trained) == 1 else f"{len(trained)} cells are"
+    return (
+        f"{cells} trained with `{unit}: {before}`; `{unit}: {now}` in training.{recipe} trains from the start"
+        f"{effort(costs, dict.fromkeys(trained, 0))}. To go on from there{effort(costs, trained)}, leave "
+        f"training.{recipe} at {before}, add `{entry}` to `training:`, and name it in the grid."
+    )
+
+
+def effort(costs: Costs, begins: dict[Artifact, int]) -> str:
+    """Return tokens and time of trainings as a bracket, empty where they are not known.
+
+    Args:
+        costs: of the plan.
+        begins: training → steps that were made before.
+    """
+    tokens, seconds = 0, 0.0
+    for train, begin in begins.items():
+        budget, size = costs.budget(train, begin), costs.size(train)
+        if size is None or budget is None or budget.tokens is None:
+            return ""
+        tokens += budget.tokens
+        seconds += costs.seconds(train, size, size.flops * budget.positions, 0) or 0
+    return f" ({tokens:,} tokens, {duration(seconds)})" if seconds else f" ({tokens:,} tokens)"
+
+
+def number(value: float) -> str:
+    """Return a budget as a person writes it."""
+    return f"{value:g}" if isinstance(value, float) else str(value)

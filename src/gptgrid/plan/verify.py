@@ -1,160 +1,185 @@
-"""Whether a trained cell can be made again to the bit; if not, where the bits part and what differs here.
+"""Whether artifacts can be made again to the bit; if not, where the bits part and what differs here.
 
-The training runs in a scratch folder with an empty store: nothing of the experiment is touched, and nothing
-is linked. What differs is said; which difference is the cause is left to a person.
+First every file is held against the digests that were taken when it was made. Then each artifact is made
+again in a scratch store: nothing of the experiment is touched. What differs is said; which difference is the
+cause is left to a person.
 """
 
 from __future__ import annotations
 
 import csv
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import torch
-from safetensors.torch import load_file
-
 from gptgrid.artifact.errors import UserError
-from gptgrid.artifact.files import write_text
-from gptgrid.artifact.fingerprint import ROOT
-from gptgrid.artifact.identity import canonical, input_digest
-from gptgrid.artifact.manifest import first_damage, read_manifest, read_provenance
+from gptgrid.artifact.fingerprint import ROOT, fingerprint
+from gptgrid.artifact.manifest import read_manifest, read_provenance
+from gptgrid.artifact.receipt import Receipt
+from gptgrid.artifact.request import Request
+from gptgrid.artifact.store import Store
+from gptgrid.artifact.view import shows
+from gptgrid.plan.artifacts import Artifact
 from gptgrid.plan.names import listed, match
-from gptgrid.plan.plan import SCRIPTS, Plan, differences, manifest_or_none, stage_source
+from gptgrid.plan.plan import SCRIPTS, Plan
 
 NOT_ENVIRONMENT = ("time", "tokens_per_second", "train_seconds", "peak_memory_mb", "commit", "dirty")
 """What provenance.json says of the run, and of a source whose fingerprint says better whether it matters."""
 
 
-def choose(plan: Plan, names: list[str]) -> list[dict[str, Any]]:
-    """Return the requests of finished cells.
+@dataclass(frozen=True)
+class Finished:
+    """A finished artifact."""
+
+    name: str
+    """What messages call it."""
+    request: Request
+    receipt: Receipt
+    inputs: dict[str, Receipt]
+
+
+def verify_plan(plan: Plan, names: list[str]) -> bool:
+    """Make artifacts of an experiment again and print for each whether the bits are the same.
 
     Args:
         plan: the experiment.
-        names: each a folder, or parts of a name (see `names.match`) that stand for all cells which have
-            them; none at all means every finished cell.
+        names: each a folder, or parts of the name of cells (see `names.match`); none at all means everything.
+
+    Returns:
+        Whether they are for all, and whether what people see is what the store has.
 
     Raises:
-        UserError: a name means no finished cell.
+        UserError: a name means nothing that is finished, or something could not be made again.
     """
-    finished = {
-        artifact.folder: artifact
-        for artifact in plan.of_stage("train")
-        if manifest_or_none(Path(artifact.folder))
-    }
+    chosen = choose(plan, names)
+    agreed = True
+    for artifact in chosen:
+        if artifact.shown and not shows(
+            plan.store, plan.receipts[artifact], Path(artifact.folder), plan.digests
+        ):
+            agreed = False
+            print(f"{artifact.folder} does not show what was made; snakemake links it again", flush=True)
+    items = [finished(plan, artifact) for artifact in chosen]
+    return verify(items, plan.store, plan.run) and agreed
+
+
+def finished(plan: Plan, artifact: Artifact) -> Finished:
+    """Return what is known of a finished artifact of a plan."""
+    inputs = {name: plan.receipts[made] for name, made in artifact.inputs.items()}
+    return Finished(artifact.name, plan.requests[artifact], plan.receipts[artifact], inputs)
+
+
+def choose(plan: Plan, names: list[str]) -> list[Artifact]:
+    """Return the finished artifacts that are meant; of a cell all of them.
+
+    Raises:
+        UserError: a name means nothing that is finished.
+    """
+    finished = {folder: artifact for folder, artifact in plan.artifacts.items() if plan.there[artifact]}
+    trained = [folder for folder, artifact in finished.items() if artifact.stage == "train"]
     origin = plan.configuration.origin
-    if not finished:
+    if not trained:
         raise UserError(f"{origin}: none of its cells is trained (looked in {plan.results}); run snakemake")
-    chosen: set[str] = set()
+    chosen: dict[str, Artifact] = {} if names else finished
     for name in names:
-        found = match(os.path.relpath(name) if Path(name).is_dir() else name, list(finished))
+        wanted = os.path.relpath(name) if Path(name).is_dir() else name
+        found = [f for f in finished if f"{f}/".startswith(f"{wanted}/")] or [
+            folder
+            for cell in match(wanted, trained)
+            for folder in finished
+            if folder.startswith(cell.removesuffix("train"))
+        ]
         if not found:
             raise UserError(
                 f"{origin}: no trained cell matches {name!r}; give its --configfile, or one of:"
-                f"\n{listed([cell_of(folder) for folder in finished])}"
+                f"\n{listed([Path(folder).parent.name for folder in trained])}"
             )
-        chosen.update(found)
-    return [
-        plan.request_of(artifact) for folder, artifact in finished.items() if folder in chosen or not names
-    ]
+        chosen |= {folder: finished[folder] for folder in found}
+    return list(chosen.values())
 
 
-def cell_of(folder: str) -> str:
-    """Return the name of the cell whose training lies in a folder."""
-    return Path(folder).parent.name
-
-
-def verify(requests: list[dict[str, Any]]) -> bool:
-    """Train finished cells again and print for each whether the bits are the same.
+def verify(items: list[Finished], store: Store, run: dict[str, Any]) -> bool:
+    """Make finished artifacts again and print for each whether the bits are the same; return whether all are.
 
     Args:
-        requests: what `train.py` is handed for each.
-
-    Returns:
-        Whether they are for all.
+        items: what to verify.
+        store: where they lie.
+        run: the section `run` of the configuration.
 
     Raises:
-        UserError: a cell, or what it was made from, is not as it was; a training failed.
+        UserError: an artifact, or what it was made from, is damaged, or could not be made again.
     """
     # All are looked at first: what cannot be verified is said before hours of training, not after.
-    manifests = [check(asked) for asked in requests]
-    for place in dict.fromkeys(folder for asked in requests for folder in read_by(asked)):
-        if damage := first_damage(Path(place), read_manifest(Path(place))):
-            raise UserError(f"{damage}; delete that file and run snakemake")
+    check(items, store)
     agreed = True
-    for asked, manifest in zip(requests, manifests, strict=True):
+    for item in items:
         with TemporaryDirectory(prefix="gptgrid-verify-") as scratch:
-            again = train_again(asked, manifest, Path(scratch))
-            same, lines = verdict(Path(asked["artifact"]), again)
+            again = make_again(item, store, Path(scratch), run)
+            same, lines = compare(item, store.folder(item.request.stage, item.receipt.identity), again)
         agreed &= same
         print("\n  ".join(lines), flush=True)
     return agreed
 
 
-def read_by(asked: dict[str, Any]) -> list[str]:
-    """Return the folders that a verification reads: the cell's and those that it was made from."""
-    return [asked["artifact"], *asked["inputs"].values()]
-
-
-def check(asked: dict[str, Any]) -> dict[str, Any]:
-    """Return the manifest of a trained cell whose inputs have the content that it was made from.
+def check(items: list[Finished], store: Store) -> None:
+    """Hold every file of artifacts, and of what they were made from, against its digest.
 
     Raises:
-        UserError: an input is missing, or has another content.
+        UserError: one is damaged; it was set aside.
     """
-    folder, inputs = asked["artifact"], asked["inputs"]
-    manifest = read_manifest(Path(folder))
-    if set(manifest["inputs"]) != set(inputs):
-        raise UserError(
-            f"{folder} was made from {', '.join(manifest['inputs'])}, but its experiment now makes it from "
-            f"{', '.join(sorted(inputs))}; run snakemake first"
-        )
-    for name, origin in inputs.items():
-        found = input_digest("train", read_manifest(Path(origin)))
-        if found != (expected := manifest["inputs"][name]):
-            raise UserError(
-                f"{origin} changed: {cell_of(folder)} was trained on {name} with content {expected[:12]}, "
-                f"found {found[:12]}; take the change back, or run snakemake to train it on what is there now"
-            )
-    return manifest
+    receipts = [receipt for item in items for receipt in (item.receipt, *item.inputs.values())]
+    for receipt in {made.identity: made for made in receipts if made.identity}.values():
+        if damage := store.damage(receipt):
+            store.set_aside(receipt.stage, receipt.identity, damage)
+            raise UserError(f"{damage}; run snakemake, which makes it again")
 
 
-def train_again(asked: dict[str, Any], manifest: dict[str, Any], scratch: Path) -> Path:
-    """Run the training program in a scratch folder, as its rule does; return the folder that it made.
+def make_again(item: Finished, store: Store, scratch: Path, run: dict[str, Any]) -> Path:
+    """Run the program of a stage with a scratch store that has the inputs and nothing else.
+
+    Returns:
+        The folder that it made.
 
     Raises:
         UserError: the program failed; it has said why.
     """
-    request = {
-        **asked,
-        "config": manifest["config"],
-        "source": stage_source("train"),
-        "inputs": {name: str(Path(folder).resolve()) for name, folder in asked["inputs"].items()},
-        "store": "store",
-    }
-    write_text(scratch / "request.json", canonical(request))
-    # The artifact's path is relative, so the same one lies in the scratch folder. Progress is no verdict.
+    stage, own = item.request.stage, Store(scratch / "store")
+    source = fingerprint(SCRIPTS / f"{stage}.py", item.request.variants)
+    request = Request(**{**vars(item.request), "source": source})
+    for name, receipt in item.inputs.items():
+        receipt.write(own.receipt_path(*request.inputs[name]))
+        if receipt.identity:
+            place = own.folder(receipt.stage, receipt.identity)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if not place.exists():
+                place.symlink_to(store.folder(receipt.stage, receipt.identity).resolve())
+    own.write_request(request)
+    # Progress is no verdict.
     done = subprocess.run(
-        [sys.executable, str(SCRIPTS / "train.py"), "request.json"],
-        cwd=scratch,
+        [
+            *(sys.executable, str(SCRIPTS / f"{stage}.py"), str(own.request_path(stage, request.key))),
+            *("--name", item.name, "--run", json.dumps(run)),
+        ],
         env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
         stdout=sys.stderr,
     )
-    if done.returncode:
+    made = own.receipt(stage, request.key)
+    if done.returncode or made is None:
         raise UserError(
-            f"{cell_of(asked['artifact'])}: training it again failed with exit code {done.returncode}; "
-            "the reason stands above"
+            f"{item.name}: making it again failed with exit code {done.returncode}; the reason stands above"
         )
-    return scratch / asked["artifact"]
+    return own.folder(stage, made.identity)
 
 
-def verdict(old: Path, new: Path) -> tuple[bool, list[str]]:
-    """Compare two trainings of a cell; return whether the bits are the same, and lines that say so."""
+def compare(item: Finished, old: Path, new: Path) -> tuple[bool, list[str]]:
+    """Compare an artifact with one that was made again; return whether the bits are the same, and why."""
     before, after = read_manifest(old), read_manifest(new)
     was, now = read_provenance(old), read_provenance(new)
     names = sorted(before["outputs"].keys() | after["outputs"].keys())
@@ -162,18 +187,17 @@ def verdict(old: Path, new: Path) -> tuple[bool, list[str]]:
     source = []
     if before["source"] != after["source"]:
         commit = f"; then it was of commit {was['commit'][:12]}" if was.get("commit") else ""
-        source = [f"the source of train changed{commit}"]
-    cell = cell_of(str(old))
+        source = [f"the source of {item.request.stage} changed{commit}"]
     if not differing:
-        return True, [f"{cell}: the same bits ({len(names)} files)", *source]
+        return True, [f"{item.name}: the same bits ({len(names)} files)", *source]
     here = [f"environment: {line}" for line in differences(environment(was), environment(now))]
     return False, [
-        f"{cell}: other bits in {len(differing)} of {len(names)} files: {', '.join(differing)}",
+        f"{item.name}: other bits in {len(differing)} of {len(names)} files: {', '.join(differing)}",
         *source,
         *(
             f"{name}: {line}"
             for name, explain in EXPLAINED.items()
-            if name in differing
+            if name in differing and (old / name).is_file() and (new / name).is_file()
             for line in explain(old / name, new / name)
         ),
         *(here or ["environment: provenance.json tells of no difference"]),
@@ -191,6 +215,9 @@ def first_step(old: Path, new: Path) -> Iterator[str]:
 
 def largest_difference(old: Path, new: Path) -> Iterator[str]:
     """Yield the largest absolute difference between the weights of two trainings, and where it is."""
+    import torch
+    from safetensors.torch import load_file
+
     was, now = load_file(old), load_file(new)
     shapes = [{name: list(tensor.shape) for name, tensor in weights.items()} for weights in (was, now)]
     if shapes[0] != shapes[1]:
@@ -209,3 +236,15 @@ EXPLAINED = {"metrics.csv": first_step, "model.safetensors": largest_difference}
 def environment(facts: dict[str, Any]) -> dict[str, Any]:
     """Return those of the volatile facts that say where something was made."""
     return {key: value for key, value in facts.items() if key not in NOT_ENVIRONMENT}
+
+
+def differences(old: Any, new: Any, path: str = "") -> Iterator[str]:
+    """Yield `key: old → new` for every value that differs between two nested mappings."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in [*new, *(key for key in old if key not in new)]:
+            yield from differences(old.get(key), new.get(key), f"{path}.{key}" if path else key)
+    elif old != new:
+        if isinstance(old, list) and isinstance(new, list):
+            yield f"{path} changed"
+        else:
+            yield f"{path}: {old} → {new}"

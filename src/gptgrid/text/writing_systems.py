@@ -13,7 +13,7 @@ RUNS = regex.compile(
     "|".join(rf"(?P<{name}>\p{{Script={name}}}+)" for name in NAMES)
     + r"|(?P<other>\p{L}+)|(?P<digits>\p{N}+)|(?P<marks>[^\p{L}\p{N}]+)"
 )
-"""Letters by their script, digits, and marks, which are all else, blanks too."""
+"""Letters by their script, digits, and marks: everything else, white space too."""
 
 
 def runs(text: str) -> Iterator[tuple[str, str]]:
@@ -23,8 +23,8 @@ def runs(text: str) -> Iterator[tuple[str, str]]:
 
 def count_scripts(text: str) -> dict[str, float]:
     """Return script → share of a text's letters, the largest first."""
-    found: Counter[str] = Counter()
+    letters: Counter[str] = Counter()
     for kind, run in runs(text):
         if kind not in ("digits", "marks"):
-            found[kind] += len(run)
-    return {name: number / found.total() for name, number in found.most_common()}
+            letters[kind] += len(run)
+    return {name: number / letters.total() for name, number in letters.most_common()}

@@ -72,7 +72,7 @@ class Codec:
         raise NotImplementedError
 
 
-def numbered(special: Sequence[str], first: int) -> dict[str, int]:
+def special_ids(special: Sequence[str], first: int) -> dict[str, int]:
     """Return name → id of special tokens: the end of text, then others."""
     return {name: first + place for place, name in enumerate((END_OF_TEXT, *special))}
 

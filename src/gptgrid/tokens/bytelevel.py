@@ -17,8 +17,8 @@ import tiktoken
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.tokens.base import Codec, utf8
-from gptgrid.tokens.fast_bpe import MergedCodec, encoding_of
-from gptgrid.tokens.patterns import PATTERNS
+from gptgrid.tokens.fast_bpe import FastBpeCodec, tiktoken_encoding
+from gptgrid.tokens.patterns import GPT2
 
 ENDS = ("<|endoftext|>", "<|end_of_text|>", "<｜end▁of▁sentence｜>", "</s>", "<eos>", "<|im_end|>")
 """What the end of text is called, more telling names first."""
@@ -42,7 +42,7 @@ def byte_letters() -> dict[int, str]:
     return letters | {value: chr(256 + place) for place, value in enumerate(others)}
 
 
-class ByteLevelCodec(MergedCodec):
+class ByteLevelCodec(FastBpeCodec):
     """A byte-level BPE from a tokenizer.json."""
 
     kind = "huggingface"
@@ -86,7 +86,7 @@ class ByteLevelCodec(MergedCodec):
         if pattern is None:
             return None
         ranks = {piece: index for index, piece in self.pieces.items()}
-        encoding = encoding_of(self.kind, pattern, ranks, self.eot)
+        encoding = tiktoken_encoding(self.kind, pattern, ranks, self.eot)
         same = all(encoding.encode_ordinary(text) == self.slow.encode(text).ids for text in PROBES)
         return encoding if same and merges_rank_like_ids(self.data["model"]) else None
 
@@ -142,16 +142,16 @@ def find_end(name: str | None, tokens: dict[str, int]) -> str:
     for candidate in ENDS if name is None else (name,):
         if candidate in tokens:
             return candidate
-    wanted = "any of " + ", ".join(ENDS) if name is None else name
+    expected = "any of " + ", ".join(ENDS) if name is None else name
     some = ", ".join(token for token in tokens if token.startswith("<"))[:200]
-    raise UserError(f"the tokenizer has no {wanted}; set `eot` to its end-of-text token (it has {some})")
+    raise UserError(f"the tokenizer has no {expected}; set `eot` to its end-of-text token (it has {some})")
 
 
 def pattern_of(pre_tokenizer: dict[str, Any] | None) -> str | None:
     """Return the regular expression that cuts texts into pieces; None if that is not all there is."""
     match pre_tokenizer:
         case {"type": "ByteLevel", "add_prefix_space": False, **rest} if rest.get("use_regex", True):
-            return PATTERNS["gpt2"]
+            return GPT2
         case {
             "type": "Sequence",
             "pretokenizers": [

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from gptgrid.artifact.errors import UserError
-from gptgrid.tokens.base import END_OF_TEXT, Codec, numbered, utf8
+from gptgrid.artifact.variants import Variants
+from gptgrid.tokens.base import END_OF_TEXT, Codec, special_ids, utf8
 from gptgrid.tokens.bytelevel import ByteLevelCodec
-from gptgrid.tokens.fast_bpe import MergedCodec, encoding_of
+from gptgrid.tokens.fast_bpe import FastBpeCodec, tiktoken_encoding
 
 
 class BytesCodec(Codec):
@@ -27,7 +28,7 @@ class BytesCodec(Codec):
 
     def __init__(self, special: Sequence[str] = ()) -> None:
         """Make a codec with special tokens beside the end of text."""
-        self.special_tokens = numbered(special, self.eot)
+        self.special_tokens = special_ids(special, self.eot)
         self.vocab_size = 256 + len(self.special_tokens)
 
     def encode_array(self, text: str) -> np.ndarray:
@@ -49,7 +50,7 @@ class CharCodec(Codec):
         """Make a codec for characters in the order of their ids, from 256 on."""
         self.characters = characters
         self.eot = 256 + len(characters)
-        self.special_tokens = numbered(special, self.eot)
+        self.special_tokens = special_ids(special, self.eot)
         self.vocab_size = self.eot + len(self.special_tokens)
         points = np.frombuffer(characters.encode("utf-32-le"), dtype=np.uint32)
         # Id 0 is a byte, never a character: it means that a character is unknown.
@@ -63,13 +64,13 @@ class CharCodec(Codec):
         unknown = ids == 0
         if not unknown.any():
             return ids
-        strange = points[unknown]
+        others = points[unknown]
         lengths = np.ones(len(ids), dtype=np.int64)
-        lengths[unknown] = 1 + (strange >= 0x80) + (strange >= 0x800) + (strange >= 0x10000)
-        found = np.repeat(ids, lengths)
-        fallback = strange.tobytes().decode("utf-32-le").encode()
-        found[np.repeat(unknown, lengths)] = np.frombuffer(fallback, dtype=np.uint8)
-        return found
+        lengths[unknown] = 1 + (others >= 0x80) + (others >= 0x800) + (others >= 0x10000)
+        all_ids = np.repeat(ids, lengths)
+        fallback = others.tobytes().decode("utf-32-le").encode()
+        all_ids[np.repeat(unknown, lengths)] = np.frombuffer(fallback, dtype=np.uint8)
+        return all_ids
 
     def token_bytes(self, index: int) -> bytes:
         if index < 256:
@@ -85,7 +86,7 @@ class CharCodec(Codec):
         }
 
 
-class BpeCodec(MergedCodec):
+class BpeCodec(FastBpeCodec):
     """Byte pair encoding: trained here, or published."""
 
     def __init__(self, kind: str, pattern: str, ranks: Sequence[bytes], special: Sequence[str] = ()) -> None:
@@ -99,10 +100,10 @@ class BpeCodec(MergedCodec):
         """
         self.kind, self.pattern, self.ranks = kind, pattern, list(ranks)
         self.eot = len(self.ranks)
-        self.special_tokens = numbered(special, self.eot)
+        self.special_tokens = special_ids(special, self.eot)
         self.vocab_size = self.eot + len(self.special_tokens)
         numbers = {piece: index for index, piece in enumerate(self.ranks)}
-        self.encoding = encoding_of(kind, pattern, numbers, self.eot)
+        self.encoding = tiktoken_encoding(kind, pattern, numbers, self.eot)
 
     def token_bytes(self, index: int) -> bytes:
         return self.ranks[index] if index < self.eot else b""
@@ -167,18 +168,50 @@ def read_codec(path: Path) -> Codec:
 
 
 def from_json(data: dict[str, Any]) -> Codec:
-    """Return the codec that a codec.json holds."""
-    kind, tokens = data["kind"], data["special_tokens"]
+    """Return the codec that a codec.json holds.
+
+    Raises:
+        KeyError: its kind is not known, or something is missing.
+    """
+    tokens = data["special_tokens"]
     special = [name for name in sorted(tokens, key=tokens.__getitem__) if name != END_OF_TEXT]
-    match kind:
-        case "bytes":
-            return BytesCodec(special)
-        case "char":
-            return CharCodec(data["characters"], special)
-        case "bpe" | "tiktoken":
-            return BpeCodec(kind, data["pattern"], list(map(base64.b64decode, data["ranks"])), special)
-        case "huggingface":
-            return ByteLevelCodec(data["tokenizer"], data["eot"])
-        case "ids":
-            return IdsCodec(data["vocab_size"], tokens.get(END_OF_TEXT))
-    raise ValueError(f"kind {kind!r} is not known")
+    return READERS[data["kind"]](data, special)
+
+
+def read_bytes(data: dict[str, Any], special: list[str]) -> Codec:
+    """Return a codec of bytes."""
+    return BytesCodec(special)
+
+
+def read_char(data: dict[str, Any], special: list[str]) -> Codec:
+    """Return a codec of characters."""
+    return CharCodec(data["characters"], special)
+
+
+def read_bpe(data: dict[str, Any], special: list[str]) -> Codec:
+    """Return a byte pair encoding."""
+    ranks = list(map(base64.b64decode, data["ranks"]))
+    return BpeCodec(data["kind"], data["pattern"], ranks, special)
+
+
+def read_huggingface(data: dict[str, Any], special: list[str]) -> Codec:
+    """Return a tokenizer of the Hugging Face format."""
+    return ByteLevelCodec(data["tokenizer"], data["eot"])
+
+
+def read_ids(data: dict[str, Any], special: list[str]) -> Codec:
+    """Return the identity."""
+    return IdsCodec(data["vocab_size"], data["special_tokens"].get(END_OF_TEXT))
+
+
+READERS: Variants[Callable[[dict[str, Any], list[str]], Codec]] = Variants(
+    {
+        "bytes": read_bytes,
+        "char": read_char,
+        "bpe": read_bpe,
+        "tiktoken": read_bpe,
+        "huggingface": read_huggingface,
+        "ids": read_ids,
+    }
+)
+"""The key `kind` of the configuration → (what codec.json holds, names of special tokens) → codec."""

@@ -11,7 +11,7 @@ import tiktoken
 from gptgrid.tokens.base import END_OF_TEXT, Codec, utf8
 
 
-class MergedCodec(Codec):
+class FastBpeCodec(Codec):
     """A codec whose ids come from tiktoken."""
 
     encoding: tiktoken.Encoding
@@ -21,17 +21,17 @@ class MergedCodec(Codec):
         return self.ids_of(text, set())
 
     def encode_stream(self, texts: Sequence[str]) -> np.ndarray:
-        found = []
+        parts = []
         for spelled, run in groupby(texts, key=lambda text: END_OF_TEXT in text):
             if spelled:
                 # A text that spells out the end of text must not end there.
-                found.append(super().encode_stream(list(run)))
+                parts.append(super().encode_stream(list(run)))
             else:
                 # One call for many documents is several times as fast as a call each; merges never cross the
                 # mark.
                 joined = END_OF_TEXT + END_OF_TEXT.join(run)
-                found.append(self.ids_of(joined, {END_OF_TEXT}))
-        return np.concatenate(found)
+                parts.append(self.ids_of(joined, {END_OF_TEXT}))
+        return np.concatenate(parts)
 
     def ids_of(self, text: str, marks: set[str]) -> np.ndarray:
         """Return the ids of a text in which marks mean themselves."""
@@ -42,7 +42,7 @@ class MergedCodec(Codec):
             raise
 
 
-def encoding_of(name: str, pattern: str, ranks: Mapping[bytes, int], eot: int) -> tiktoken.Encoding:
+def tiktoken_encoding(name: str, pattern: str, ranks: Mapping[bytes, int], eot: int) -> tiktoken.Encoding:
     """Return tiktoken's encoding; END_OF_TEXT is the mark between documents, whatever its name outside."""
     return tiktoken.Encoding(
         name, pat_str=pattern, mergeable_ranks=dict(ranks), special_tokens={END_OF_TEXT: eot}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from itertools import pairwise
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
 
+from gptgrid.artifact.variants import Variants
 from gptgrid.tokens.base import Codec
 from gptgrid.tokens.bytelevel import ByteLevelCodec, byte_letters
 from gptgrid.tokens.codec import BpeCodec, BytesCodec, CharCodec
@@ -14,16 +16,50 @@ from gptgrid.tokens.codec import BpeCodec, BytesCodec, CharCodec
 
 def to_tokenizer_json(codec: Codec) -> str | None:
     """Return tokenizer.json for a codec; None for kinds that the format cannot express."""
-    if isinstance(codec, ByteLevelCodec):
-        return json.dumps(codec.data, ensure_ascii=False)
-    if isinstance(codec, CharCodec):
-        return characters(codec)
-    if isinstance(codec, BytesCodec):
-        vocabulary, merges, pattern = [bytes([value]) for value in range(256)], [], None
-    elif isinstance(codec, BpeCodec):
-        vocabulary, merges, pattern = codec.ranks, merges_of(codec), codec.pattern
-    else:
-        return None
+    export = EXPORTS.get(codec.kind)
+    return None if export is None else export(codec)
+
+
+def export_huggingface(codec: ByteLevelCodec) -> str:
+    """Return the tokenizer.json that the codec was made from."""
+    return json.dumps(codec.data, ensure_ascii=False)
+
+
+def export_bytes(codec: BytesCodec) -> str:
+    """Return tokenizer.json for bytes: a BPE without merges."""
+    return byte_level(codec, [bytes([value]) for value in range(256)], [], None)
+
+
+def export_bpe(codec: BpeCodec) -> str:
+    """Return tokenizer.json for a byte pair encoding."""
+    return byte_level(codec, codec.ranks, merges_of(codec), codec.pattern)
+
+
+def export_char(codec: CharCodec) -> str:
+    """Return tokenizer.json for characters: a BPE without merges, which falls back to bytes."""
+    vocabulary = {f"<0x{value:02X}>": value for value in range(256)}
+    vocabulary |= {character: 256 + place for place, character in enumerate(codec.characters)}
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[], byte_fallback=True))
+    tokenizer.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse()])
+    return with_special_tokens(tokenizer, codec)
+
+
+EXPORTS: Variants[Callable[..., str]] = Variants(
+    {
+        "bytes": export_bytes,
+        "char": export_char,
+        "bpe": export_bpe,
+        "tiktoken": export_bpe,
+        "huggingface": export_huggingface,
+    }
+)
+"""The key `kind` of the configuration → function: codec → tokenizer.json."""
+
+
+def byte_level(
+    codec: Codec, vocabulary: list[bytes], merges: list[tuple[bytes, bytes]], pattern: str | None
+) -> str:
+    """Return tokenizer.json for a byte-level BPE; `pattern` cuts a text into pieces, None does not."""
     letters = byte_letters()
 
     def spell(piece: bytes) -> str:
@@ -43,24 +79,15 @@ def to_tokenizer_json(codec: Codec) -> str | None:
         cut = pre_tokenizers.Split(Regex(pattern), "isolated")
         tokenizer.pre_tokenizer = pre_tokenizers.Sequence([cut, bytewise])
     tokenizer.decoder = decoders.ByteLevel()
-    return finished(tokenizer, codec)
+    return with_special_tokens(tokenizer, codec)
 
 
-def finished(tokenizer: Tokenizer, codec: Codec) -> str:
+def with_special_tokens(tokenizer: Tokenizer, codec: Codec) -> str:
     """Return tokenizer.json, with the special tokens behind all others."""
     tokenizer.add_special_tokens(
         [AddedToken(name, special=True, normalized=False) for name in codec.special_tokens]
     )
     return tokenizer.to_str(pretty=False)
-
-
-def characters(codec: CharCodec) -> str:
-    """Return tokenizer.json for characters: a BPE without merges, which falls back to bytes."""
-    vocabulary = {f"<0x{value:02X}>": value for value in range(256)}
-    vocabulary |= {character: 256 + place for place, character in enumerate(codec.characters)}
-    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[], byte_fallback=True))
-    tokenizer.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse()])
-    return finished(tokenizer, codec)
 
 
 def merges_of(codec: BpeCodec) -> list[tuple[bytes, bytes]]:

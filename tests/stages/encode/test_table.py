@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gptgrid.stages.encode.table import by_script, describe
+from gptgrid.stages.encode.table import by_script, describe_tokenizer
 from gptgrid.stages.tokenizer.make import learn_characters, learn_merges
 from gptgrid.text.documents import SPLITS, write_documents
 from gptgrid.tokens.codec import BpeCodec, BytesCodec, CharCodec
@@ -22,7 +22,7 @@ def encoded(folder, codec):
 
 def test_characters(tmp_path):
     codec = CharCodec(learn_characters([*TEXTS, "z"]))
-    facts = describe(codec, *[encoded(tmp_path, codec)] * 2, private=False)
+    facts = describe_tokenizer(codec, *[encoded(tmp_path, codec)] * 2, private=False)
     letters = set("".join(TEXTS))
     assert facts["used"] == len(letters) / (256 + len(letters) + 1)
     assert facts["single_bytes"] == 1 - 4 / len("".join(TEXTS))  # 今天今é
@@ -51,12 +51,12 @@ def test_bytes_per_token_by_script_add_up(tmp_path, make):
 
 def test_private_tokens_are_not_shown(tmp_path):
     codec = BytesCodec()
-    facts = describe(codec, *[encoded(tmp_path, codec)] * 2, private=True)
+    facts = describe_tokenizer(codec, *[encoded(tmp_path, codec)] * 2, private=True)
     assert set(facts) == {"used", "single_bytes", "by_script"} and facts["single_bytes"] == 1
 
 
 def test_merges_make_the_vocabulary_used(tmp_path):
     codec = BpeCodec("bpe", PATTERNS["gpt4"], learn_merges(TEXTS * 50, 262, PATTERNS["gpt4"]))
-    facts = describe(codec, *[encoded(tmp_path, codec)] * 2, private=False)
+    facts = describe_tokenizer(codec, *[encoded(tmp_path, codec)] * 2, private=False)
     ids = np.concatenate([codec.encode_array(text) for text in TEXTS])
     assert facts["used"] == len(set(ids.tolist())) / 262

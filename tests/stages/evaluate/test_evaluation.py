@@ -39,16 +39,18 @@ def make_job(tmp_path):
         counts=COUNTS,
         precision="fp32",
         status="finished",
+        last=None,
+        use="best",
     ) -> Job:
-        root = tmp_path / precision
+        root = tmp_path / precision / use
         folder = root / "artifact"
         folder.mkdir(parents=True)
         inputs = {
-            "train": write_cell(root / "train", module, codec, status),
+            "train": write_cell(root / "train", module, codec, status, last),
             "shards": write_test_split(root / "shards", ids, vocab_size, **counts),
         }
         config, run = (
-            SimpleNamespace(stride=stride, precision=precision),
+            SimpleNamespace(stride=stride, precision=precision, use=use),
             SimpleNamespace(device="cpu", cells_per_gpu=1),
         )
         return Job(config, inputs, folder, root / "scratch", run)
@@ -63,7 +65,7 @@ def evaluation(job: Job) -> dict:
 def test_a_uniform_model_by_hand(make_job):
     job = make_job(uniform(257))
     evaluate(job)
-    found, scored = evaluation(job), len(IDS) - 1
+    document, scored = evaluation(job), len(IDS) - 1
     nats = scored * math.log(257)
     expected = {
         "nats": nats,
@@ -73,17 +75,17 @@ def test_a_uniform_model_by_hand(make_job):
         "word_perplexity": math.exp(nats / 11),
         "word_perplexity_newlines": math.exp(nats / 12),
     }
-    for convention in (found, found["sliding"], found["disjoint"]):
+    for convention in (document, document["sliding"], document["disjoint"]):
         assert {key: convention[key] for key in expected} == pytest.approx(expected, rel=1e-6)
-    assert found["scored_tokens"] == scored
-    assert {key: found[key] for key in COUNTS} == COUNTS
+    assert document["scored_tokens"] == scored
+    assert {key: document[key] for key in COUNTS} == COUNTS
 
 
 def test_conventions_against_the_obvious_loop(make_job):
     module = tiny(257)
     job = make_job(module)
     evaluate(job)
-    found = evaluation(job)
+    document = evaluation(job)
     for name, stride in (("sliding", 4), ("disjoint", 8)):
         nats, begin, done = 0.0, 0, 0
         while done < len(IDS) - 1:
@@ -92,30 +94,45 @@ def test_conventions_against_the_obvious_loop(make_job):
                 chances = module(torch.tensor([IDS[begin:end]]))[0].double().log_softmax(-1)
             nats -= sum(chances[place - begin, IDS[place + 1]].item() for place in range(done, end))
             begin, done = begin + stride, end
-        assert found[name]["nats"] == pytest.approx(nats, rel=1e-6)
-        assert (found[name]["context"], found[name]["stride"]) == (8, stride)
+        assert document[name]["nats"] == pytest.approx(nats, rel=1e-6)
+        assert (document[name]["context"], document[name]["stride"]) == (8, stride)
 
 
 def test_the_headline_is_sliding_and_says_so(make_job):
     job = make_job(tiny(257))
     facts = evaluate(job)
-    found = evaluation(job)
-    assert found["convention"] == facts["convention"] == "sliding"
+    document = evaluation(job)
+    assert document["convention"] == facts["convention"] == "sliding"
     for key in DENOMINATORS:
-        assert found[key] == facts[key] == found["sliding"][key] != found["disjoint"][key]
-    assert found["denominators"] == DENOMINATORS
-    assert "8 tokens start every 4 tokens" in found["sliding"]["definition"]
-    assert "at least 5 tokens" in found["sliding"]["definition"]
+        assert document[key] == facts[key] == document["sliding"][key] != document["disjoint"][key]
+    assert document["denominators"] == DENOMINATORS
+    assert "8 tokens start every 4 tokens" in document["sliding"]["definition"]
+    assert "at least 5 tokens" in document["sliding"]["definition"]
     assert "disjoint" not in facts
     json.dumps(facts, allow_nan=False)
+
+
+def test_best_or_last_weights_are_scored(make_job):
+    # The last weights find certain what never comes: every token costs them 50 nats.
+    for use, loss in (("best", math.log(257)), ("last", 50)):
+        job = make_job(uniform(257), last=uniform(257, likely=0), use=use)
+        assert evaluate(job)["test_loss"] == pytest.approx(loss, rel=1e-6)
+        assert evaluation(job)["weights"] == use
+
+
+def test_a_model_that_does_not_fit_is_refused(make_job, monkeypatch):
+    monkeypatch.setattr("gptgrid.model.memory.memory_left", lambda device: 50_000)
+    said = r"weights as they are read .* weights of the model .* activations of \d+ tokens .* lower the model's d_ff"
+    with pytest.raises(UserError, match=said):
+        evaluate(make_job(uniform(257)))
 
 
 def test_the_stride_of_the_configuration_counts(make_job):
     job = make_job(tiny(257), stride=8)
     evaluate(job)
-    found = evaluation(job)
-    assert found["sliding"]["stride"] == 8
-    assert found["sliding"]["nats"] == found["disjoint"]["nats"]
+    document = evaluation(job)
+    assert document["sliding"]["stride"] == 8
+    assert document["sliding"]["nats"] == document["disjoint"]["nats"]
 
 
 def test_same_bytes_again(make_job):
@@ -176,10 +193,10 @@ def test_weights_that_are_not_numbers_are_refused(make_job, status):
 def test_such_weights_of_a_diverged_training_have_no_figures(make_job):
     job = make_job(broken(), status="diverged")
     facts = evaluate(job)
-    found = evaluation(job)
-    for convention in (facts, found["sliding"], found["disjoint"]):
+    document = evaluation(job)
+    for convention in (facts, document["sliding"], document["disjoint"]):
         assert {convention[key] for key in ("nats", *DENOMINATORS)} == {None}
-    assert found["scored_tokens"] == len(IDS) - 1
+    assert document["scored_tokens"] == len(IDS) - 1
 
 
 def test_other_weights_of_a_diverged_training_are_scored(make_job):
@@ -189,7 +206,7 @@ def test_other_weights_of_a_diverged_training_are_scored(make_job):
 def test_rounded_weights_move_bits_per_byte_by_less_than_a_thousandth(make_job, monkeypatch):
     """On a machine without bf16 instructions, too: there the choice alone is another."""
     chosen = {"auto": "bf16_weights", "fp32": "fp32"}
-    monkeypatch.setattr(evaluating, "choose_precision", lambda wanted, device: chosen[wanted])
+    monkeypatch.setattr(evaluating, "choose_precision", lambda precision, device: chosen[precision])
     module = tiny(257, d_model=32, init_std=0.05)
     figures = {}
     for precision in ("fp32", "auto"):

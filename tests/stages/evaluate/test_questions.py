@@ -27,14 +27,14 @@ class Copier(nn.Module):
 def slow(module, texts, common, context):
     """Score one text at a time, token by token."""
     first = max(0, max(map(len, texts)) - context - 1)
-    found = []
+    result = []
     for ids in texts:
         nats = 0.0
         for place in range(common, len(ids)):
             logits = module(torch.tensor([ids[first:place]]))[0, -1].detach()
             nats -= float(torch.log_softmax(logits.double(), 0)[ids[place]])
-        found.append(nats)
-    return found
+        result.append(nats)
+    return result
 
 
 def test_nats_are_those_of_one_text_at_a_time():
@@ -42,8 +42,8 @@ def test_nats_are_those_of_one_text_at_a_time():
     one = [[256, *b"abcabcab", *end] for end in (b"c", b"cx", b"dxyz")]
     other = [[256, *b"ab", *end] for end in (b"a", b"b")]
     for context in (4, 6, 50):
-        found = nats_of(module, [one, other], context)
-        for nats, (texts, common) in zip(found, ((one, 9), (other, 3)), strict=True):
+        result = nats_of(module, [one, other], context)
+        for nats, (texts, common) in zip(result, ((one, 9), (other, 3)), strict=True):
             assert np.allclose(nats, slow(module, texts, common, context), rtol=1e-5)
 
 
@@ -63,5 +63,5 @@ def test_right_answers_are_counted(tmp_path):
     ]
     path = tmp_path / "questions.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    found = ask(Copier(), BytesCodec(), path, 64)
-    assert found == {"asked": 2, "right": 0.5, "chance": (1 / 3 + 1 / 2) / 2}
+    result = ask(Copier(), BytesCodec(), path, 64)
+    assert result == {"asked": 2, "right": 0.5, "chance": (1 / 3 + 1 / 2) / 2}

@@ -8,6 +8,7 @@ import pytest
 import torch
 from cells import tiny, uniform, write_cell
 
+from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.identity import namespace
 from gptgrid.artifact.job import Job
 from gptgrid.model.generate import generate
@@ -25,14 +26,24 @@ def run(tmp_path):
     """Return a function that samples from a cell and returns the rows."""
     torch.set_num_threads(1)
 
-    def run(module, prompts=("", "今天"), codec=None, seed=0, ignore_eos=False, **decodings) -> list[dict]:
+    def run(
+        module,
+        prompts=("", "今天"),
+        codec=None,
+        seed=0,
+        ignore_eos=False,
+        last=None,
+        use="best",
+        **decodings,
+    ) -> list[dict]:
         folder = Path(tmp_path / str(len(list(tmp_path.iterdir()))))
-        cell = write_cell(folder / "train", module, codec)
+        cell = write_cell(folder / "train", module, codec, last=last)
         sampling = {
             "prompts": list(prompts),
             "max_new_tokens": 12,
             "ignore_eos": ignore_eos,
             "seed": seed,
+            "use": use,
             "decodings": decodings or {"greedy": GREEDY, "nucleus": NUCLEUS},
         }
         job = Job(
@@ -95,6 +106,18 @@ def test_the_end_of_text_ends_a_row(run):
         assert (row["text"], row["tokens"], row["ended"]) == ("", 12, False)
     for row in run(uniform(257, likely=65)):
         assert (row["text"], row["tokens"], row["ended"]) == ("A" * 12, 12, False)
+
+
+def test_best_or_last_weights_are_sampled(run):
+    best, last = uniform(257, likely=65), uniform(257, likely=66)
+    for use, text in (("best", "A" * 12), ("last", "B" * 12)):
+        assert {row["text"] for row in run(best, last=last, use=use)} == {text}
+
+
+def test_a_model_that_does_not_fit_is_refused(run, monkeypatch):
+    monkeypatch.setattr("gptgrid.model.memory.memory_left", lambda device: 50_000)
+    with pytest.raises(UserError, match=r"activations of 8 tokens .* lower the model's d_ff"):
+        run(uniform(257))
 
 
 def test_bare_ids_continue_an_empty_prompt(run):

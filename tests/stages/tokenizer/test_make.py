@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from gptgrid.artifact.errors import UserError
-from gptgrid.artifact.identity import file_digest
+from gptgrid.artifact.files import file_digest
 from gptgrid.artifact.job import Job
 from gptgrid.stages import tokenizer
 from gptgrid.stages.tokenizer.make import make_tokenizer

@@ -18,8 +18,11 @@ from gptgrid.tokens.codec import BytesCodec, write_codec
 from gptgrid.tokens.shards import write_shard
 
 MODEL = {"n_layer": 2, "n_head": 2, "d_model": 32, "context": 16}
-TRAINING = {"steps": 12, "batch_tokens": 64, "eval_every": 5, "eval_tokens": 100, "precision": "fp32"}
-RUN = {**Run(device="cpu").slice(), "checkpoint_every": 1e9, "log_every": 1e9}
+TRAINING = {
+    **{"steps": 12, "batch_tokens": 64, "eval_every": 5, "eval_tokens": 100, "precision": "fp32"},
+    "sample_prompt": "The cat",
+}
+RUN = {**Run(device="cpu").complete(), "checkpoint_every": 1e9, "log_every": 1e9}
 EOT = 256
 SPLITS = ("train", "valid")
 
@@ -58,15 +61,15 @@ def corpus(tmp_path):
 def make_job(tmp_path, corpus):
     """Return a function that gives a job; the same name gives the same folders, as after a kill."""
 
-    def make(name="cell", model=None, training=None, run=None, parent=None, sample_prompt="The cat") -> Job:
+    def make(name="cell", model=None, training=None, run=None, parent=None) -> Job:
         recipe = {**TRAINING, **(training or {})}
         config = {
-            "model": Model(**{**MODEL, **(model or {})}).slice(),
-            "training": Training(**{k: v for k, v in recipe.items() if v is not None}).slice(),
+            "model": Model(**{**MODEL, **(model or {})}).complete(),
+            "training": Training(**{k: v for k, v in recipe.items() if v is not None}).complete(),
             "seed": 3,
-            "sample_prompt": sample_prompt,
         }
-        del config["training"]["continues"]
+        for key in ("continues", "use"):  # of the grid, and of what reads the weights
+            del config["training"][key]
         folder, scratch = tmp_path / name / "artifact", tmp_path / name / "scratch"
         folder.mkdir(parents=True, exist_ok=True)
         scratch.mkdir(exist_ok=True)

@@ -8,14 +8,14 @@ from safetensors.torch import load_file
 from torch import nn
 
 from gptgrid.stages.train import compilation
-from gptgrid.stages.train.compilation import compile_if_it_pays, record
+from gptgrid.stages.train.compilation import can_be_recorded, compile_if_it_pays, record, speed_up
 from gptgrid.stages.train.trainer import Trainer
 
 CUDA, CPU = (SimpleNamespace(type=kind) for kind in ("cuda", "cpu"))
 
 
 @pytest.mark.parametrize(
-    ("wanted", "device", "flops", "compiled"),
+    ("setting", "device", "flops", "compiled"),
     [
         # A fifth of the seconds at 1e14 a second against a minute: 3e16 are 300 s.
         ("auto", CUDA, 2.9e16, False),
@@ -26,12 +26,12 @@ CUDA, CPU = (SimpleNamespace(type=kind) for kind in ("cuda", "cpu"))
         (False, CUDA, 1e20, False),
     ],
 )
-def test_compiles_where_it_pays(wanted, device, flops, compiled, monkeypatch):
+def test_compiles_where_it_pays(setting, device, flops, compiled, monkeypatch):
     module, made = nn.Linear(1, 1), object()
-    monkeypatch.setattr(compilation.torch, "compile", lambda asked: made if asked is module else None)
+    monkeypatch.setattr(compilation.torch, "compile", lambda given: made if given is module else None)
     monkeypatch.setattr(compilation.torch, "get_num_threads", lambda: 1)
     expected = (made, True) if compiled else (module, False)
-    assert compile_if_it_pays(module, wanted, device, flops) == expected
+    assert compile_if_it_pays(module, setting, device, flops) == expected
 
 
 class Model(nn.Module):
@@ -76,11 +76,22 @@ def test_a_graph_is_recorded_of_the_whole_batch_and_leaves_the_model_as_it_is(mo
 )
 def test_a_graph_holds_a_step_that_is_one_pass(make_job, changes, recorded):
     trainer = Trainer(make_job(**changes))
-    assert not trainer.can_be_recorded()  # not on a CPU
-    trainer.device = CUDA
-    assert trainer.can_be_recorded() == recorded
-    trainer.compiled = True
-    assert not trainer.can_be_recorded()
+    learner, run = trainer.learner, trainer.job.run
+    assert not can_be_recorded(learner, run, processes=1)  # not on a CPU
+    learner.device = CUDA
+    assert can_be_recorded(learner, run, processes=1) == recorded
+    assert not can_be_recorded(learner, run, processes=2)
+
+
+def test_what_is_compiled_is_not_recorded(make_job, monkeypatch):
+    monkeypatch.setattr(compilation, "can_be_recorded", lambda *_: True)
+    monkeypatch.setattr(compilation, "record", lambda *_: "recorded")
+    monkeypatch.setattr(compilation.torch, "compile", lambda module: "compiled")
+    for compiled in (True, False):
+        learner = Trainer(make_job()).learner
+        run = SimpleNamespace(compile=compiled, cuda_graphs=True)
+        assert speed_up(learner, run, processes=1, steps=12) == (compiled, not compiled)
+        assert learner.logits == ("compiled" if compiled else "recorded")
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")

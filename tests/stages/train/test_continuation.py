@@ -1,5 +1,6 @@
 """A longer training goes on from the finished state of a shorter one."""
 
+import csv
 import signal
 
 import pytest
@@ -8,9 +9,12 @@ from safetensors.torch import load_file
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.stages.train import checkpoint
+from gptgrid.stages.train.deliverables import deliver
 from gptgrid.stages.train.trainer import Trainer
+from gptgrid.stages.train.validation import Validation
+from gptgrid.tokens.shards import open_shards, write_shard
 
-CONSTANT = {"schedule": "constant", "warmup": 3, "use": "last", "min_lr": 1e-3}
+CONSTANT = {"schedule": "constant", "warmup": 3, "min_lr": 1e-3}
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
@@ -20,7 +24,8 @@ def test_equals_one_long_run_where_the_schedules_agree(optimizer, train):
     parent = train("parent", model=model, training={**recipe, "steps": 10})
     child = train("child", model=model, training={**recipe, "steps": 25}, parent=parent)
     straight = train("straight", model=model, training={**recipe, "steps": 25})
-    assert (child / "model.safetensors").read_bytes() == (straight / "model.safetensors").read_bytes()
+    for weights in ("model.safetensors", "last.safetensors"):
+        assert (child / weights).read_bytes() == (straight / weights).read_bytes()
     rows = (parent / "metrics.csv").read_text().splitlines()
     assert (child / "metrics.csv").read_text().splitlines()[: len(rows)] == rows
 
@@ -49,7 +54,7 @@ def test_an_average_may_begin_in_the_child(train):
     for name, average in after["average"].items():
         expected = 0.4 * before["model"][name] + 0.6 * after["model"][name]
         assert torch.allclose(average, expected, atol=1e-7)
-    kept = load_file(child / "model.safetensors")
+    kept = load_file(child / "last.safetensors")
     assert all(torch.equal(kept[name], average) for name, average in after["average"].items())
 
 
@@ -57,6 +62,39 @@ def test_the_best_weights_may_be_the_parents(train):
     parent = train("parent", training={"lr": 1e-2, "steps": 40})
     child = train("child", training={"lr": 1.0, "steps": 44, "schedule": "constant"}, parent=parent)
     assert (parent / "model.safetensors").read_bytes() == (child / "model.safetensors").read_bytes()
+
+
+def val_losses(folder):
+    with (folder / "metrics.csv").open(newline="") as file:
+        return {int(row["step"]): float(row["val_loss"]) for row in csv.DictReader(file) if row["val_loss"]}
+
+
+@pytest.mark.parametrize("text", ["another sample", "another text"])
+def test_the_parents_best_is_compared_on_what_the_child_validates(text, train, make_job, corpus):
+    """A loss on other tokens is another quantity: however low, it must not stay the best for ever."""
+    parent = train("parent", training={"steps": 40, "lr": 1e-2, "eval_tokens": 3})
+    if text == "another text":
+        tokens = open_shards(corpus["shards"], "valid")[:][::-1].copy()
+        write_shard(corpus["shards"] / "valid-00000.bin", [tokens], 257)
+    eval_tokens = 3 if text == "another text" else 200
+    options = {"training": {"steps": 50, "lr": 1e-2, "eval_tokens": eval_tokens, "patience": 2}}
+    trainer = Trainer(make_job("child", parent=parent, **options))
+    old, new = checkpoint.read(parent / "state.pt")["best"], trainer.progress["best"]
+    assert new["step"] == old["step"] and new["loss"] != old["loss"]
+    assert new["loss"] == trainer.validation.loss(trainer.learner, old["weights"])
+    trainer.run()
+    deliver(trainer)
+    losses = val_losses(trainer.job.folder)
+    # Of the parent's rows, only the best has a loss that compares with those of the child.
+    assert losses.keys() <= {old["step"], 45, 50} and losses[old["step"]] == new["loss"]
+    assert min(losses, key=losses.get) == trainer.progress["best"]["step"]
+
+
+def test_the_same_sample_is_not_scored_again(train, make_job, monkeypatch):
+    parent = train("parent", training={"steps": 10, "eval_tokens": None})
+    monkeypatch.setattr(Validation, "loss", lambda *_: pytest.fail("scored"))
+    # Another value, but the same tokens: those of the whole split.
+    Trainer(make_job("child", parent=parent, training={"steps": 20, "eval_tokens": 10**6}))
 
 
 def test_a_killed_child_continues_to_the_same_bytes(train, make_job, same_files):

@@ -15,10 +15,12 @@ from gptgrid.model.build import build
 from gptgrid.model.initialize import initialize
 from gptgrid.stages.train import checkpoint
 from gptgrid.stages.train.deliverables import deliver
+from gptgrid.stages.train.observation import Observer
 from gptgrid.stages.train.trainer import Trainer
 
 NOT_A_NUMBER = {"lr": 1e30, "warmup": 0, "grad_clip": 0, "eval_every": 4}
-NO_LOSSES = dict.fromkeys(("val_loss", "val_bpb", "last_val_loss", "best_step", "kept_step"))
+NO_LOSSES = dict.fromkeys(("val_loss", "val_bpb", "best_step", "last_val_loss", "last_val_bpb"))
+WEIGHTS = ("model.safetensors", "last.safetensors")
 
 
 @pytest.fixture
@@ -55,8 +57,8 @@ def test_a_loss_that_is_no_number_ends_with_the_first_weights(ema, finish, make_
     json.loads(canonical(facts))
     first = build(make_job().config.model, 257, 256)
     initialize(first, 3)
-    kept = load_file(folder / "model.safetensors")
-    assert all(torch.equal(kept[name], weight) for name, weight in first.named_parameters())
+    for kept in (load_file(folder / weights) for weights in WEIGHTS):
+        assert all(torch.equal(kept[name], weight) for name, weight in first.named_parameters())
     assert "nan" not in (folder / "metrics.csv").read_text().lower()
     assert rows(folder)[-1]["train_loss"] == "" and rows(folder)[-1]["step"] == str(facts["steps"])
     stop_after_a_step(make_job("broken", **options))
@@ -70,9 +72,9 @@ def let_the_loss_be(monkeypatch):
     """Return a function that lets the training loss be what another function makes of it and of the step."""
 
     def patch(loss):
-        true_loss = Trainer.mean_loss
+        true_loss = Observer.mean_loss
         monkeypatch.setattr(
-            Trainer, "mean_loss", lambda trainer: loss(true_loss(trainer), trainer.progress["step"])
+            Observer, "mean_loss", lambda observer: loss(true_loss(observer), observer.progress["step"])
         )
 
     return patch
@@ -81,13 +83,13 @@ def let_the_loss_be(monkeypatch):
 def test_long_worse_than_guessing_ends_with_what_was_validated(finish, let_the_loss_be):
     limit = 1.5 * math.log(257)
     let_the_loss_be(lambda loss, step: loss if step < 8 else limit + 0.1)
-    folder, facts = finish("cell", training={"steps": 40, "eval_every": 3, "use": "last"})
+    folder, facts = finish("cell", training={"steps": 40, "eval_every": 3})
     assert (facts["status"], facts["steps"]) == ("diverged", 17)  # the tenth such row
     assert facts["ended"].startswith("the training loss was 8.424 at step 17 ")
     state = checkpoint.read(folder / "state.pt")
-    kept = load_file(folder / "model.safetensors")
     assert state["best"]["step"] in (3, 6, 9, 12, 15)
-    assert all(torch.equal(kept[name], weight) for name, weight in state["best"]["weights"].items())
+    for kept in (load_file(folder / weights) for weights in WEIGHTS):
+        assert all(torch.equal(kept[name], weight) for name, weight in state["best"]["weights"].items())
     assert {key: facts[key] for key in NO_LOSSES} == NO_LOSSES
 
 
@@ -98,7 +100,7 @@ def test_spikes_pass(finish, let_the_loss_be):
 
 
 def test_a_validation_loss_that_is_no_number_ends(finish, monkeypatch):
-    monkeypatch.setattr(Trainer, "validate", lambda trainer: math.inf)
+    monkeypatch.setattr(Observer, "validate", lambda observer: math.inf)
     folder, facts = finish("cell")
     assert facts["ended"].startswith("the validation loss was inf at step 5 ")
     assert rows(folder)[-1]["val_loss"] == "" != rows(folder)[-1]["train_loss"]
@@ -106,7 +108,7 @@ def test_a_validation_loss_that_is_no_number_ends(finish, monkeypatch):
 
 def test_patience_ends(finish, make_job, same_files, train):
     """Nothing is learned, so no validation is better than the first one."""
-    training = {"lr": 1e-30, "min_lr": 0, "weight_decay": 0, "steps": 40, "patience": 2, "use": "last"}
+    training = {"lr": 1e-30, "min_lr": 0, "weight_decay": 0, "steps": 40, "patience": 2}
     folder, facts = finish("straight", training=training)
     assert (facts["status"], facts["steps"], facts["best_step"]) == ("stopped early", 15, 5)
     assert facts["ended"] == (

@@ -6,8 +6,11 @@ from torch.nn import functional
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.config.models import Model
+from gptgrid.model import memory
 from gptgrid.model.build import build
-from gptgrid.stages.train.memory import activation_bytes, is_out_of_memory, recompute_activations
+from gptgrid.model.memory import activation_bytes
+from gptgrid.stages.train import trainer as trainer_module
+from gptgrid.stages.train.memory import is_out_of_memory, recompute_activations
 from gptgrid.stages.train.trainer import Trainer
 
 VOCAB, ROWS = 300, 4
@@ -58,18 +61,43 @@ def test_computing_again_keeps_less(preset):
 def test_out_of_memory_names_the_estimate_and_what_to_lower(error, make_job, monkeypatch):
     trainer = Trainer(make_job(training={"micro_batch": 2}))
 
-    def fail() -> None:
+    def fail(step: int) -> None:
         raise error
 
-    monkeypatch.setattr(trainer, "update", fail)
+    monkeypatch.setattr(trainer.learner, "update", fail)
     said = r"moments are about 0\.00 GB, activations of 2 windows of 16 .* training\.micro_batch .* d_model"
     with pytest.raises(UserError, match=said):
         trainer.run()
 
 
-def test_a_model_that_no_memory_holds_is_told_of_as_well(make_job):
-    with pytest.raises(UserError, match=r"out of memory: weights, gradients and moments are about 1\d{5}"):
+def test_a_training_that_does_not_fit_is_refused_before_it_takes_memory(make_job, monkeypatch):
+    monkeypatch.setattr(memory, "memory_left", lambda device: 20 * 10**9)
+    monkeypatch.setattr(trainer_module, "Learner", lambda *_: pytest.fail("built"))
+    # 2 layers of two matrices of 32 · 30,000,000 and a bias: 3.9e9 parameters of 16 bytes.
+    said = (
+        r"out of memory: about 70\.\d\d GB are needed \(weights, gradients and moments 62\.40 GB, "
+        r"activations of 1 windows of 16 tokens 7\.\d\d GB\), but this machine has 20\.00 GB left; lower .* d_ff"
+    )
+    with pytest.raises(UserError, match=said):
+        Trainer(make_job(model={"d_ff": 30_000_000}))
+
+
+def test_no_memory_holds_the_largest_models(make_job):
+    with pytest.raises(UserError, match=r"out of memory: about 1\d{5}\.\d\d GB are needed"):
         Trainer(make_job(model={"d_model": 2**19}))
+
+
+def test_what_saves_memory_counts(make_job, monkeypatch):
+    model, run = {"n_layer": 6, "context": 64}, {"activation_checkpointing": True}
+    training = {"micro_batch": 400, "batch_tokens": 64 * 400}
+    monkeypatch.setattr(memory, "memory_left", lambda device: 200 * 10**6)
+    with pytest.raises(UserError, match=r"set run\.activation_checkpointing"):
+        Trainer(make_job(model=model, training=training))
+    for name, saving in {
+        "fewer": {"training": {**training, "micro_batch": 40}},
+        "again": {"training": training, "run": run},
+    }.items():
+        Trainer(make_job(name, model=model, **saving))
 
 
 def test_what_torch_says_without_memory_is_understood():
@@ -80,6 +108,6 @@ def test_what_torch_says_without_memory_is_understood():
 
 def test_other_errors_stay_what_they_are(make_job, monkeypatch):
     trainer = Trainer(make_job())
-    monkeypatch.setattr(trainer, "update", lambda: torch.zeros(2) @ torch.zeros(3))
+    monkeypatch.setattr(trainer.learner, "update", lambda step: torch.zeros(2) @ torch.zeros(3))
     with pytest.raises(RuntimeError, match="inconsistent tensor size"):
         trainer.run()

@@ -1,5 +1,7 @@
 """AdamW and Muon against their formulas written out, at the learning rates that each parameter is promised."""
 
+from typing import get_args
+
 import pytest
 import torch
 from torch.nn import functional
@@ -9,7 +11,7 @@ from gptgrid.config.training import Training
 from gptgrid.model.build import build
 from gptgrid.model.initialize import initialize
 from gptgrid.stages.train import checkpoint
-from gptgrid.stages.train.optimizer import build_optimizers
+from gptgrid.stages.train.optimizer import OPTIMIZERS, build_optimizers
 from gptgrid.stages.train.schedule import learning_rate
 from gptgrid.stages.train.windows import Windows
 from gptgrid.tokens.shards import open_shards
@@ -82,6 +84,10 @@ def test_equals_the_formulas(optimizer, parametrization, train, make_job):
     tolerance = 0.1 if optimizer == "muon" else 0.001
     for name, weight in expected.items():
         assert (trained[name] - weight).norm() < tolerance * (weight - first[name]).norm(), name
+
+
+def test_every_optimizer_of_the_configuration_is_there():
+    assert set(OPTIMIZERS) == set(get_args(Training.model_fields["optimizer"].annotation))
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])

@@ -128,7 +128,7 @@ def test_each_process_can_tell_its_error(make_job, monkeypatch):
     stand_in(monkeypatch, "")
     job = make_job(training={"batch_tokens": 65}, run={"processes": 2})
     with pytest.raises(SystemExit):
-        launch(job)  # writes what the processes are told
+        launch(job)  # writes the job for the processes
     place = {"RANK": "1", "WORLD_SIZE": "1"}
     command = [sys.executable, "-m", "gptgrid.stages.train.launch", str(job.scratch / "job.json")]
     subprocess.run(command, env={**os.environ, **place}, stdin=subprocess.PIPE, check=True)
@@ -137,7 +137,7 @@ def test_each_process_can_tell_its_error(make_job, monkeypatch):
 
 def test_more_processes_than_gpus_are_refused(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "3")
-    monkeypatch.setattr("gptgrid.stages.train.ranks.find_device", lambda wanted: torch.device("cuda"))
+    monkeypatch.setattr("gptgrid.stages.train.ranks.find_device", lambda name: torch.device("cuda"))
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     with pytest.raises(UserError, match=r"run\.processes is 3, but torch finds 2 GPUs"):
         Ranks().check_gpus("auto")

@@ -11,9 +11,14 @@ import torch
 from gptgrid.artifact.errors import UserError
 from gptgrid.stages.train import checkpoint
 from gptgrid.stages.train.deliverables import deliver
+from gptgrid.stages.train.learner import Learner
+from gptgrid.stages.train.observation import Observer
 from gptgrid.stages.train.trainer import Trainer
 
-FILES = {"model.safetensors", "config.json", "codec.json", "metrics.csv", "samples.jsonl", "state.pt"}
+FILES = {
+    *("model.safetensors", "last.safetensors", "config.json", "codec.json"),
+    *("metrics.csv", "samples.jsonl", "state.pt"),
+}
 # Three windows a step in micro-batches of two; an epoch has about 70 windows and ends within the run.
 ACCUMULATION = {"batch_tokens": 48, "micro_batch": 2, "steps": 30, "eval_every": 7}
 RECIPES = {
@@ -21,7 +26,7 @@ RECIPES = {
     "bf16": ({"dropout": 0.1}, {"precision": "bf16"}),
     "fp16": ({}, {"precision": "fp16"}),
     "sliding": ({"dropout": 0.1}, {"windows": "sliding"}),
-    "random, constant, last": ({}, {"windows": "random", "schedule": "constant", "use": "last"}),
+    "random, constant": ({}, {"windows": "random", "schedule": "constant"}),
     "bf16 weights": ({"dropout": 0.1}, {**ACCUMULATION, "precision": "bf16_weights", "optimizer": "muon"}),
     "muon": ({"dropout": 0.1}, {"optimizer": "muon", "schedule": "wsd"}),
     "average, patience, weights on the way": (
@@ -65,9 +70,9 @@ def kill_at(monkeypatch, event: int) -> None:
 
         monkeypatch.setattr(owner, name, wrapper)
 
-    deadly(Trainer, "update")
-    deadly(Trainer, "validate")
-    deadly(Trainer, "sample")
+    deadly(Learner, "update")
+    deadly(Observer, "validate")
+    deadly(Observer, "sample")
     deadly(checkpoint, "write", lambda path, *rest: path.with_name("state.pt.part").write_bytes(b"half"))
 
 
@@ -111,14 +116,14 @@ def test_steps_after_the_checkpoint_are_made_again(train, make_job, same_files, 
 def test_signals_save_and_say_how_to_go_on(number, train, make_job, same_files, monkeypatch, capsys):
     straight = train("straight")
     trainer = Trainer(make_job("broken"))
-    update, handler = trainer.update, signal.getsignal(number)
+    update, handler = trainer.learner.update, signal.getsignal(number)
 
-    def update_and_signal():
-        update()
-        if trainer.progress["step"] == 5:
+    def update_and_signal(step):
+        if step == 5:
             os.kill(os.getpid(), number)
+        return update(step)
 
-    monkeypatch.setattr(trainer, "update", update_and_signal)
+    monkeypatch.setattr(trainer.learner, "update", update_and_signal)
     with pytest.raises(SystemExit) as stopped:
         trainer.run()
     assert stopped.value.code == 128 + number
@@ -131,16 +136,16 @@ def test_signals_save_and_say_how_to_go_on(number, train, make_job, same_files, 
 def test_a_signal_during_validation_does_not_wait_for_its_end(train, make_job, same_files, monkeypatch):
     straight = train("straight")
     trainer = Trainer(make_job("broken"))
-    validate = trainer.validate
+    validate = trainer.observer.validate
 
     def validate_signalled():
         os.kill(os.getpid(), signal.SIGTERM)
         return validate()
 
-    monkeypatch.setattr(trainer, "validate", validate_signalled)
+    monkeypatch.setattr(trainer.observer, "validate", validate_signalled)
     with pytest.raises(SystemExit):
         trainer.run()
-    assert trainer.progress["step"] == 5 and trainer.last_row() == 4
+    assert trainer.progress["step"] == 5 and trainer.observer.last_row() == 4
     same_files(straight, train("broken"))
 
 
@@ -178,7 +183,7 @@ def test_damaged_and_foreign_checkpoints_are_refused(train, make_job):
     with pytest.raises(UserError, match=r"state\.pt is damaged .* delete"):
         Trainer(job)
     torch.save({"weights": torch.zeros(3)}, path)
-    with pytest.raises(UserError, match="is not a 'gptgrid training state 2'"):
+    with pytest.raises(UserError, match="is not a 'gptgrid training state 3'"):
         Trainer(job)
     other = train("other", training={"lr": 5e-4, "min_lr": 1e-5})
     path.write_bytes((other / "state.pt").read_bytes())

@@ -11,8 +11,9 @@ from torch.nn import functional
 
 from gptgrid.model.build import build
 from gptgrid.model.initialize import initialize
+from gptgrid.model.memory import activation_bytes
 from gptgrid.stages.train.deliverables import deliver
-from gptgrid.stages.train.memory import ACTIVATION_BYTES, activation_bytes, micro_batch_rows
+from gptgrid.stages.train.memory import ACTIVATION_BYTES, micro_batch_rows
 from gptgrid.stages.train.schedule import learning_rate
 from gptgrid.stages.train.trainer import Trainer
 from gptgrid.stages.train.windows import Windows
@@ -85,7 +86,7 @@ def test_dropout_draws_anew_at_each_step(dropout, different, make_job):
     losses = []
     for _ in range(4):
         trainer.progress["loss_sum"].zero_()
-        trainer.train_step(*map(torch.from_numpy, trainer.windows[0]))
+        trainer.train_step(*map(torch.from_numpy, trainer.recipe.windows[0]))
         losses.append(trainer.progress["loss_sum"].item())
     assert len(set(losses)) == different
 
@@ -119,34 +120,37 @@ def test_train_loss_is_the_mean_since_the_row_before(train):
 
 def test_validation_covers_the_split_or_its_start(make_job):
     trainer = Trainer(make_job(training={"eval_tokens": None, "micro_batch": 3}))
-    tokens = trainer.valid.windows(np.array([0]), len(trainer.valid))[0]
+    valid = trainer.validation.tokens
+    tokens = valid.windows(np.array([0]), len(valid))[0]
     total = 0.0
     with torch.no_grad():
         for start in range(0, len(tokens) - 1, 16):
             piece = torch.from_numpy(tokens[start : start + 17])
             total += functional.cross_entropy(
-                trainer.module(piece[None, :-1])[0], piece[1:], reduction="sum"
+                trainer.learner.module(piece[None, :-1])[0], piece[1:], reduction="sum"
             ).item()
-    assert trainer.validate() == pytest.approx(total / (len(tokens) - 1), abs=1e-6)
+    assert trainer.observer.validate() == pytest.approx(total / (len(tokens) - 1), abs=1e-6)
 
 
-def test_best_or_last_weights(make_job):
-    folders, made = {}, {}
-    for use in ("best", "last"):
-        trainer = Trainer(make_job(use, training={"use": use, "lr": 0.05, "steps": 40, "warmup": 0}))
-        trainer.run()
-        made[use], folders[use] = deliver(trainer), trainer.job.folder
-    losses = {int(r["step"]): float(r["val_loss"]) for r in metrics(folders["best"]) if r["val_loss"]}
+@pytest.mark.parametrize("ema", [None, 0.5])
+def test_the_best_and_the_last_weights_are_kept(ema, make_job):
+    training = {"lr": 0.3, "schedule": "constant", "steps": 40, "warmup": 0, "ema": ema}
+    trainer = Trainer(make_job(training=training))
+    trainer.run()
+    facts, folder = deliver(trainer), trainer.job.folder
+    losses = {int(r["step"]): float(r["val_loss"]) for r in metrics(folder) if r["val_loss"]}
     best = min(losses, key=losses.get)
-    assert made["best"]["best_step"] == made["best"]["kept_step"] == best
-    assert made["best"]["val_loss"] == losses[best]
-    assert made["best"]["last_val_loss"] == made["last"]["val_loss"] == losses[40]
-    assert made["last"]["kept_step"] == 40
-    weights = {use: load_file(folder / "model.safetensors") for use, folder in folders.items()}
-    state = torch.load(folders["last"] / "state.pt", weights_only=True)
-    for name, weight in weights["last"].items():
-        assert torch.equal(weight, state["model"][name])
-        assert torch.equal(weights["best"][name], state["best"]["weights"][name])
+    assert best != 40
+    assert (facts["best_step"], facts["val_loss"], facts["last_val_loss"]) == (best, losses[best], losses[40])
+    assert facts["last_val_bpb"] / facts["val_bpb"] == pytest.approx(losses[40] / losses[best])
+    state = torch.load(folder / "state.pt", weights_only=True)
+    for name, expected in (
+        ("model.safetensors", state["best"]["weights"]),
+        ("last.safetensors", state["average"] if ema else state["model"]),
+    ):
+        kept = load_file(folder / name)
+        assert kept.keys() == expected.keys()
+        assert all(torch.equal(kept[key], weight) for key, weight in expected.items())
 
 
 def test_facts_and_provenance(make_job):
@@ -155,11 +159,19 @@ def test_facts_and_provenance(make_job):
     facts = deliver(trainer)
     assert set(facts) == {
         *("parameters", "non_embedding_parameters", "vocab_size", "steps", "train_tokens", "train_flops"),
-        *("batch_tokens", "weight_decay", "val_loss", "val_bpb", "last_val_loss", "best_step", "kept_step"),
+        *(
+            "batch_tokens",
+            "weight_decay",
+            "val_loss",
+            "val_bpb",
+            "best_step",
+            "last_val_loss",
+            "last_val_bpb",
+        ),
         *("status", "ended"),
     }
     assert (facts["steps"], facts["train_tokens"], facts["vocab_size"]) == (12, 12 * 64, 257)
-    nats = facts["val_loss"] * (len(trainer.valid) - 1)
+    nats = facts["val_loss"] * (len(trainer.validation.tokens) - 1)
     valid_bytes = trainer.job.manifest("shards")["facts"]["splits"]["valid"]["bytes"]
     assert facts["val_bpb"] == pytest.approx(nats / np.log(2) / valid_bytes)
     assert trainer.job.provenance["device"] == "cpu" and trainer.job.provenance["threads"] == 1

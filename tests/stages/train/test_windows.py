@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gptgrid.artifact.errors import UserError
-from gptgrid.stages.train.windows import UNSCORED, Windows, validation_batches
+from gptgrid.stages.train.windows import UNSCORED, Windows
 
 EOT = 99
 
@@ -98,16 +98,6 @@ def test_documents_are_cut_and_padded():
     assert by_second[8][1] == [8, 9, UNSCORED, UNSCORED]  # nothing follows the last one
 
 
-def test_validation_scores_every_token_once():
-    tokens = np.arange(100, 123)
-    batches = list(validation_batches(FakeShards(tokens), 4, 3, None))
-    scored = np.concatenate([targets.ravel() for _, targets in batches])
-    assert scored.tolist() == tokens[1:].tolist()
-    assert [x.shape for x, _ in batches] == [(3, 4), (2, 4), (1, 2)]
-    limited = list(validation_batches(FakeShards(tokens), 4, 3, 9))
-    assert np.concatenate([targets.ravel() for _, targets in limited]).tolist() == tokens[1:10].tolist()
-
-
 def test_one_window_is_enough_and_less_is_refused():
     assert windows(np.arange(5)).per_epoch == 1
     for kind in ("permuted", "sliding", "random"):
@@ -124,5 +114,3 @@ def test_refusals():
     training = SimpleNamespace(windows="document", stride=None, batch_tokens=8)
     with pytest.raises(UserError, match="bare ids"):
         Windows(FakeShards(np.arange(50)), training, 4, 1, None)
-    with pytest.raises(UserError, match="validation split has 1 tokens"):
-        list(validation_batches(FakeShards([1]), 4, 3, None))

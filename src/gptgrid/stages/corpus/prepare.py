@@ -1,7 +1,7 @@
-"""The whole way from a source to parquet files: read, clean, split, write, describe.
+"""The way of a text through the stage: source → documents → clean → split → written → described.
 
-The text goes through in two streams, source → scratch file → splits, because a split can only be decided
-when all documents are known. What is in memory is a row group, and some 30 bytes a document.
+The text goes by in two streams, source → scratch file → splits, because a split can only be decided when all
+documents are known. What is in memory is a row group, and some 30 bytes a document.
 """
 
 from contextlib import ExitStack
@@ -10,15 +10,14 @@ from typing import Any
 from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.identity import ABOUT, CARD
 from gptgrid.artifact.job import Job
-from gptgrid.stages.corpus.builtin.tales.generate import tales
-from gptgrid.stages.corpus.builtin.tales.measure import measure_tales
-from gptgrid.stages.corpus.preparing.cards import describe, render
+from gptgrid.stages.corpus.preparing.cards import describe_documents, render
 from gptgrid.stages.corpus.preparing.clean import Cleaner
 from gptgrid.stages.corpus.preparing.leakage import measure_leakage
-from gptgrid.stages.corpus.preparing.pool import Pool
-from gptgrid.stages.corpus.preparing.split import decide, secret_of
+from gptgrid.stages.corpus.preparing.split import decide, hash_key
+from gptgrid.stages.corpus.preparing.staging import StagedDocuments
 from gptgrid.stages.corpus.preparing.writing import SplitFiles
-from gptgrid.stages.corpus.sources.sources import Source, read
+from gptgrid.stages.corpus.sources.source import Source
+from gptgrid.stages.corpus.sources.table import SOURCES
 from gptgrid.text.documents import SPLITS
 
 READING_ORDER = ("test", "valid", "train", "all")
@@ -31,69 +30,85 @@ def prepare(job: Job) -> dict[str, Any]:
     Raises:
         UserError: the source cannot be read, or a split would have no documents.
     """
-    config = job.config
     with job.timing("read"):
-        source = read(job)
-        cleaner = None if source.ids else Cleaner(config.clean)
-        pools = fill(job, source, cleaner)
+        source = SOURCES[job.config.source](job)
+        cleaner = None if source.has_ids else Cleaner(job.config.clean)
+        parts = stage_documents(job, source, cleaner)
     with job.timing("write"):
-        splits = cut(job, source, pools)
-    facts: dict[str, Any] = {"splits": {name: splits[name].counts() for name in SPLITS}, **source.ids}
+        files = write_splits(job, source, parts)
+    counts = {name: files[name].counts() for name in SPLITS}
+    with job.timing("describe"):
+        about = describe(job, source, cleaner, files)
+    facts: dict[str, Any] = {"splits": counts, **source.vocabulary}
+    (job.folder / CARD).write_text(render(job.config, facts, about), encoding="utf-8")
+    return {**facts, ABOUT: about}
+
+
+def stage_documents(job: Job, source: Source, cleaner: Cleaner | None) -> dict[str, StagedDocuments]:
+    """Read and clean every part of a source.
+
+    Raises:
+        UserError: a part has no documents, or cannot be read.
+    """
+    key = hash_key(job.config.split.seed)
+    parts = {}
+    for part in READING_ORDER:
+        if part in source.parts:
+            documents = source.parts[part] if cleaner is None else cleaner.clean(source.parts[part])
+            path = job.scratch / f"{part}.parquet"
+            parts[part] = StagedDocuments.write(path, documents, key, source.has_ids)
+            if not len(parts[part]):
+                refuse_empty(part, cleaner)
+    return parts
+
+
+def refuse_empty(part: str, cleaner: Cleaner | None) -> None:
+    """Raise a UserError that names the part of a corpus that has no documents."""
+    subject = "the corpus has" if part == "all" else f"the {part} files have"
+    dropped = f" (dropped: {cleaner.dropped})" if cleaner and cleaner.dropped.counts else ""
+    raise UserError(f"{subject} no documents left{dropped}; give more text, or loosen `clean`")
+
+
+def write_splits(job: Job, source: Source, parts: dict[str, StagedDocuments]) -> dict[str, SplitFiles]:
+    """Write the documents of every part into the files of their splits.
+
+    Raises:
+        UserError: a split would have no documents, or fewer than shards.
+    """
+    config = job.config
+    unpublished = [name for name in ("valid", "test") if name not in parts]
+    with ExitStack() as stack:
+        files = {name: SplitFiles(stack, job.folder, name, source.has_ids) for name in SPLITS}
+        for part, documents in parts.items():
+            published = part in ("valid", "test")
+            names = (part,) if published else ("train", *unpublished)
+            shares = [getattr(config.split, name) for name in names[1:]]
+            decision = decide(documents.sizes, shares, config.split.by, source.continuous)
+            if not published:
+                files["train"].set_shards(config.shards, decision.first_length(documents.sizes))
+            for index, document in enumerate(documents):
+                for number, piece in decision.pieces(index, document):
+                    files[names[number]].add(piece)
+    files["train"].check_shards()
+    for name, split in files.items():
+        print(f"{name}: {len(split.lengths):,} documents", flush=True)
+    return files
+
+
+def describe(
+    job: Job, source: Source, cleaner: Cleaner | None, files: dict[str, SplitFiles]
+) -> dict[str, Any]:
+    """Return what is worth knowing about a corpus that no later stage computes with."""
+    config = job.config
     about: dict[str, Any] = {
         "source": source.facts,
         "license": config.license or source.license,
         "private": config.private,
     }
     if cleaner is not None:
-        with job.timing("describe"):
-            about |= cleaner.facts(config.private)
-            about |= describe(job.folder, splits, config.private)
-            if config.source == "builtin" and config.name == "tales":
-                told = tales(config.documents, config.seed, config.language)
-                about |= measure_tales(job.folder, told)
-            about["leakage"] = measure_leakage(job.folder, facts["splits"]["test"]["characters"])
-    (job.folder / CARD).write_text(render(config, facts, about), encoding="utf-8")
-    return {**facts, ABOUT: about}
-
-
-def fill(job: Job, source: Source, cleaner: Cleaner | None) -> dict[str, Pool]:
-    """Read every part of a source into a pool of its documents."""
-    secret = secret_of(job.config.split.seed)
-    pools = {}
-    for part in READING_ORDER:
-        if part in source.parts:
-            documents = source.parts[part]
-            kept = documents if cleaner is None else cleaner.clean(documents)
-            pools[part] = Pool.fill(job.scratch / f"{part}.parquet", kept, secret, bool(source.ids))
-            if not len(pools[part]):
-                refuse_empty(part, cleaner)
-    return pools
-
-
-def refuse_empty(part: str, cleaner: Cleaner | None) -> None:
-    """Raise an error that names the part of the corpus that has no documents."""
-    where = "the corpus has" if part == "all" else f"the {part} files have"
-    dropped = f" (dropped: {cleaner.dropped})" if cleaner and cleaner.dropped.counts else ""
-    raise UserError(f"{where} no documents left{dropped}; give more text, or loosen `clean`")
-
-
-def cut(job: Job, source: Source, pools: dict[str, Pool]) -> dict[str, SplitFiles]:
-    """Write the documents of pools into the files of their splits."""
-    config = job.config
-    missing = [name for name in ("valid", "test") if name not in pools]
-    with ExitStack() as stack:
-        files = {name: SplitFiles(stack, job.folder, name, bool(source.ids)) for name in SPLITS}
-        for part, pool in pools.items():
-            published = part in ("valid", "test")
-            names = (part,) if published else ("train", *missing)
-            shares = [getattr(config.split, name) for name in names[1:]]
-            decision = decide(pool.sizes, shares, config.split.by, source.inside)
-            if not published:
-                files["train"].spread(decision.first_length(pool.sizes), config.shards)
-            for index, document in enumerate(pool):
-                for number, piece in decision.pieces(index, document):
-                    files[names[number]].add(piece)
-    files["train"].check()
-    for name, split in files.items():
-        print(f"{name}: {len(split.lengths):,} documents", flush=True)
-    return files
+        about |= cleaner.facts(config.private)
+        about |= describe_documents(job.folder, files, config.private)
+        if source.measure is not None:
+            about |= source.measure(job.folder)
+        about["leakage"] = measure_leakage(job.folder, files["test"].counts()["characters"])
+    return about

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from gptgrid.artifact.errors import UserError
-from gptgrid.artifact.identity import ABOUT, file_digest
+from gptgrid.artifact.files import file_digest
+from gptgrid.artifact.identity import ABOUT
 from gptgrid.artifact.job import Job
 from gptgrid.artifact.store import link
-from gptgrid.stages.encode.table import describe
+from gptgrid.stages.encode.table import describe_tokenizer
 from gptgrid.text.documents import SPLITS, batches, read_file
 from gptgrid.tokens.base import Codec
 from gptgrid.tokens.codec import read_codec
@@ -52,7 +53,7 @@ def encode(job: Job) -> dict[str, Any]:
     if codec.kind != "ids":
         with job.timing("describe"):
             private = corpus.get(ABOUT, {}).get("private", False)
-            facts[ABOUT] = describe(codec, job.inputs["corpus"], job.folder, private)
+            facts[ABOUT] = describe_tokenizer(codec, job.inputs["corpus"], job.folder, private)
     return {**facts, "splits": splits}
 
 
@@ -70,11 +71,11 @@ def encode_split(job: Job, codec: Codec, split: str) -> int:
     tokens = 0
     for number, source in enumerate(sorted(job.inputs["corpus"].glob(f"{split}-*.parquet"))):
         target = job.folder / f"{split}-{number:05d}.bin"
-        made = job.inputs.get(f"shard-{number:05d}") if split == "train" else None
-        if made is None:
+        encoded = job.inputs.get(f"shard-{number:05d}") if split == "train" else None
+        if encoded is None:
             tokens += encode_file(source, target, codec, job.threads)
         else:
-            link(made / "train-00000.bin", target)
+            link(encoded / "train-00000.bin", target)
             tokens += len(read_shard(target))
     return tokens
 
@@ -82,20 +83,24 @@ def encode_split(job: Job, codec: Codec, split: str) -> int:
 def encode_file(source: Path, target: Path, codec: Codec, threads: int) -> int:
     """Write a shard of the documents in a parquet file; return the number of tokens."""
     documents = read_file(source)
-    arrays = marked(documents, codec.eot) if codec.kind == "ids" else streams(documents, codec, threads)
+    if codec.kind == "ids":
+        arrays = mark_documents(documents, codec.eot)
+    else:
+        arrays = encode_documents(documents, codec, threads)
     return write_shard(target, arrays, codec.vocab_size)
 
 
-def marked(documents: Iterable[np.ndarray], eot: int | None) -> Iterator[np.ndarray]:
+def mark_documents(documents: Iterable[np.ndarray], eot: int | None) -> Iterator[np.ndarray]:
     """Yield documents of ids, each behind an end-of-text token where there is one."""
     for ids in documents:
         yield ids if eot is None else np.concatenate([np.array([eot], dtype=ids.dtype), ids])
 
 
-def streams(documents: Iterable[str], codec: Codec, threads: int) -> Iterator[np.ndarray]:
+def encode_documents(documents: Iterable[str], codec: Codec, threads: int) -> Iterator[np.ndarray]:
     """Yield the ids of documents in order. tiktoken works outside Python's lock, so threads do."""
-    # The thread that encodes first keeps the pattern engine's own cache, and slows down all others that
-    # encode at the same time (1.6 times the work, measured on two). So be it this one, which does no more.
+    # The first thread that encodes owns the cache of the pattern engine, and slows down all others that
+    # encode at the same time (1.6 times the work, measured on two). So let it be this one, which encodes
+    # nothing more.
     codec.encode_array(" ")
     with ThreadPoolExecutor(threads) as pool:
         pending: deque = deque()

@@ -20,7 +20,7 @@ TOKENS = 2**24
 SHOWN = 10
 
 
-def describe(codec: Codec, corpus: Path, shards: Path, private: bool) -> dict[str, Any]:
+def describe_tokenizer(codec: Codec, corpus: Path, shards: Path, private: bool) -> dict[str, Any]:
     """Return the figures of a tokenizer on a corpus.
 
     Args:
@@ -60,12 +60,12 @@ def by_script(codec: Codec, corpus: Path, split: str) -> dict[str, float]:
     sizes: Counter[str] = Counter()
     tokens: Counter[str] = Counter()
     for text in first_characters(read_documents(corpus, split), CHARACTERS):
-        found = [(kind, len(run.encode())) for kind, run in runs(text)]
+        spans = [(kind, len(run.encode())) for kind, run in runs(text)]
         lengths = np.array([len(codec.token_bytes(index)) for index in codec.encode(text)])
         # Token for each byte of the text; a byte is 1/length of its token.
         shares = np.concatenate([[0.0], np.cumsum(np.repeat(1 / lengths, lengths))])
         start = 0
-        for kind, size in found:
+        for kind, size in spans:
             sizes[kind] += size
             tokens[kind] += float(shares[start + size] - shares[start])
             start += size

@@ -1,7 +1,7 @@
 """Score the test split with a trained cell, under two conventions, and write evaluation.json.
 
 The headline figures are those of overlapping windows. Test figures describe what was chosen on validation;
-nothing here chooses. Which windows there are is defined in gptgrid.model.score, the figures in figures.py.
+nothing here chooses. The windows are defined in gptgrid.model.score, the figures in gptgrid.metrics.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ import time
 from typing import Any
 
 from gptgrid.artifact.errors import UserError
+from gptgrid.artifact.identity import namespace
 from gptgrid.artifact.job import Job
 from gptgrid.metrics import DENOMINATORS, figures
 from gptgrid.model.device import describe_device, prepare_device
 from gptgrid.model.load import load_model, read_recipe
+from gptgrid.model.memory import check_inference
 from gptgrid.model.precision import choose_precision, round_weights
-from gptgrid.model.score import default_stride, score
+from gptgrid.model.score import default_stride, rows_at_once, score
 from gptgrid.stages.evaluate.questions import ask
 from gptgrid.tokens.codec import read_codec
 from gptgrid.tokens.shards import Shards, open_shards
@@ -35,7 +37,8 @@ def evaluate(job: Job) -> dict[str, Any]:
     """Write evaluation.json; return the headline figures as facts.
 
     Raises:
-        UserError: tokens and model do not go together, or the loss of a finished training is not finite.
+        UserError: tokens and model do not go together, memory does not suffice, or the loss of a finished
+            training is not finite.
     """
     device = prepare_device(job.run.device, 1, job.run.cells_per_gpu)
     recipe = read_recipe(job.inputs["train"])
@@ -43,7 +46,8 @@ def evaluate(job: Job) -> dict[str, Any]:
     counts = job.manifest("shards")["facts"]["splits"]["test"]
     shards = open_shards(job.inputs["shards"], "test")
     check_tokens(shards, counts["tokens"], vocab_size)
-    module = load_model(job.inputs["train"], device)
+    check_inference(namespace(recipe["model"]), vocab_size, rows_at_once(vocab_size, context), device)
+    module = load_model(job.inputs["train"], device, job.config.use)
     # No weight is updated: what would be autocast in training can as well be rounded once.
     precision = "fp32" if choose_precision(job.config.precision, device) == "fp32" else "bf16_weights"
     round_weights(module, precision)
@@ -135,7 +139,8 @@ def write(
     headline = {key: value for key, value in results[HEADLINE].items() if key not in described}
     headline |= {"scored_tokens": counts["tokens"] - 1, "convention": HEADLINE}
     text = {key: counts[key] for key in ("bytes", "words", "newlines")}
-    document = {**headline, **text, "questions": answers, "denominators": DENOMINATORS, **results}
+    notes = {"weights": job.config.use, "questions": answers, "denominators": DENOMINATORS}
+    document = {**headline, **text, **notes, **results}
     (job.folder / "evaluation.json").write_text(
         json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8"
     )

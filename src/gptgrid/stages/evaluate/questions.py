@@ -13,12 +13,12 @@ from torch import nn
 from gptgrid.model.score import losses_of, rows_at_once
 from gptgrid.tokens.base import Codec
 
-MOST = 300
-"""Questions that are asked, from the first on."""
+MAX_QUESTIONS = 300
+"""Questions that count, from the first on."""
 
 
 def ask(module: nn.Module, codec: Codec, path: Path, context: int) -> dict[str, float]:
-    """Return how many questions were asked, the share answered right, and the share that guessing gives.
+    """Return how many questions there were, the share answered right, and the share that guessing gives.
 
     Args:
         module: tokens (batch, time) int64 → logits (batch, time, vocab_size), with dropout off.
@@ -27,7 +27,7 @@ def ask(module: nn.Module, codec: Codec, path: Path, context: int) -> dict[str, 
         context: tokens that the model can see; of a longer text it sees the end.
     """
     with path.open(encoding="utf-8") as file:
-        questions = [json.loads(line) for line, _ in zip(file, range(MOST), strict=False)]
+        questions = [json.loads(line) for line, _ in zip(file, range(MAX_QUESTIONS), strict=False)]
     answers = [[question["answer"], *question["wrong"]] for question in questions]
     texts = [
         [codec.begin(question["prompt"] + answer) for answer in those]
@@ -47,11 +47,11 @@ def nats_of(module: nn.Module, questions: list[list[list[int]]], context: int) -
     Several questions are read in one pass. What makes them equally long comes at the end, where no token that
     counts can see it.
     """
-    asked = [window(texts, context) for texts in questions]
-    width = max(rows.shape[1] for rows, _ in asked)
+    windows = [window(texts, context) for texts in questions]
+    width = max(rows.shape[1] for rows, _ in windows)
     at_once = max(1, rows_at_once(module.vocab_size, width) // max(map(len, questions)))
-    for first in range(0, len(asked), at_once):
-        batch = asked[first : first + at_once]
+    for first in range(0, len(windows), at_once):
+        batch = windows[first : first + at_once]
         rows = np.concatenate([widened(rows, width) for rows, _ in batch])
         with torch.inference_mode():
             losses = losses_of(module, rows, 0).double().cpu().numpy()

@@ -11,20 +11,28 @@ from typing import Any
 
 from torch import nn
 
+from gptgrid.artifact.identity import namespace
 from gptgrid.artifact.job import Job
 from gptgrid.model.device import describe_device, prepare_device
 from gptgrid.model.generate import generate
-from gptgrid.model.load import load_model
+from gptgrid.model.load import load_model, read_recipe
+from gptgrid.model.memory import check_inference
 from gptgrid.seeds import derive
 from gptgrid.tokens.base import Codec
 from gptgrid.tokens.codec import read_codec
 
 
 def sample(job: Job) -> dict[str, Any]:
-    """Write samples.jsonl, one row for each prompt and decoding; return how many there are as facts."""
+    """Write samples.jsonl, one row for each prompt and decoding; return how many there are as facts.
+
+    Raises:
+        UserError: memory does not suffice, or a decoding is out of range.
+    """
     device = prepare_device(job.run.device, 1, job.run.cells_per_gpu)
     codec = read_codec(job.inputs["train"])
-    module = load_model(job.inputs["train"], device)
+    recipe = read_recipe(job.inputs["train"])
+    check_inference(namespace(recipe["model"]), recipe["vocab_size"], rows=1, device=device)
+    module = load_model(job.inputs["train"], device, job.config.use)
     rows = []
     prompts = prompts_for(codec, job.config.prompts)
     for number, prompt in enumerate(prompts, 1):

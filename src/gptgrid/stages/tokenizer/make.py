@@ -6,7 +6,7 @@ What a codec does with text is defined in gptgrid.tokens.codec.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from tiktoken.load import data_gym_to_mergeable_bpe_ranks
 from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.identity import ABOUT
 from gptgrid.artifact.job import Job
+from gptgrid.artifact.variants import Variants
 from gptgrid.net.download import fetch
 from gptgrid.net.http import HUB
 from gptgrid.stages.tokenizer.thinning import affordable_share, thinned
@@ -24,9 +25,9 @@ from gptgrid.tokens.base import Codec
 from gptgrid.tokens.bytelevel import ByteLevelCodec
 from gptgrid.tokens.codec import BpeCodec, BytesCodec, CharCodec, IdsCodec, write_codec
 from gptgrid.tokens.huggingface import to_tokenizer_json
-from gptgrid.tokens.patterns import PATTERNS
+from gptgrid.tokens.patterns import GPT2, PATTERNS
 
-PUBLISHED = "https://openaipublic.blob.core.windows.net/gpt-2/encodings/main/"
+GPT2_FOLDER = "https://openaipublic.blob.core.windows.net/gpt-2/encodings/main/"
 GPT2_FILES = {
     # The sums that tiktoken pins (tiktoken_ext/openai_public.py).
     "vocab.bpe": "1ce1664773c50f3e0cc8842619a93edc4624525b728b188a9e0be33b7726adc5",
@@ -40,7 +41,7 @@ def make_tokenizer(job: Job) -> dict[str, Any]:
     """Write codec.json, and tokenizer.json where the kind has one; return the facts."""
     about: dict[str, Any] = {}
     with job.timing("make"):
-        codec = make_codec(job, about)
+        codec = MAKERS[job.config.kind](job, about)
     write_codec(codec, job.folder / "codec.json")
     exchange = to_tokenizer_json(codec)
     if exchange is not None:
@@ -53,28 +54,30 @@ def make_tokenizer(job: Job) -> dict[str, Any]:
     return {"kind": codec.kind, "vocab_size": codec.vocab_size, "eot": codec.eot, ABOUT: about}
 
 
-def make_codec(job: Job, about: dict[str, Any]) -> Codec:
-    """Return the codec that the configuration asks for; add to `about` how it came about."""
+def make_bytes(job: Job, about: dict[str, Any]) -> Codec:
+    """Return the codec of bytes, which learns nothing."""
+    return BytesCodec(job.config.special_tokens)
+
+
+def make_char(job: Job, about: dict[str, Any]) -> Codec:
+    """Return the codec of the characters of the training split."""
+    characters = learn_characters(read_documents(job.inputs["corpus"], "train"))
+    return CharCodec(characters, job.config.special_tokens)
+
+
+def make_bpe(job: Job, about: dict[str, Any]) -> Codec:
+    """Return a byte pair encoding of the training split; note in `about` on how much of it."""
     config = job.config
-    match config.kind:
-        case "bytes":
-            return BytesCodec(config.special_tokens)
-        case "char":
-            characters = learn_characters(read_documents(job.inputs["corpus"], "train"))
-            return CharCodec(characters, config.special_tokens)
-        case "bpe":
-            size = job.manifest("corpus")["facts"]["splits"]["train"]["bytes"]
-            pattern = PATTERNS[config.pattern]
-            share = affordable_share(job.inputs["corpus"], size, pattern, config.memory)
-            about["trained_on"] = share
-            merges = config.vocab_size - 1 - len(config.special_tokens)
-            documents = read_documents(job.inputs["corpus"], "train")
-            ranks = learn_merges(thinned(documents, share), merges, pattern)
-            return BpeCodec("bpe", pattern, ranks, config.special_tokens)
-        case "tiktoken":
-            return fetch_gpt2()
-        case "huggingface":
-            return read_huggingface(job)
+    size = job.manifest("corpus")["facts"]["splits"]["train"]["bytes"]
+    pattern = PATTERNS[config.pattern]
+    about["trained_on"] = share = affordable_share(job.inputs["corpus"], size, pattern, config.memory)
+    documents = thinned(read_documents(job.inputs["corpus"], "train"), share)
+    ranks = learn_merges(documents, config.vocab_size - 1 - len(config.special_tokens), pattern)
+    return BpeCodec("bpe", pattern, ranks, config.special_tokens)
+
+
+def make_ids(job: Job, about: dict[str, Any]) -> Codec:
+    """Return the identity on the ids that a corpus brings."""
     facts = job.manifest("corpus")["facts"]
     return IdsCodec(facts["vocab_size"], facts.get("eot"))
 
@@ -101,7 +104,7 @@ def learn_merges(documents: Iterable[str], tokens: int, pattern: str) -> list[by
     return [bytes(piece) for piece, _ in ranks]
 
 
-def read_huggingface(job: Job) -> ByteLevelCodec:
+def read_huggingface(job: Job, about: dict[str, Any]) -> Codec:
     """Return the tokenizer in a user's tokenizer.json, or in one of the Hugging Face hub."""
     config = job.config
     if config.file is None:
@@ -117,14 +120,19 @@ def read_huggingface(job: Job) -> ByteLevelCodec:
         raise UserError(f"{name}: {error}") from None
 
 
+def fetch_published(job: Job, about: dict[str, Any]) -> Codec:
+    """Return the published vocabulary that the configuration names."""
+    return PUBLISHED[job.config.encoding]()
+
+
 def fetch_gpt2() -> BpeCodec:
     """Return GPT-2's published vocabulary."""
-    vocab, encoder = (fetch(PUBLISHED + name, sha256) for name, sha256 in GPT2_FILES.items())
+    vocab, encoder = (fetch(GPT2_FOLDER + name, sha256) for name, sha256 in GPT2_FILES.items())
     ranks = data_gym_to_mergeable_bpe_ranks(as_path(vocab), as_path(encoder))
     ordered = sorted(ranks, key=ranks.__getitem__)
     if len(ordered) != 50256:
         raise UserError(f"{vocab} and {encoder} give {len(ordered)} tokens, not 50256; delete both")
-    return BpeCodec("tiktoken", PATTERNS["gpt2"], ordered)
+    return BpeCodec("tiktoken", GPT2, ordered)
 
 
 def as_path(path: Path) -> str:
@@ -139,3 +147,19 @@ def compression(codec: Codec, documents: Iterator[str]) -> dict[str, Any]:
         size += len(text.encode())
         tokens += len(codec.encode_array(text))
     return {"bytes": size, "tokens": tokens, "bytes_per_token": size / tokens}
+
+
+PUBLISHED: Variants[Callable[[], Codec]] = Variants({"gpt2": fetch_gpt2})
+"""The key `encoding` of the configuration → function that fetches that vocabulary of tiktoken."""
+
+MAKERS: Variants[Callable[[Job, dict[str, Any]], Codec]] = Variants(
+    {
+        "bytes": make_bytes,
+        "char": make_char,
+        "bpe": make_bpe,
+        "tiktoken": fetch_published,
+        "huggingface": read_huggingface,
+        "ids": make_ids,
+    }
+)
+"""The key `kind` of the configuration → function that makes the codec, and notes in `about` how."""

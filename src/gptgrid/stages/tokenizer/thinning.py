@@ -37,12 +37,12 @@ def affordable_share(corpus: Path, size: int, pattern: str, memory: int) -> floa
     length = min(LONGEST, max(SHORTEST, size // 16 // SPOTS))
     texts = sample(sorted(corpus.glob("train-*.parquet")), length)
     different, once = bytes_of_pieces(texts, pattern)
-    looked_at = sum(len(text.encode()) for text in texts)
+    sampled = sum(len(text.encode()) for text in texts)
     room = memory / PER_BYTE
     if different >= room:
-        affordable = looked_at * room / different
+        affordable = sampled * room / different
     else:
-        affordable = looked_at + (room - different) * looked_at / max(1, once)
+        affordable = sampled + (room - different) * sampled / max(1, once)
     if affordable >= size:
         return 1.0
     print(
@@ -60,7 +60,7 @@ def sample(paths: list[Path], length: int) -> list[str]:
     texts = []
     for (path, group), number in chosen.items():
         text = "\n".join(pq.ParquetFile(path).read_row_group(group).column(0).to_pylist())
-        # Pieces that overlapped would not stand there once.
+        # Overlapping samples would count pieces twice.
         short = min(length, len(text) // number)
         texts += [text[place * len(text) // number :][:short] for place in range(number)]
     return texts

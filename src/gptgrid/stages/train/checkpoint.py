@@ -17,7 +17,7 @@ from torch import Tensor
 
 from gptgrid.artifact.errors import UserError
 
-FORMAT = "gptgrid training state 2"
+FORMAT = "gptgrid training state 3"
 
 
 class Best(TypedDict):
@@ -25,6 +25,9 @@ class Best(TypedDict):
 
     step: int
     loss: float
+    """Nats per token."""
+    scored: str
+    """Digest of the tokens that it was measured on; see gptgrid.stages.train.validation."""
     weights: dict[str, Tensor]
 
 
@@ -51,8 +54,6 @@ class Progress(TypedDict):
     grad_norm: Tensor
     """Norm of the last step's gradient before clipping; a scalar on the device."""
     best: Best | None
-    average: dict[str, Tensor] | None
-    """Moving average of the weights, on the device, if the recipe asks for it."""
     metrics: list[dict[str, Any]]
     """Rows of metrics.csv."""
     samples: list[dict[str, Any]]
@@ -67,6 +68,8 @@ class State(Progress):
     """Canonical JSON of model, vocab_size, eot, training and seed."""
     model: dict[str, Tensor]
     """The fp32 weights."""
+    average: dict[str, Tensor] | None
+    """Their moving average, on the device, if the recipe has an `ema`."""
     optimizers: list[dict[int, dict[str, Tensor]]]
     scaler: dict[str, Any]
 

@@ -7,11 +7,14 @@ model so small that a GPU waits for Python between them gains by it, and the bit
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import torch
 from torch import Tensor, nn
 
+from gptgrid.model.cost import flops_per_token
 from gptgrid.model.precision import autocast
+from gptgrid.stages.train.learner import Learner
 
 SECONDS = 60.0
 """About how long the first compilation takes on a machine with a GPU; later cells of the shape find it in
@@ -22,25 +25,55 @@ FLOPS_PER_SECOND = 1e14
 """Of a training on a GPU that is not compiled, at most: on a slower one compilation pays earlier."""
 
 
+def speed_up(learner: Learner, run: SimpleNamespace, processes: int, steps: int) -> tuple[bool, bool]:
+    """Let a learner compute its logits as fast as `run` allows.
+
+    Args:
+        learner: whose `logits` are replaced.
+        run: compile, cuda_graphs, activation_checkpointing.
+        processes: that share a batch.
+        steps: that are left.
+
+    Returns:
+        Whether they are compiled, and whether they come from CUDA graphs.
+    """
+    recipe, device = learner.recipe, learner.device
+    flops = steps * recipe.training.batch_tokens * flops_per_token(recipe.model, recipe.vocab_size)
+    learner.logits, compiled = compile_if_it_pays(learner.module, run.compile, device, flops)
+    recorded = run.cuda_graphs and not compiled and can_be_recorded(learner, run, processes)
+    if recorded:
+        learner.logits = record(learner.module, recipe.micro_rows, learner.precision, device)
+    return compiled, recorded
+
+
 def compile_if_it_pays(
-    module: nn.Module, wanted: str | bool, device: torch.device, flops: float
+    module: nn.Module, setting: str | bool, device: torch.device, flops: float
 ) -> tuple[Callable[[Tensor], Tensor], bool]:
     """Return what computes logits in training, and whether it is compiled.
 
     Args:
         module: the model, which itself stays as it is.
-        wanted: `run.compile`.
+        setting: `run.compile`.
         device: where it computes.
         flops: of all steps that are left.
     """
     # On two cores of a CPU it took 20 to 26 s and saved 0 to 7 %: never within a training of minutes.
     pays = device.type == "cuda" and flops / FLOPS_PER_SECOND * GAIN > SECONDS
-    if not (pays if wanted == "auto" else wanted):
+    if not (pays if setting == "auto" else setting):
         return module, False
     if device.type == "cpu" and torch.get_num_threads() > 1:
         # Compiled sums of several threads vary from run to run unless this is asked for.
         torch.use_deterministic_algorithms(True)
     return torch.compile(module), True
+
+
+def can_be_recorded(learner: Learner, run: SimpleNamespace, processes: int) -> bool:
+    """Say whether each step is one pass that a CUDA graph can hold."""
+    recipe = learner.recipe
+    one_pass = recipe.micro_rows >= recipe.windows.rows and processes == 1
+    # Each pass has its own draws and documents; activations that are not kept are for large models.
+    varies = recipe.model.dropout > 0 or recipe.model.document_mask
+    return learner.device.type == "cuda" and one_pass and not (varies or run.activation_checkpointing)
 
 
 class Recorded(nn.Module):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -14,20 +13,24 @@ from safetensors.torch import save
 from torch import Tensor
 
 from gptgrid.launch.allocator import describe_allocator
+from gptgrid.metrics import bits_per_byte
 from gptgrid.model.build import build
 from gptgrid.model.cost import flops_per_token, parameter_count
 from gptgrid.model.device import describe_device
 from gptgrid.model.initialize import initialize
+from gptgrid.model.load import WEIGHTS
 from gptgrid.stages.train import checkpoint
+from gptgrid.stages.train.state import gather
 from gptgrid.stages.train.trainer import Trainer
 
 
 def deliver(trainer: Trainer) -> dict[str, Any]:
     """Write the files of a finished training; return its facts."""
     trainer.job.provenance.update(provenance(trainer))
-    folder, state = trainer.job.folder, trainer.state()
-    (folder / "model.safetensors").write_bytes(save(checkpoint.plain(kept_weights(trainer))))
-    (folder / "config.json").write_text(trainer.recipe + "\n", encoding="utf-8")
+    folder, state = trainer.job.folder, gather(trainer.learner, trainer.progress)
+    for name, weights in kept_weights(trainer).items():
+        (folder / WEIGHTS[name]).write_bytes(save(checkpoint.plain(weights)))
+    (folder / "config.json").write_text(trainer.recipe.text() + "\n", encoding="utf-8")
     shutil.copyfile(trainer.job.inputs["tokenizer"] / "codec.json", folder / "codec.json")
     write_metrics(folder / "metrics.csv", state["metrics"])
     write_samples(folder / "samples.jsonl", state["samples"])
@@ -35,33 +38,34 @@ def deliver(trainer: Trainer) -> dict[str, Any]:
     return facts(trainer)
 
 
-def kept_weights(trainer: Trainer) -> dict[str, Tensor]:
-    """Return the weights of the cell.
+def kept_weights(trainer: Trainer) -> dict[str, dict[str, Tensor]]:
+    """Return the weights of the lowest validation loss as `best`, and the last ones as `last`.
 
-    Those of a training that diverged are the last that were validated, or the first ones: its last are none.
+    Both are the last that were validated, or the first ones, if the training diverged: its last are none.
     """
-    best, diverged = trainer.progress["best"], trainer.progress["diverged"]
-    if best and (diverged or trainer.training.use == "best"):
-        return best["weights"]
-    if diverged:
-        first = build(trainer.model, trainer.codec.vocab_size, trainer.codec.eot)
-        initialize(first, trainer.seed)
-        return dict(first.named_parameters())
-    return trainer.kept_weights()
+    best, recipe = trainer.progress["best"], trainer.recipe
+    if not trainer.progress["diverged"]:
+        return {"best": best["weights"], "last": trainer.learner.kept_weights()}
+    if best:
+        return {"best": best["weights"], "last": best["weights"]}
+    module = build(recipe.model, recipe.vocab_size, recipe.eot)
+    initialize(module, recipe.seed)
+    first = dict(module.named_parameters())
+    return {"best": first, "last": first}
 
 
 def facts(trainer: Trainer) -> dict[str, Any]:
-    """Return what the manifest says about the training; val_loss is that of the weights that were kept."""
-    progress, training, vocab_size = trainer.progress, trainer.training, trainer.codec.vocab_size
-    ended = trainer.ended if progress["step"] < trainer.steps or progress["diverged"] else None
+    """Return what the manifest says about the training."""
+    progress, recipe = trainer.progress, trainer.recipe
+    ended = trainer.ended if progress["step"] < recipe.steps or progress["diverged"] else None
     return {
-        **parameter_count(trainer.module),
-        "vocab_size": vocab_size,
+        **parameter_count(trainer.learner.module),
+        "vocab_size": recipe.vocab_size,
         "steps": progress["step"],
-        "batch_tokens": training.batch_tokens,
-        "weight_decay": training.weight_decay,
+        "batch_tokens": recipe.training.batch_tokens,
+        "weight_decay": recipe.training.weight_decay,
         "train_tokens": progress["tokens"],
-        "train_flops": progress["tokens"] * flops_per_token(trainer.model, vocab_size),
+        "train_flops": progress["tokens"] * flops_per_token(recipe.model, recipe.vocab_size),
         **losses(trainer),
         "status": "diverged" if progress["diverged"] else "stopped early" if ended else "finished",
         "ended": ended,
@@ -69,24 +73,19 @@ def facts(trainer: Trainer) -> dict[str, Any]:
 
 
 def losses(trainer: Trainer) -> dict[str, Any]:
-    """Return the validation loss of the weights that were kept, and where they stood; None if it diverged."""
-    names = ("val_loss", "val_bpb", "last_val_loss", "best_step", "kept_step")
-    if trainer.progress["diverged"]:
+    """Return the validation losses of the best and the last weights, per token and per byte, and the step of
+    the best; None if the training diverged."""
+    names = ("val_loss", "val_bpb", "best_step", "last_val_loss", "last_val_bpb")
+    best, diverged = trainer.progress["best"], trainer.progress["diverged"]
+    if diverged:
         return dict.fromkeys(names)
-    best, last = trainer.progress["best"], trainer.progress["metrics"][-1]["val_loss"]
-    use_best = trainer.training.use == "best"
-    val_loss = best["loss"] if use_best else last
-    val_bpb = bits_per_byte(val_loss, trainer.job.manifest("shards")["facts"]["splits"]["valid"])
-    kept_step = best["step"] if use_best else trainer.progress["step"]
-    return dict(zip(names, (val_loss, val_bpb, last, best["step"], kept_step), strict=True))
-
-
-def bits_per_byte(loss: float, split: dict[str, Any]) -> float | None:
-    """Return a loss in nats per token as bits per byte of the split; None where there is no text.
-
-    Tokenizers cut the same text into more or fewer tokens, so only this compares them.
-    """
-    return loss * (split["tokens"] - 1) / (math.log(2) * split["bytes"]) if split["bytes"] else None
+    last = trainer.progress["metrics"][-1]["val_loss"]
+    split = trainer.job.manifest("shards")["facts"]["splits"]["valid"]
+    # The loss of a sample stands for that of the split.
+    best_bpb, last_bpb = (
+        bits_per_byte(loss * (split["tokens"] - 1), split["bytes"]) for loss in (best["loss"], last)
+    )
+    return dict(zip(names, (best["loss"], best_bpb, best["step"], last, last_bpb), strict=True))
 
 
 def provenance(trainer: Trainer) -> dict[str, Any]:
@@ -97,9 +96,9 @@ def provenance(trainer: Trainer) -> dict[str, Any]:
         "train_seconds": effort["seconds"],
         "device": describe_device(trainer.device),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-        "threads": trainer.training.threads,
-        "micro_batch": trainer.micro_rows,
-        "precision": trainer.precision,
+        "threads": trainer.recipe.training.threads,
+        "micro_batch": trainer.recipe.micro_rows,
+        "precision": trainer.learner.precision,
         "compiled": trainer.compiled,
         "cuda_graphs": trainer.recorded,
         "processes": trainer.ranks.size,

@@ -5,6 +5,10 @@ from __future__ import annotations
 import signal
 import threading
 from types import FrameType, TracebackType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 """From a scheduler, a keyboard, and a batch system shortly before its time limit."""
@@ -22,8 +26,15 @@ class Interrupted(Exception):  # noqa: N818 -- it is a request, not an error
 class Interrupts:
     """While entered, the stopping signals set a flag that `check` turns into an exception."""
 
-    def __init__(self) -> None:
+    def __init__(self, processes: int = 1) -> None:
+        """Note no signal yet.
+
+        Args:
+            processes: that share a training; they stop at the same step, once all know of a signal.
+        """
         self.received: int | None = None
+        self.agreed = processes == 1
+        """Every process knows of the signal, if there is one."""
         self.before: dict[int, object] = {}
 
     def __enter__(self) -> Interrupts:
@@ -42,7 +53,16 @@ class Interrupts:
         """Remember a signal."""
         self.received = number
 
+    def agree(self, signals: Tensor) -> None:
+        """Note that a signal came to one of several processes.
+
+        Args:
+            signals: the sum of what all of them received, a scalar; 0 if nothing came.
+        """
+        if not self.agreed and signals:
+            self.received, self.agreed = signal.SIGUSR1, True
+
     def check(self) -> None:
-        """Raise Interrupted if a signal came."""
-        if self.received is not None:
+        """Raise Interrupted if a signal came; of several processes, if all know of it: then all stop here."""
+        if self.received is not None and self.agreed:
             raise Interrupted(self.received)

@@ -56,19 +56,19 @@ def launch(job: Job) -> dict[str, Any]:
         SystemExit: a signal asked to stop and the state is saved, or a process failed.
         UserError: of a process.
     """
-    told, outcome = job.scratch / "job.json", job.scratch / OUTCOME
+    job_file, outcome = job.scratch / "job.json", job.scratch / OUTCOME
     outcome.unlink(missing_ok=True)
     fields = {"inputs": {name: str(path) for name, path in job.inputs.items()}, "folder": str(job.folder)}
     fields |= {"scratch": str(job.scratch), "config": job.config, "run": job.run, "raw": job.raw}
     fields["label"] = getattr(sys.stdout, "label", None)
-    told.write_text(json.dumps(fields, default=vars), encoding="utf-8")
+    job_file.write_text(json.dumps(fields, default=vars), encoding="utf-8")
     command = [
         *TORCHRUN,
         "--nproc-per-node",
         str(job.run.processes),
         "-m",
         "gptgrid.stages.train.launch",
-        str(told),
+        str(job_file),
     ]
     with Interrupts() as interrupts:
         # In a session of its own, torchrun hears no Ctrl-C and cannot end the processes before they save.
@@ -89,11 +89,15 @@ def launch(job: Job) -> dict[str, Any]:
     raise SystemExit(128 + interrupts.received if interrupts.received else process.returncode or 1)
 
 
-def work(told: Path) -> None:
-    """Train as one of the processes that torchrun started; write what came of it, if anything did."""
+def work(job_file: Path) -> None:
+    """Train as one of the processes that torchrun started; write what came of it, if anything did.
+
+    Args:
+        job_file: JSON of the fields of a job, and the label of its lines.
+    """
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     Thread(target=stop_with_the_launcher, daemon=True).start()
-    fields = json.loads(told.read_text(encoding="utf-8"))
+    fields = json.loads(job_file.read_text(encoding="utf-8"))
     job = Job(
         config=namespace(fields["config"]),
         inputs={name: Path(path) for name, path in fields["inputs"].items()},

@@ -17,22 +17,27 @@ from torch.utils.checkpoint import checkpoint
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.model.cost import count_parameters
+from gptgrid.model.memory import activation_bytes, check_memory
 
 ACTIVATION_BYTES = 2**30
 """Activations of one forward pass may take about this much."""
 STATE_BYTES = 16
 """Bytes for each parameter: weight, gradient and Adam's two moments, in fp32."""
+ADVICE = (
+    "lower training.micro_batch (the gradient stays that of the batch), set run.activation_checkpointing, or "
+    "lower the model's context, d_model, d_ff or n_layer"
+)
 
 
 def micro_batch_rows(
-    model: SimpleNamespace, vocab_size: int, wanted: int | str, rows: int, processes: int = 1
+    model: SimpleNamespace, vocab_size: int, micro_batch: int | str, rows: int, processes: int = 1
 ) -> int:
     """Return the windows of one forward pass.
 
     Args:
         model: the architecture.
         vocab_size: columns of the logits.
-        wanted: `micro_batch` of the recipe, a number or `auto`.
+        micro_batch: of the recipe, a number or `auto`.
         rows: windows in a batch.
         processes: that share a batch.
 
@@ -40,28 +45,41 @@ def micro_batch_rows(
         At most `rows`; for `auto`, the passes of a batch are as equal as they can be, and each process has as
         many where there are enough windows.
     """
-    if wanted != "auto":
-        return min(wanted, rows)
+    if micro_batch != "auto":
+        return min(micro_batch, rows)
     fitting = max(1, ACTIVATION_BYTES // (activation_bytes(model, vocab_size) * model.context))
     passes = ceil(ceil(rows / fitting) / processes) * processes
     return ceil(rows / passes)
 
 
-def activation_bytes(model: SimpleNamespace, vocab_size: int) -> int:
-    """Return about how many bytes a token's activations take until the backward pass, in fp32.
+def check_training(
+    model: SimpleNamespace, vocab_size: int, rows: int, precision: str, recompute: bool, device: torch.device
+) -> None:
+    """Refuse a training that does not fit, before it takes any memory.
 
-    A block keeps eight vectors of the width (both sums and norms, queries, keys, values, attention), some
-    more for rotations, gains of RMSNorm and dropout, and the vectors of the feed-forward width. Attention
-    maps are kept where dropout needs them: the kernels that go without them have none on the CPU. The loss
-    takes three vectors of the vocabulary.
+    Args:
+        model: the architecture.
+        vocab_size: columns of the logits.
+        rows: windows in a forward pass.
+        precision: what it computes in.
+        recompute: activations are computed again in the backward pass.
+        device: where it computes.
+
+    Raises:
+        UserError: there is too little memory.
     """
-    vectors = 8 + 2 * ((model.position == "rope") + (model.norm == "rmsnorm") + (model.dropout > 0))
-    hidden = {"swiglu": 4, "relu": 1}.get(model.activation, 2)
-    if model.preset == "encoder" and model.dropout:
-        hidden += 2  # it drops in the middle of the feed-forward sublayer, too
-    maps = 3 * model.n_head * model.context if model.dropout else 0
-    block = vectors * model.d_model + hidden * model.d_ff + maps
-    return 4 * (model.n_layer * block + 3 * vocab_size)
+    parameters = count_parameters(model, vocab_size)
+    if device.type != "cpu":
+        # The first weights are drawn on the CPU, so that they are the same for every device.
+        check_memory({"first weights": 4 * parameters}, torch.device("cpu"), ADVICE)
+    activations = activation_bytes(
+        model, vocab_size, 1 if recompute else None, bytes_per_number=4 if precision == "fp32" else 2
+    )
+    needed = {
+        "weights, gradients and moments": STATE_BYTES * parameters,
+        f"activations of {rows} windows of {model.context} tokens": activations * model.context * rows,
+    }
+    check_memory(needed, device, ADVICE)
 
 
 @contextmanager
@@ -85,9 +103,7 @@ def memory_errors(model: SimpleNamespace, vocab_size: int, rows: int) -> Iterato
         activations = activation_bytes(model, vocab_size) * model.context * rows
         raise UserError(
             f"out of memory: weights, gradients and moments are about {state / 1e9:.2f} GB, activations of "
-            f"{rows} windows of {model.context} tokens about {activations / 1e9:.2f} GB; lower "
-            "training.micro_batch (the gradient stays that of the batch), set run.activation_checkpointing, "
-            "or lower the model's context, d_model or n_layer"
+            f"{rows} windows of {model.context} tokens about {activations / 1e9:.2f} GB; {ADVICE}"
         ) from error
 
 
@@ -98,6 +114,5 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def recompute_activations(module: nn.Module) -> None:
     """Let each block keep its input alone in a forward pass, and be computed again in the backward pass."""
-    blocks = module.encoder.layers if hasattr(module, "encoder") else module.blocks
-    for block in blocks:
+    for block in module.blocks:
         block.forward = partial(checkpoint, block.forward, use_reentrant=False)

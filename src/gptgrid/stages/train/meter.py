@@ -6,36 +6,39 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from gptgrid.artifact.job import Job
 from gptgrid.stages.train.checkpoint import Effort
+from gptgrid.text.readable import duration
 
 
 class Meter:
     """Seconds and tokens of training over all sessions, without validation, samples and saving."""
 
-    def __init__(self, effort: Effort, log_every: float) -> None:
-        """Start the clock.
-
-        Args:
-            effort: what earlier sessions took.
-            log_every: seconds between lines of progress.
-        """
-        self.before, self.tokens, self.log_every = effort["seconds"], effort["tokens"], log_every
+    def __init__(self, job: Job) -> None:
+        """Start the clock; `run.log_every` seconds lie between lines of progress."""
+        self.job = job
+        self.earlier_seconds, self.tokens, self.seconds_aside = 0.0, 0, 0.0
         self.start = self.logged = time.monotonic()
-        self.aside = 0.0
+
+    def add(self, effort: Effort) -> None:
+        """Count what earlier sessions took, too."""
+        self.earlier_seconds += effort["seconds"]
+        self.tokens += effort["tokens"]
 
     @contextmanager
-    def pause(self) -> Iterator[None]:
-        """Do not count the time inside."""
+    def aside(self, step: str) -> Iterator[None]:
+        """Time something that is not training, as a step of timing.csv."""
         start = time.monotonic()
         try:
-            yield
+            with self.job.timing(step):
+                yield
         finally:
-            self.aside += time.monotonic() - start
+            self.seconds_aside += time.monotonic() - start
 
     @property
     def seconds(self) -> float:
         """Seconds of training."""
-        return self.before + time.monotonic() - self.start - self.aside
+        return self.earlier_seconds + time.monotonic() - self.start - self.seconds_aside
 
     @property
     def tokens_per_second(self) -> float:
@@ -48,14 +51,17 @@ class Meter:
         return {"seconds": self.seconds, "tokens": self.tokens}
 
     def line_is_due(self) -> bool:
-        """Say, once every `log_every` seconds, that a line of progress is due."""
-        if time.monotonic() - self.logged < self.log_every:
+        """Say, once every `run.log_every` seconds, that a line of progress is due."""
+        if time.monotonic() - self.logged < self.job.run.log_every:
             return False
         self.logged = time.monotonic()
         return True
 
-
-def duration(seconds: float) -> str:
-    """Return seconds as `h:mm:ss`."""
-    minutes, seconds = divmod(round(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
+    def line(self, step: int, steps: int, loss: float, learning_rate: float, tokens_left: int) -> str:
+        """Return a line of progress: where the training stands, how fast it goes, how long it will take."""
+        speed = self.tokens_per_second
+        left = duration(tokens_left / speed if speed else 0.0)
+        return (
+            f"step {step}/{steps} | loss {loss:.4f} | lr {learning_rate:.2e} | "
+            f"{speed:,.0f} tokens/s | {left} left"
+        )

@@ -9,16 +9,55 @@ from types import SimpleNamespace
 import torch
 from torch import Tensor, nn
 
+from gptgrid.artifact.variants import Variants
 from gptgrid.model.parametrization import is_hidden, lr_scale, muon_lr_scale
 
 FUSED = ("cpu", "cuda", "mps")
 """Devices on which torch updates all parameters in one kernel."""
 
 
+def adamw(
+    weights: dict[str, nn.Parameter], model: SimpleNamespace, training: SimpleNamespace
+) -> list[torch.optim.Optimizer]:
+    """Return AdamW (Loshchilov and Hutter 2019) over all weights."""
+    device = next(iter(weights.values())).device.type
+    return [
+        torch.optim.AdamW(
+            groups(weights, training.weight_decay, partial(lr_scale, model)),
+            lr=training.lr,
+            betas=tuple(training.betas),
+            eps=training.eps,
+            fused=device in FUSED,
+        )
+    ]
+
+
+def muon(
+    weights: dict[str, nn.Parameter], model: SimpleNamespace, training: SimpleNamespace
+) -> list[torch.optim.Optimizer]:
+    """Return AdamW over embeddings and vectors, and Muon (Jordan et al. 2024) over the matrices inside the
+    blocks, with updates as large as AdamW's (Liu et al. 2025)."""
+    hidden = {name: weight for name, weight in weights.items() if is_hidden(name, weight)}
+    others = {name: weight for name, weight in weights.items() if name not in hidden}
+    return [
+        *adamw(others, model, training),
+        torch.optim.Muon(
+            groups(hidden, training.weight_decay, partial(muon_lr_scale, model)),
+            lr=training.lr,
+            momentum=training.momentum,
+            adjust_lr_fn="match_rms_adamw",
+        ),
+    ]
+
+
+OPTIMIZERS = Variants({"adamw": adamw, "muon": muon})
+"""`optimizer` of a recipe → what makes its optimizers."""
+
+
 def build_optimizers(
     weights: dict[str, nn.Parameter], model: SimpleNamespace, training: SimpleNamespace
 ) -> list[torch.optim.Optimizer]:
-    """Return AdamW over all weights, or Muon over the matrices inside the blocks and AdamW over the rest.
+    """Return the optimizers of a recipe: each weight is in one group of one of them.
 
     Each group has an `lr_scale`, by which the learning rate of the schedule is multiplied.
 
@@ -27,28 +66,7 @@ def build_optimizers(
         model: the architecture.
         training: the recipe, its weight_decay a number.
     """
-    hidden = {name: weight for name, weight in weights.items() if is_hidden(name, weight)}
-    muon = hidden if training.optimizer == "muon" else {}
-    adamw = {name: weight for name, weight in weights.items() if name not in muon}
-    device = next(iter(weights.values())).device.type
-    optimizers: list[torch.optim.Optimizer] = [
-        torch.optim.AdamW(
-            groups(adamw, training.weight_decay, partial(lr_scale, model)),
-            lr=training.lr,
-            betas=tuple(training.betas),
-            eps=training.eps,
-            fused=device in FUSED,
-        )
-    ]
-    if muon:
-        optimizers.append(
-            torch.optim.Muon(
-                groups(muon, training.weight_decay, partial(muon_lr_scale, model)),
-                lr=training.lr,
-                momentum=training.momentum,
-                adjust_lr_fn="match_rms_adamw",
-            )
-        )
+    optimizers = OPTIMIZERS[training.optimizer](weights, model, training)
     check_groups(optimizers, weights)
     return optimizers
 
@@ -61,12 +79,12 @@ def groups(
     Decay is multiplied by the learning rate in the update, hence divided by its scale: a parameter shrinks
     by the same share at each width.
     """
-    found: dict[tuple[bool, float], list[nn.Parameter]] = {}
+    alike: dict[tuple[bool, float], list[nn.Parameter]] = {}
     for name, weight in weights.items():
-        found.setdefault((weight.ndim >= 2, scale_of(name, weight)), []).append(weight)
+        alike.setdefault((weight.ndim >= 2, scale_of(name, weight)), []).append(weight)
     return [
         {"params": params, "weight_decay": weight_decay / scale if decays else 0.0, "lr_scale": scale}
-        for (decays, scale), params in found.items()
+        for (decays, scale), params in alike.items()
     ]
 
 

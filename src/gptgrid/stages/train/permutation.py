@@ -5,21 +5,14 @@ Works on whole arrays of indices at once. Not cryptography: the hash only has to
 
 import numpy as np
 
+from gptgrid.seeds import GOLDEN, mix64
+
 ROUNDS = 6
-GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-"""2^64 / golden ratio: spreads consecutive counters over the 64 bits (Steele et al. 2014, SplitMix64)."""
-
-
-def mix(values: np.ndarray) -> np.ndarray:
-    """Return a hash of each uint64: the finalizer of SplitMix64. It is a bijection of the 64-bit numbers."""
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))
 
 
 def draw(counter: np.ndarray, key: int) -> np.ndarray:
     """Return 64 random bits for each counter (uint64), the same for the same counter and key."""
-    return mix(mix(counter * GOLDEN + np.uint64(key)) + np.uint64(key))
+    return mix64(mix64(counter * np.uint64(GOLDEN) + np.uint64(key)) + np.uint64(key))
 
 
 def permute(index: np.ndarray, size: int, key: int, epoch: np.ndarray) -> np.ndarray:
@@ -58,5 +51,5 @@ def feistel(values: np.ndarray, keys: np.ndarray, half: int) -> np.ndarray:
     bits, mask = np.uint64(half), np.uint64((1 << half) - 1)
     left, right = values >> bits, values & mask
     for key in keys:
-        left, right = right, left ^ (mix(right ^ key) & mask)
+        left, right = right, left ^ (mix64(right ^ key) & mask)
     return (left << bits) | right

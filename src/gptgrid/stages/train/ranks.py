@@ -27,16 +27,16 @@ class Ranks:
         self.rank = int(os.environ.get("RANK", "0"))
         self.size = int(os.environ.get("WORLD_SIZE", "1"))
 
-    def check_gpus(self, wanted: str) -> None:
+    def check_gpus(self, device: str) -> None:
         """Refuse more processes than GPUs: each claims one, and the last would wait for ever.
 
         Args:
-            wanted: `run.device`.
+            device: `run.device`.
 
         Raises:
             UserError: there are too few.
         """
-        if self.size > 1 and find_device(wanted).type == "cuda" and torch.cuda.device_count() < self.size:
+        if self.size > 1 and find_device(device).type == "cuda" and torch.cuda.device_count() < self.size:
             raise UserError(
                 f"run.processes is {self.size}, but torch finds {torch.cuda.device_count()} GPUs here; each "
                 "process takes one"

@@ -6,6 +6,8 @@ from fractions import Fraction
 from math import ceil, cos, pi
 from types import SimpleNamespace
 
+from gptgrid.artifact.variants import Variants
+
 
 def total_steps(training: SimpleNamespace, rows: int, per_epoch: int) -> int:
     """Return the optimizer steps of a budget in steps, tokens or epochs, rounded up to a whole step.
@@ -23,6 +25,39 @@ def total_steps(training: SimpleNamespace, rows: int, per_epoch: int) -> int:
     return ceil(Fraction(repr(training.epochs)) * per_epoch / rows)
 
 
+def constant(training: SimpleNamespace, step: int, warmup: int, steps: int) -> float:
+    """Stay."""
+    return 1.0
+
+
+def linear(training: SimpleNamespace, step: int, warmup: int, steps: int) -> float:
+    """Fall in a line."""
+    return 1.0 - progress(step, warmup, steps)
+
+
+def cosine(training: SimpleNamespace, step: int, warmup: int, steps: int) -> float:
+    """Fall as half a cosine (Loshchilov and Hutter 2017)."""
+    return 0.5 * (1.0 + cos(pi * progress(step, warmup, steps)))
+
+
+def warmup_stable_decay(training: SimpleNamespace, step: int, warmup: int, steps: int) -> float:
+    """Stay, and fall in a line over the last `cooldown` of the steps (Hu et al. 2024, MiniCPM)."""
+    falling = max(1, round(training.cooldown * steps))
+    return min(1.0, (steps - step) / falling)
+
+
+def progress(step: int, warmup: int, steps: int) -> float:
+    """Return how far a step lies between the end of the warmup and the end of the training: 0 … 1."""
+    return (step - warmup) / max(1, steps - warmup)
+
+
+SCHEDULES = Variants(
+    {"constant": constant, "linear": linear, "cosine": cosine, "wsd": warmup_stable_decay},
+)
+"""`schedule` of a recipe → how much of the way from lr down to min_lr is left at a step after the warmup: 1
+at the top, 0 at the end."""
+
+
 def learning_rate(training: SimpleNamespace, step: int, steps: int) -> float:
     """Return the learning rate of the update that follows `step` finished ones.
 
@@ -34,27 +69,20 @@ def learning_rate(training: SimpleNamespace, step: int, steps: int) -> float:
         training: the recipe: lr, min_lr, schedule, warmup, cooldown.
         step: updates made before, from 0.
         steps: updates in all.
+
+    Raises:
+        ValueError: the step lies outside of the training.
     """
+    if not 0 <= step <= steps:
+        raise ValueError(f"step {step} lies outside of a training of {steps} steps")
     warmup = warmup_steps(training, steps)
     if step < warmup:
         return training.lr * (step + 1) / (warmup + 1)
     floor = training.min_lr / training.lr
-    return training.lr * (floor + (1 - floor) * remaining(training, step, warmup, steps))
+    remaining = SCHEDULES[training.schedule](training, step, warmup, steps)
+    return training.lr * (floor + (1 - floor) * remaining)
 
 
 def warmup_steps(training: SimpleNamespace, steps: int) -> int:
     """Return the steps of warmup; a number below 1 is a share of all steps."""
     return round(training.warmup * steps) if training.warmup < 1 else round(training.warmup)
-
-
-def remaining(training: SimpleNamespace, step: int, warmup: int, steps: int) -> float:
-    """Return how much of the way from lr down to min_lr is still to go: 1 at the top, 0 at the end."""
-    if training.schedule == "constant":
-        return 1.0
-    if training.schedule == "wsd":
-        falling = max(1, round(training.cooldown * steps))
-        return min(1.0, (steps - step) / falling)
-    progress = (step - warmup) / (steps - warmup)
-    if training.schedule == "linear":
-        return 1.0 - progress
-    return 0.5 * (1.0 + cos(pi * progress))

@@ -6,7 +6,6 @@ Reading the shards is gptgrid.tokens' business; feeding a device is the trainer'
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from math import ceil
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -112,36 +111,6 @@ class Documents:
         # Padding sees the following text, which changes nothing: attention is causal and it is not scored.
         inside = offset[:-1] < self.scored[document][:, None]
         return tokens[:, :-1], np.where(inside, tokens[:, 1:], UNSCORED)
-
-
-def validation_batches(
-    shards: Shards, context: int, rows: int, limit: int | None
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield inputs and targets, (≤ rows, ≤ context) int64, that score every token but the first once.
-
-    Args:
-        shards: the validation split.
-        context: tokens in a window; the last one may be shorter.
-        rows: windows in a batch, at most.
-        limit: score this many tokens, from the start; None scores all.
-
-    Raises:
-        UserError: there are no two tokens.
-    """
-    scored = min(len(shards) - 1, limit or len(shards))
-    if scored < 1:
-        raise UserError(
-            f"the validation split has {len(shards)} tokens, and the first is never scored; use a larger "
-            "corpus or a larger share for validation"
-        )
-    whole, rest = divmod(scored, context)
-    for first in range(0, whole, rows):
-        starts = np.arange(first, min(first + rows, whole), dtype=np.int64) * context
-        tokens = shards.windows(starts, context + 1)
-        yield tokens[:, :-1], tokens[:, 1:]
-    if rest:
-        tokens = shards.windows(np.array([whole * context], dtype=np.int64), rest + 1)
-        yield tokens[:, :-1], tokens[:, 1:]
 
 
 def rows_of_batch(batch_tokens: int, context: int) -> int:

@@ -3,6 +3,8 @@
 Written for gptgrid; small enough to train on within seconds.
 """
 
+from gptgrid.artifact.errors import UserError
+
 PAIRS = (
     ("早上好。", "Good morning."),
     ("你今天好吗？", "How are you today?"),
@@ -242,3 +244,16 @@ PAIRS = (
 
 SENTENCES = tuple(f"{chinese}\n{english}" for chinese, english in PAIRS)
 """The documents: a Chinese sentence, a line feed, and the same in English."""
+
+
+def toy(documents: int | None) -> tuple[str, ...]:
+    """Return the first documents; None: all.
+
+    Raises:
+        UserError: there are not so many.
+    """
+    if documents and documents > len(SENTENCES):
+        raise UserError(
+            f"toy has {len(SENTENCES)} documents, not {documents}; lower `documents`, or leave it out"
+        )
+    return SENTENCES[:documents]

@@ -10,18 +10,18 @@ from gptgrid.stages.corpus.preparing.writing import SplitFiles
 from gptgrid.text.documents import first_characters, read_documents
 from gptgrid.text.writing_systems import count_scripts
 
-LOOKED_AT = 2**20
+SAMPLE = 2**20
 """Characters of the training split, from its start, whose scripts are counted."""
 EXAMPLES, EXCERPT = 3, 300
 
 
-def describe(folder: Path, splits: dict[str, SplitFiles], private: bool) -> dict[str, Any]:
+def describe_documents(folder: Path, splits: dict[str, SplitFiles], private: bool) -> dict[str, Any]:
     """Return what is worth knowing about the documents beside their number."""
-    beginning = list(first_characters(read_documents(folder, "train"), LOOKED_AT))
+    beginning = list(first_characters(read_documents(folder, "train"), SAMPLE))
     step = max(1, len(beginning) // EXAMPLES)
     return {
         "lengths": {name: split.quantiles() for name, split in splits.items()},
-        "scripts": count_scripts("".join(beginning)[:LOOKED_AT]),
+        "scripts": count_scripts("".join(beginning)[:SAMPLE]),
         "examples": [] if private else [text[:EXCERPT] for text in beginning[::step][:EXAMPLES]],
     }
 

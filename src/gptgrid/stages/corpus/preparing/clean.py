@@ -1,4 +1,4 @@
-"""Normalize documents and drop those that are not wanted, counting each drop by its reason."""
+"""Normalize documents and drop those that the configuration excludes, counting each drop by its reason."""
 
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -51,13 +51,13 @@ class Cleaner:
         form = self.settings.normalize
         for document in documents:
             text = document if form == "none" else unicodedata.normalize(form, document)
-            reason = self.objection(text)
+            reason = self.reason_to_drop(text)
             if reason:
                 self.dropped.add(reason, text)
             else:
                 yield text
 
-    def objection(self, text: str) -> str | None:
+    def reason_to_drop(self, text: str) -> str | None:
         """Return why a document is dropped; None if it is not."""
         settings = self.settings
         if not text or text.isspace():

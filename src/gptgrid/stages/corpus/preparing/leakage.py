@@ -3,7 +3,7 @@
 The usual figure (Brown et al. 2020, appendix C): the share of the test's word 13-grams that are found in the
 training split; for scripts without spaces, of windows of 50 characters. Case does not count.
 
-Everything is counted by 64-bit hashes in numpy: sums of unit × multiplier^place modulo 2⁶⁴, so that the hash
+Everything is counted by 64-bit hashes in numpy: sums of unit × constant^place modulo 2⁶⁴, so that the hash
 of any span is a difference of two running sums (Karp and Rabin 1987). A large test is thinned by the hash
 itself, which leaves the share unbiased.
 """
@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import regex
 
+from gptgrid.seeds import GOLDEN, mix64
 from gptgrid.text.documents import batches, first_characters, read_documents
 
 WORDS, CHARACTERS = 13, 50
@@ -26,8 +27,7 @@ BATCH = 2**18
 SPACELESS = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]")
 END = "\n\0\n"
 """Between documents: a word of its own, which no gram may contain."""
-MULTIPLIER = 0x9E3779B97F4A7C15
-INVERSE = pow(MULTIPLIER, -1, 2**64)
+INVERSE = pow(GOLDEN, -1, 2**64)
 
 
 def measure_leakage(folder: Path, test_characters: int) -> dict[str, Any]:
@@ -44,11 +44,11 @@ def measure_leakage(folder: Path, test_characters: int) -> dict[str, Any]:
     spaceless = is_spaceless(first_characters(read_documents(folder, "test"), BATCH))
     # The grams are at most as many as the characters.
     thinning = 1 << max(0, (test_characters - 1).bit_length() - COMPARED.bit_length())
-    found = list(gram_batches(read_documents(folder, "test"), spaceless, thinning))
-    wanted, counts = np.unique(np.concatenate(found), return_counts=True)
-    seen = np.zeros(len(wanted), dtype=bool)
-    for grams in gram_batches(read_documents(folder, "train"), spaceless, thinning) if len(wanted) else ():
-        mark(seen, wanted, grams)
+    test = list(gram_batches(read_documents(folder, "test"), spaceless, thinning))
+    grams, counts = np.unique(np.concatenate(test), return_counts=True)
+    seen = np.zeros(len(grams), dtype=bool)
+    for batch in gram_batches(read_documents(folder, "train"), spaceless, thinning) if len(grams) else ():
+        mark(seen, grams, batch)
     compared = int(counts.sum())
     return {
         "grams": f"windows of {CHARACTERS} characters" if spaceless else f"{WORDS}-grams of words",
@@ -71,16 +71,16 @@ def shared_documents(folder: Path) -> float:
         return (blake2b(text.encode(), digest_size=16).digest() for text in read_documents(folder, split))
 
     test = list(digests("test"))
-    wanted = set(test)
-    common = {key for key in digests("train") if key in wanted}
+    different = set(test)
+    common = {key for key in digests("train") if key in different}
     return sum(key in common for key in test) / len(test)
 
 
-def mark(seen: np.ndarray, wanted: np.ndarray, grams: np.ndarray) -> None:
-    """Set `seen` where a wanted hash is among some grams."""
-    places = np.searchsorted(wanted, grams)
-    places[places == len(wanted)] = 0
-    seen[places[wanted[places] == grams]] = True
+def mark(seen: np.ndarray, grams: np.ndarray, others: np.ndarray) -> None:
+    """Set `seen` where a gram is among others; `grams` are sorted hashes."""
+    places = np.searchsorted(grams, others)
+    places[places == len(grams)] = 0
+    seen[places[grams[places] == others]] = True
 
 
 def gram_batches(documents: Iterable[str], spaceless: bool, thinning: int) -> Iterator[np.ndarray]:
@@ -118,7 +118,7 @@ def grams_of(units: np.ndarray, ends: np.ndarray, length: int) -> np.ndarray:
 
 def span_hashes(units: np.ndarray, starts: np.ndarray, stops: np.ndarray) -> np.ndarray:
     """Return the hash (spans,) of each span of units, whatever its place."""
-    powers = powers_of(MULTIPLIER, len(units) + 1)
+    powers = powers_of(GOLDEN, len(units) + 1)
     sums = np.concatenate([np.zeros(1, dtype=np.uint64), np.cumsum(units * powers[:-1], dtype=np.uint64)])
     return (sums[stops] - sums[starts]) * powers_of(INVERSE, len(units) + 1)[starts]
 
@@ -136,8 +136,5 @@ def longer_powers(base: int, number: int) -> np.ndarray:
 
 
 def scramble(values: np.ndarray) -> np.ndarray:
-    """Return well-mixed 64-bit numbers for numbers (the finalizer of SplitMix64, Steele et al. 2014)."""
-    mixed = values + np.uint64(MULTIPLIER)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return mixed ^ (mixed >> np.uint64(31))
+    """Return a well-mixed hash of each number (uint64); mix64 alone would leave 0 in place."""
+    return mix64(values + np.uint64(GOLDEN))

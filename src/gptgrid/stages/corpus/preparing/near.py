@@ -22,12 +22,12 @@ class NearDuplicates:
 
     def __init__(self, similarity: float) -> None:
         self.similarity = similarity
-        # It shall rather find too many, which are then compared, than miss one.
+        # Better too many candidates, which are then compared, than one missed.
         self.index = MinHashLSH(threshold=similarity, num_perm=PERMUTATIONS, weights=(0.1, 0.9))
         self.kept: list[MinHash] = []
 
     def is_copy(self, text: str) -> bool:
-        """Say whether a document is at least so similar to one that was kept; else keep it."""
+        """Return whether a document is at least as similar to one that was kept; if not, keep it."""
         signature = MinHash(num_perm=PERMUTATIONS, seed=1, hashfunc=xxhash.xxh32_intdigest)
         signature.update_batch(shingles(text))
         if any(self.kept[i].jaccard(signature) >= self.similarity for i in self.index.query(signature)):

@@ -30,8 +30,8 @@ from gptgrid.text.documents import Document
 class Sizes:
     """What is known of documents when they are to be cut."""
 
-    keys: np.ndarray
-    """(documents,) uint64: the hash of each."""
+    hashes: np.ndarray
+    """(documents,) uint64: the keyed hash of each."""
     lengths: np.ndarray
     """(documents,) int64: characters, or ids."""
 
@@ -79,25 +79,25 @@ class Inside:
         return self.edges[1]
 
 
-def secret_of(seed: int) -> bytes:
-    """Return the key of the hash."""
+def hash_key(seed: int) -> bytes:
+    """Return the key of the hash that draws the split."""
     return derive(seed, "split").to_bytes(8, "little")
 
 
-def key_of(document: Document, secret: bytes) -> int:
-    """Return a number in [0, 2⁶⁴) that the document and the secret decide."""
+def hash_document(document: Document, key: bytes) -> int:
+    """Return a number in [0, 2⁶⁴) that the document and the key decide."""
     data = document.encode() if isinstance(document, str) else document.tobytes()
-    return int.from_bytes(blake2b(data, digest_size=8, key=secret).digest(), "little")
+    return int.from_bytes(blake2b(data, digest_size=8, key=key).digest(), "little")
 
 
-def decide(sizes: Sizes, shares: list[float], by: str, inside: bool) -> Cut:
+def decide(sizes: Sizes, shares: list[float], by: str, continuous: bool) -> Cut:
     """Return how documents are cut into a first split and one for each share.
 
     Args:
         sizes: of all documents.
         shares: of the splits behind the first.
         by: `document` or `position`.
-        inside: by position, cut at the exact character, also inside a document.
+        continuous: by position, cut at the exact character, also inside a document.
 
     Raises:
         UserError: a split would have no documents.
@@ -106,13 +106,13 @@ def decide(sizes: Sizes, shares: list[float], by: str, inside: bool) -> Cut:
     exact = [Fraction(str(share)) for share in shares]
     starts = list(accumulate(exact[:-1], initial=1 - sum(exact))) if exact else []
     if by == "document":
-        return by_document(sizes.keys, starts)
-    return inside_documents(sizes.lengths, starts) if inside else between_documents(sizes.lengths, starts)
+        return by_document(sizes.hashes, starts)
+    return inside_documents(sizes.lengths, starts) if continuous else between_documents(sizes.lengths, starts)
 
 
-def by_document(keys: np.ndarray, starts: list[Fraction]) -> Whole:
+def by_document(hashes: np.ndarray, starts: list[Fraction]) -> Whole:
     """Draw the split of each document by its keyed hash; `starts` are where the later splits begin."""
-    ranked = np.unique(keys)
+    ranked = np.unique(hashes)
     if len(ranked) <= len(starts):
         raise UserError(
             f"{count(len(ranked), 'different document')} cannot fill {len(starts) + 1} splits; cut the text "
@@ -120,9 +120,9 @@ def by_document(keys: np.ndarray, starts: list[Fraction]) -> Whole:
             "(with `document: whole` also inside one document)"
         )
     # An end of 2⁶⁴ does not fit, but a share above 0 never begins there.
-    wanted = np.array([floor(start * 2**64) for start in starts], dtype=np.uint64)
-    borders = keep_apart(np.searchsorted(ranked, wanted).tolist(), len(ranked))
-    return Whole(np.searchsorted(ranked[borders], keys, side="right").astype(np.uint8))
+    thresholds = np.array([floor(start * 2**64) for start in starts], dtype=np.uint64)
+    borders = separate(np.searchsorted(ranked, thresholds).tolist(), len(ranked))
+    return Whole(np.searchsorted(ranked[borders], hashes, side="right").astype(np.uint8))
 
 
 def between_documents(lengths: np.ndarray, starts: list[Fraction]) -> Whole:
@@ -133,8 +133,8 @@ def between_documents(lengths: np.ndarray, starts: list[Fraction]) -> Whole:
             "(`document: line`), or also inside a document: `document: whole`"
         )
     ends = np.cumsum(lengths)
-    wanted = [int(np.searchsorted(ends - lengths, float(start * int(ends[-1])))) for start in starts]
-    borders = keep_apart(wanted, len(lengths))
+    borders = [int(np.searchsorted(ends - lengths, float(start * int(ends[-1])))) for start in starts]
+    borders = separate(borders, len(lengths))
     return Whole(np.searchsorted(borders, np.arange(len(lengths)), side="right").astype(np.uint8))
 
 
@@ -146,16 +146,16 @@ def inside_documents(lengths: np.ndarray, starts: list[Fraction]) -> Inside:
         raise UserError(
             f"{count(total, 'character')} cannot fill {len(starts) + 1} splits; give a longer text"
         )
-    edges = [0, *keep_apart([floor(start * total) for start in starts], total), total]
+    edges = [0, *separate([floor(start * total) for start in starts], total), total]
     return Inside(edges, ends - lengths)
 
 
-def keep_apart(borders: list[int], total: int) -> list[int]:
+def separate(borders: list[int], total: int) -> list[int]:
     """Move borders as little as leaves something of [0, total) before, between and behind them."""
-    kept = [0]
+    separated = [0]
     for place, border in enumerate(borders):
-        kept.append(min(max(border, kept[-1] + 1), total - len(borders) + place))
-    return kept[1:]
+        separated.append(min(max(border, separated[-1] + 1), total - len(borders) + place))
+    return separated[1:]
 
 
 def count(number: int, noun: str) -> str:

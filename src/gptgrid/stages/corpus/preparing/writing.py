@@ -23,9 +23,9 @@ class SplitFiles:
         """Characters, or ids, of each document."""
         self.files: list[DocumentWriter] = []
 
-    def spread(self, total: int, shards: int) -> None:
+    def set_shards(self, shards: int, total: int) -> None:
         """Cut the split into files, between documents; `total` is the length of all of them."""
-        self.total, self.shards = total, shards
+        self.shards, self.total = shards, total
 
     def add(self, document: Document) -> None:
         """Write a document behind the others."""
@@ -38,8 +38,8 @@ class SplitFiles:
         if isinstance(document, str):
             self.counted.add(document)
 
-    def check(self) -> None:
-        """Raise an error if there are fewer files than asked for."""
+    def check_shards(self) -> None:
+        """Raise a UserError if there are fewer files than the configuration asks for."""
         if len(self.files) < self.shards:
             raise UserError(
                 f"the {self.split} split has {len(self.lengths):,} documents, which fill {len(self.files)} "

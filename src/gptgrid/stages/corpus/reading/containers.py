@@ -121,9 +121,9 @@ def zip_members(
 ) -> Iterator[tuple[str, BinaryIO]]:
     """Yield the chosen members of a zip archive."""
     with zipfile.ZipFile(file) as archive:
-        there = {info.filename: info for info in archive.infolist() if not info.is_dir()}
-        for member in chosen(there, name, members):
-            info, full = there[member], f"{name}/{member}"
+        entries = {info.filename: info for info in archive.infolist() if not info.is_dir()}
+        for member in select(entries, name, members):
+            info, full = entries[member], f"{name}/{member}"
             if info.flag_bits & 1:
                 raise UserError(f"{full} is encrypted; {BY_HAND}")
             check_place(member, full, regular=(info.external_attr >> 28) in (0, 0o10))
@@ -135,12 +135,12 @@ def tar_members(
 ) -> Iterator[tuple[str, BinaryIO]]:
     """Yield the chosen members of a tar archive."""
     with tarfile.open(fileobj=file, mode="r:") as archive:
-        there = {info.name.removeprefix("./"): info for info in archive if not info.isdir()}
+        entries = {info.name.removeprefix("./"): info for info in archive if not info.isdir()}
         file.seek(archive.offset)
         if file.read(512) != bytes(512):  # tarfile takes a damaged header for the end
             raise tarfile.ReadError("it ends without its end mark")
-        for member in chosen(there, name, members):
-            info, full = there[member], f"{name}/{member}"
+        for member in select(entries, name, members):
+            info, full = entries[member], f"{name}/{member}"
             check_place(member, full, regular=info.isreg())
             yield from member_stream(lambda info=info: archive.extractfile(info), full, budget)
 
@@ -160,27 +160,27 @@ def member_stream(
         raise damaged(name, error) from None
 
 
-def chosen(there: dict[str, object], name: str, patterns: list[str] | None) -> list[str]:
+def select(entries: dict[str, object], name: str, patterns: list[str] | None) -> list[str]:
     """Return the sorted names of the members that the patterns name.
 
     Raises:
         UserError: a pattern names none.
     """
-    found = set(there if patterns is None else ())
+    selected = set(entries if patterns is None else ())
     for pattern in patterns or ():
-        matching = {member for member in there if fnmatchcase(member, pattern)}
+        matching = {member for member in entries if fnmatchcase(member, pattern)}
         if not matching:
-            some = ", ".join(sorted(there)[:10]) + (" …" if len(there) > 10 else "")
-            raise UserError(f"{name} has no member {pattern}; it has {len(there)}: {some}")
-        found |= matching
-    if not found:
+            some = ", ".join(sorted(entries)[:10]) + (" …" if len(entries) > 10 else "")
+            raise UserError(f"{name} has no member {pattern}; it has {len(entries)}: {some}")
+        selected |= matching
+    if not selected:
         raise UserError(f"{name} has no files; take it out of the corpus")
-    return sorted(found)
+    return sorted(selected)
 
 
 def check_place(member: str, name: str, regular: bool) -> None:
     """Refuse links and devices, and names that lead outside of the archive."""
-    remedy = "choose others with `members`, and mistrust the archive"
+    remedy = "choose others with `members`, and do not trust the archive"
     if not regular:
         raise UserError(f"{name} is a link or a device, not a file; {remedy}")
     if member.startswith(("/", "\\")) or ".." in re.split(r"[/\\]", member) or re.match("[A-Za-z]:", member):
@@ -197,7 +197,7 @@ def is_tar(stream: BinaryIO) -> bool:
 
 
 def check_flat(stream: BinaryIO, name: str) -> None:
-    """Refuse a zip archive inside of something else."""
+    """Refuse a zip archive inside another file."""
     if stream.peek(4).startswith(ZIP):
         raise UserError(f"{name} is an archive inside an archive; {BY_HAND}")
 
@@ -233,7 +233,7 @@ class Budget:
         if self.total > max(RATIO_FROM, RATIO * self.packed):
             raise UserError(
                 f"{self.name} has {self.packed:,} bytes and unpacks to more than {RATIO} times as many, "
-                f"as no text does; mistrust it, or {BY_HAND}"
+                f"as no text does; do not trust it, or {BY_HAND}"
             )
 
 
@@ -264,5 +264,5 @@ class Guarded(io.RawIOBase):
 def damaged(name: str, error: Exception) -> UserError:
     """Return what to say about damaged content, or about a disk that fails."""
     if isinstance(error, OSError) and error.errno:
-        return UserError(f"{name} cannot be read or unpacked ({error.strerror}); mend that, then run again")
+        return UserError(f"{name} cannot be read or unpacked ({error.strerror}); fix that, then run again")
     return UserError(f"{name} is damaged ({error or type(error).__name__}); fetch or pack it again")

@@ -1,6 +1,6 @@
 """Cut a text into documents as it streams by.
 
-Pieces come as they stand in the text; what is dropped afterwards is the business of `clean`.
+Documents are not changed here; what is dropped afterwards is decided in `clean`.
 """
 
 from collections.abc import Iterable, Iterator
@@ -51,3 +51,8 @@ def paragraphs(lines: Iterable[str]) -> Iterator[str]:
 def as_lines(records: Iterable[str]) -> Iterator[str]:
     """Yield records as blocks of one text in which each ends its line."""
     return chain.from_iterable((record,) if record.endswith("\n") else (record, "\n") for record in records)
+
+
+def documents_of_records(records: Iterator[str], document: str | None) -> Iterator[str]:
+    """Return records as they are (None or `record`), or the documents of the text that they make together."""
+    return records if document in (None, "record") else cut(as_lines(records), document)

@@ -29,7 +29,7 @@ LIKELY = (
     *("gb18030", "big5hkscs", "cp932", "euc_jp", "iso2022_jp", "cp949", "utf_16_le", "utf_16_be"),
 )
 """What a guess may come to, more usual ones first. With the code pages of DOS, old Macs and the Baltic among
-them, guesses on Western European texts are worse; who has such a text sets `encoding`."""
+them, guesses on Western European texts are worse; for such texts set `encoding`."""
 
 
 def detect(stream: BinaryIO, name: str) -> dict[str, Any]:
@@ -128,7 +128,7 @@ def decode(stream: BinaryIO, name: str, encoding: str, errors: str, facts: dict[
         name: what to call it in errors.
         encoding: a Python codec.
         errors: `strict`, or `replace` by U+FFFD.
-        facts: told, at the end, which line ends were found and how many bytes were replaced.
+        facts: gets, at the end, `line_ends` (which there are) and `replaced` (how many bytes).
 
     Raises:
         UserError: the encoding is unknown, or does not fit.
@@ -147,7 +147,7 @@ def decode(stream: BinaryIO, name: str, encoding: str, errors: str, facts: dict[
             place = offset - len(error.object) + error.start
             raise UserError(
                 f"{name}: not {encoding}: byte {error.object[error.start]:#04x} at offset {place} "
-                f"({error.reason}); mend the file, set `encoding` to what it is in (auto guesses), or "
+                f"({error.reason}); fix the file, set `encoding` to what it is in (auto guesses), or "
                 "`errors: replace`"
             ) from None
         if text and not started:
@@ -156,9 +156,9 @@ def decode(stream: BinaryIO, name: str, encoding: str, errors: str, facts: dict[
             yield text
         if not block:
             break
-    found = lines.newlines or ()
+    newlines = lines.newlines or ()
     ends = {"\r": "CR", "\n": "LF", "\r\n": "CRLF"}
-    facts["line_ends"] = sorted(ends[end] for end in ([found] if isinstance(found, str) else found))
+    facts["line_ends"] = sorted(ends[end] for end in ([newlines] if isinstance(newlines, str) else newlines))
     facts["replaced"] = replacements.count
 
 

@@ -104,14 +104,14 @@ class Walking(Chooser):
     def index(self, name: str, options: Sequence[Option], sums: tuple[int, ...], fits: Fits | None) -> int:
         """Follow the trail; where it ends, lay it along the options that fit, first things first."""
         if self.depth == len(self.trail):
-            found = [
+            branches = [
                 index
                 for index, option in enumerate(options)
                 if self.text is None or fits is None or fits(option, self.text, self.position)
             ]
-            if not found:
+            if not branches:
                 raise DeadEndError
-            self.trail.append(found[::-1])
+            self.trail.append(branches[::-1])
         self.depth += 1
         return self.trail[self.depth - 1][-1]
 
@@ -136,11 +136,11 @@ def walk(tell: Callable[[Walking], Told], chooser: Walking) -> Iterator[Told]:
     while True:
         chooser.restart()
         try:
-            told = tell(chooser)
+            story = tell(chooser)
             complete = chooser.text is None or chooser.position == len(chooser.text)
         except DeadEndError:
             complete = False
         if complete:
-            yield told
+            yield story
         if not chooser.turn():
             return

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+from gptgrid.artifact.variants import Variants
 from gptgrid.seeds import derive
 from gptgrid.stages.corpus.builtin.tales.chinese import CHINESE
 from gptgrid.stages.corpus.builtin.tales.choices import Chooser, Drawing
@@ -20,7 +21,8 @@ from gptgrid.stages.corpus.builtin.tales.schemes import SCHEMES, SHORT
 from gptgrid.stages.corpus.builtin.tales.story import Event, Story
 from gptgrid.stages.corpus.builtin.tales.world import Character
 
-LANGUAGES = {"en": (ENGLISH,), "zh": (CHINESE,), "both": (ENGLISH, CHINESE)}
+LANGUAGES = Variants({"en": (ENGLISH,), "zh": (CHINESE,), "both": (ENGLISH, CHINESE)})
+"""The key `language` of the configuration → languages that a tale may be in."""
 
 
 @dataclass(frozen=True)
@@ -74,14 +76,14 @@ def tale(chooser: Chooser, language: Literal["en", "zh", "both"] = "en") -> Tale
     story = Story(chooser, chooser.choose("language", options, (1,) * len(options)))
     plot(story, begin(story))
     close(story)
-    asked = ask(story)
+    ending = ask(story)
     return Tale(
         text="".join(story.pieces),
         bits=chooser.bits,
         language=story.language.code,
-        question=asked.question,
-        answer=asked.answer,
-        alternatives=asked.alternatives,
-        distance=asked.distance,
+        question=ending.question,
+        answer=ending.answer,
+        alternatives=ending.alternatives,
+        distance=ending.distance,
         events=tuple(story.events),
     )

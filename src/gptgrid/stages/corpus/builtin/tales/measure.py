@@ -16,16 +16,16 @@ def measure_tales(folder: Path, tales: Iterable[Tale]) -> dict[str, Any]:
 
     Args:
         folder: of the corpus.
-        tales: those that it was made from, told once more.
+        tales: those that it was made from, generated once more.
     """
     texts = {split: list(read_documents(folder, split)) for split in ("valid", "test")}
-    wanted = {text for documents in texts.values() for text in documents}
-    found = {tale.text: tale for tale in tales if tale.text in wanted}
-    rows = [json.dumps(question(found[text]), ensure_ascii=False) + "\n" for text in texts["test"]]
+    written = {text for documents in texts.values() for text in documents}
+    tale_of = {tale.text: tale for tale in tales if tale.text in written}
+    rows = [json.dumps(question(tale_of[text]), ensure_ascii=False) + "\n" for text in texts["test"]]
     (folder / QUESTIONS).write_text("".join(rows), encoding="utf-8")
     return {
         "floor_bpb": {
-            split: floor_bpb(found[text] for text in documents) for split, documents in texts.items()
+            split: floor_bpb(tale_of[text] for text in documents) for split, documents in texts.items()
         }
     }
 

@@ -15,7 +15,7 @@ def parse(text: str, language: Literal["en", "zh", "both"] = "en") -> Tale:
         ValueError: no choices, or more than one way to choose, lead to the text.
     """
     chooser = Walking(text)
-    found = list(walk(lambda _: tale(chooser, language), chooser))
-    if len(found) != 1:
-        raise ValueError(f"{len(found)} ways to tell this text, not one: {text[:60]!r}…")
-    return found[0]
+    stories = list(walk(lambda _: tale(chooser, language), chooser))
+    if len(stories) != 1:
+        raise ValueError(f"{len(stories)} ways to tell this text, not one: {text[:60]!r}…")
+    return stories[0]

@@ -9,8 +9,8 @@ import pytest
 from pyarrow import parquet
 
 from gptgrid.artifact.errors import UserError
-from gptgrid.stages.corpus.reading import records
-from gptgrid.stages.corpus.reading.records import form_of, read_records
+from gptgrid.stages.corpus.reading import json_records
+from gptgrid.stages.corpus.reading.records import format_of, read_records
 
 TEXTS = ["one", "", "zwei\nZeilen \"q\" 'x', \\ \t", "红楼梦 😀\u2028", "x" * 200_000, "[{"]
 ROWS = [{"id": i, "text": text, "in": {"text": text}} for i, text in enumerate(TEXTS)]
@@ -50,8 +50,7 @@ def read(content: bytes, form: str, field: str = "text", **options) -> list[str]
 def test_texts_come_back(form, tmp_path):
     assert read(CONTENT[form], form, scratch=tmp_path) == TEXTS
     assert list(tmp_path.iterdir()) == []
-    (tmp_path / "x").write_bytes(CONTENT[form])
-    assert list(read_records(tmp_path / "x", "x", form, "text")) == TEXTS
+    assert list(read_records(io.BytesIO(CONTENT[form]), "x", form, "text")) == TEXTS
 
 
 @pytest.mark.parametrize("form", ["parquet", "jsonl", "json"])
@@ -148,13 +147,13 @@ def test_wrong_content_is_located(form, content, said):
 
 
 def test_json_list_is_read_in_pieces(monkeypatch):
-    monkeypatch.setattr(records, "PIECE", 7)
+    monkeypatch.setattr(json_records, "PIECE", 7)
     assert read(CONTENT["json"], "json") == TEXTS
     assert read(b"  [ ]\n ", "json") == []
 
 
 def test_wrong_json_is_found_without_reading_on(monkeypatch):
-    monkeypatch.setattr(records, "PIECE", 100)
+    monkeypatch.setattr(json_records, "PIECE", 100)
     stream = io.BufferedReader(io.BytesIO(b'[{"text": x}, ' + b'{"text": "a"}, ' * 1_000_000), 100)
     with pytest.raises(UserError, match="x, line 1 is no JSON"):
         list(read_records(stream, "x", "json", "text"))
@@ -188,4 +187,4 @@ def test_stream_stays_open():
     [("a.PARQUET", "parquet"), ("https://x/a.jsonl?x=1.csv", "jsonl"), ("a/b.ndjson", "jsonl"), ("a.md", "text"), ("a", "text"), ("a.tsv", "tsv"), ("a.csv.ZST", "csv")],
 )  # fmt: skip
 def test_form_by_ending(name, form):
-    assert form_of(name) == form
+    assert format_of(name) == form

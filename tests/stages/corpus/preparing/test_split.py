@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gptgrid.artifact.errors import UserError
-from gptgrid.stages.corpus.preparing.split import Sizes, decide, keep_apart, key_of, secret_of
+from gptgrid.stages.corpus.preparing.split import Sizes, decide, hash_document, hash_key, separate
 
 
 def cut(documents, inside=False, names=("train", "valid", "test"), by="document", seed=0, **shares):
-    keys = [key_of(document, secret_of(seed)) for document in documents]
-    sizes = Sizes(np.array(keys, dtype=np.uint64), np.array(list(map(len, documents)), dtype=np.int64))
+    hashes = [hash_document(document, hash_key(seed)) for document in documents]
+    sizes = Sizes(np.array(hashes, dtype=np.uint64), np.array(list(map(len, documents)), dtype=np.int64))
     shares = {"valid": 0.1, "test": 0.1, **shares}
     decision = decide(sizes, [shares[name] for name in names[1:]], by, inside)
     found = {name: [] for name in names}
@@ -118,5 +118,5 @@ def test_token_ids_are_split_too():
 @settings(deadline=None)
 @given(st.lists(st.integers(0, 50), min_size=1, max_size=3).map(sorted), st.integers(4, 50))
 def test_borders_leave_something_on_every_side(borders, total):
-    edges = [0, *keep_apart(borders, total), total]
+    edges = [0, *separate(borders, total), total]
     assert all(low < high for low, high in pairwise(edges))

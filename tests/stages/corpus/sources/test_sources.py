@@ -7,12 +7,17 @@ import pytest
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.stages.corpus.builtin.toy import PAIRS, SENTENCES
-from gptgrid.stages.corpus.sources import sources
+from gptgrid.stages.corpus.sources import url
+from gptgrid.stages.corpus.sources.table import SOURCES
+
+
+def open_source(job):
+    return SOURCES[job.config.source](job)
 
 
 def test_toy_is_bilingual_and_without_copies(make_job):
-    found = sources.read(make_job(source="builtin", name="toy", documents=None, seed=0))
-    assert list(found.parts["all"]) == list(SENTENCES) and 2 * len(SENTENCES) >= 400
+    source = open_source(make_job(source="builtin", name="toy", documents=None, seed=0))
+    assert list(source.parts["all"]) == list(SENTENCES) and 2 * len(SENTENCES) >= 400
     assert len({text for pair in PAIRS for text in pair}) == 2 * len(PAIRS)
     for chinese, english in PAIRS:
         assert english.isascii() and all(not "a" <= letter.lower() <= "z" for letter in chinese)
@@ -20,32 +25,32 @@ def test_toy_is_bilingual_and_without_copies(make_job):
 
 @pytest.mark.parametrize("name", ["toy", "tales"])
 def test_builtin_has_the_number_of_documents_asked_for(make_job, name):
-    found = sources.read(make_job(source="builtin", name=name, documents=7, seed=3, language="en"))
-    assert len(list(found.parts["all"])) == 7 and found.license == "MIT"
+    source = open_source(make_job(source="builtin", name=name, documents=7, seed=3, language="en"))
+    assert len(list(source.parts["all"])) == 7 and source.license == "MIT"
 
 
 def test_toy_does_not_pretend_to_be_larger(make_job):
     with pytest.raises(UserError, match="lower `documents`"):
-        sources.read(make_job(source="builtin", name="toy", documents=10_000, seed=0))
+        open_source(make_job(source="builtin", name="toy", documents=10_000, seed=0))
 
 
 def test_random_ids(make_job):
     job = make_job(source="random", vocab_size=50, tokens=1030, document_tokens=100, seed=5)
-    documents = sources.read(job).parts["all"]
+    documents = open_source(job).parts["all"]
     assert [len(ids) for ids in documents] == [100] * 10 + [30]
     ids = np.concatenate(documents)
     assert ids.dtype == np.uint32 and set(ids.tolist()) == set(range(50))
-    assert np.array_equal(ids, np.concatenate(sources.read(job).parts["all"]))
+    assert np.array_equal(ids, np.concatenate(open_source(job).parts["all"]))
 
 
 def test_files_of_published_splits(make_job, tmp_path):
     for name in ("a", "b", "v"):
         (tmp_path / name).write_bytes(f"{name} one\r\n{name} two\r\n".encode())
     files = {"train": [str(tmp_path / "a"), str(tmp_path / "b")], "valid": [str(tmp_path / "v")]}
-    found = sources.read(make_job(source="files", document="line", files=files))
-    texts = {part: list(documents) for part, documents in found.parts.items()}
+    source = open_source(make_job(source="files", document="line", files=files))
+    texts = {part: list(documents) for part, documents in source.parts.items()}
     assert texts == {"train": ["a one", "a two", "b one", "b two"], "valid": ["v one", "v two"]}
-    assert found.facts["files"][2] == {
+    assert source.facts["files"][2] == {
         "part": "valid",
         "name": str(tmp_path / "v"),
         "sha256": hashlib.sha256((tmp_path / "v").read_bytes()).hexdigest(),
@@ -60,14 +65,14 @@ def test_files_of_published_splits(make_job, tmp_path):
 def test_url_is_fetched_by_its_checksum(make_job, tmp_path, monkeypatch):
     (tmp_path / "got").write_text("one\n\ntwo\n")
     monkeypatch.setattr(
-        sources,
+        url,
         "fetch",
         lambda url, sha256, **how: tmp_path / "got" if (url, sha256) == ("https://x/y", "ab") else None,
     )
     files = {"all": [{"url": "https://x/y", "sha256": "ab", "members": None, "format": None, "field": None}]}
-    found = sources.read(make_job(source="url", document="blank-line", files=files))
-    assert list(found.parts["all"]) == ["one", "two"]
-    assert found.facts["files"][0]["name"] == "https://x/y"
+    source = open_source(make_job(source="url", document="blank-line", files=files))
+    assert list(source.parts["all"]) == ["one", "two"]
+    assert source.facts["files"][0]["name"] == "https://x/y"
 
 
 @pytest.mark.parametrize(
@@ -85,4 +90,4 @@ def test_bad_files_are_named(make_job, tmp_path, before, after, said):
     job = make_job(source="files", files={"all": [str(path)]})
     path.unlink() if after is None else path.write_bytes(after)
     with pytest.raises(UserError, match=f"mine.txt {said}"):
-        list(sources.read(job).parts["all"])
+        list(open_source(job).parts["all"])

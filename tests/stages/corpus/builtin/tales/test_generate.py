@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from gptgrid.stages.corpus.builtin.tales.generate import floor_bpb, tales
-from gptgrid.stages.corpus.sources import sources
+from gptgrid.stages.corpus.sources.builtin import open_tales
 
 LANGUAGES = ("en", "zh", "both")
 MANY = {language: list(tales(1500, 0, language)) for language in LANGUAGES}
@@ -85,8 +85,8 @@ def test_floor_is_the_share_of_bits_in_bytes():
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_corpus_has_the_language_asked_for(make_job, language):
-    found = sources.read(make_job(source="builtin", name="tales", documents=9, seed=0, language=language))
-    assert list(found.parts["all"]) == [tale.text for tale in MANY[language][:9]]
+    source = open_tales(make_job(source="builtin", name="tales", documents=9, seed=0, language=language))
+    assert list(source.parts["all"]) == [tale.text for tale in MANY[language][:9]]
 
 
 def test_vocabulary_is_small():

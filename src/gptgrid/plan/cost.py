@@ -1,0 +1,382 @@
+"""What an experiment costs: parameters, tokens, floating point operations, seconds.
+
+How long a training is follows from the trainer's own functions, on the shards where they are there, so that
+plan and training cannot differ. What is decided by a text that is not encoded yet is None.
+
+Not counted: the questions of an evaluation, reading prompts, and starting programs.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from functools import cached_property
+from math import ceil, log
+from pathlib import Path
+from statistics import median
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from gptgrid.artifact.errors import UserError
+from gptgrid.artifact.identity import canonical, namespace
+from gptgrid.artifact.manifest import MANIFEST, read_provenance, sound_manifest
+from gptgrid.artifact.store import Store
+from gptgrid.model import score
+from gptgrid.model.cost import count_parameters, flops_per_token, skeleton
+from gptgrid.model.device import describe_device, find_device
+from gptgrid.plan.artifacts import Artifact
+from gptgrid.plan.plan import Plan
+from gptgrid.stages.train import rules
+from gptgrid.stages.train.observation import SAMPLE_TOKENS
+from gptgrid.stages.train.permutation import permute
+from gptgrid.stages.train.schedule import total_steps
+from gptgrid.stages.train.windows import Windows, rows_of_batch
+from gptgrid.tokens.shards import Shards, open_shards
+
+FORWARD = 1 / 3
+"""Share of the forward pass in the operations of a training token; the backward pass takes twice as many."""
+BYTES_AND_EOT, GPT2_VOCABULARY = 257, 50257
+NEAREST = 5
+"""How many earlier trainings say how fast a new one will be."""
+WINDOWS_AT_ONCE = 2**16
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long a training is; of one that continues another, what is new."""
+
+    steps: int
+    """From the first one of all."""
+    begin: int
+    """Steps that were made before it begins."""
+    positions: int
+    """Tokens that go through the model, padding among them."""
+    tokens: int | None
+    """Targets that are scored, which padding is not; None where the documents are not known yet."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a cell costs; None where that is not known."""
+
+    parameters: int | None
+    """None before the tokenizer is made, where that alone says how large the vocabulary is."""
+    tokens: int | None
+    """Of its training, at most: it may stop early. None before the text is encoded, where that decides."""
+    flops: float | None = None
+    """Of those of its stages that would run."""
+    seconds: float | None = None
+    """The same; None, too, where no earlier training says how fast it would be."""
+    complete: bool = True
+    """Whether flops and seconds count all: before the text is encoded they count the training alone."""
+    problem: str | None = None
+    """Why the training would fail."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """What a model takes."""
+
+    parameters: int
+    flops: int
+    """Of one training token."""
+    caches: bool
+    """Whether it generates without reading each token again."""
+
+
+@dataclass(frozen=True)
+class Speed:
+    """How fast an earlier training was."""
+
+    flops: float
+    """Of one token."""
+    threads: int
+    device: str
+    flops_per_second: float
+
+
+class Costs:
+    """The costs of the cells of a plan."""
+
+    def __init__(self, plan: Plan) -> None:
+        """Prepare to count; nothing is read before it is needed, and then once."""
+        self.plan = plan
+        self.manifests: dict[Artifact, dict[str, Any] | None] = {}
+        self.texts: dict[Artifact, Shards] = {}
+        self.sizes: dict[str, Size] = {}
+
+    def of_cell(self, artifacts: dict[str, Artifact]) -> Cost:
+        """Return what a cell costs.
+
+        Args:
+            artifacts: stage → artifact of the cell; what is only continued has a training alone.
+        """
+        train = artifacts["train"]
+        size, budget, problem = self.size(train), None, None
+        try:
+            budget = self.budget(train)
+        except UserError as error:
+            problem = str(error)
+        parameters, tokens = size and size.parameters, budget and budget.tokens
+        runs = {stage: made for stage, made in artifacts.items() if self.plan.action(made) == "run"}
+        if size is None or tokens is None or not runs:
+            return Cost(parameters, tokens, problem=problem)
+        trains = "train" in runs
+        scored = self.scored(runs, budget)
+        sampled = self.sampled(runs, budget, size)
+        forward = FORWARD * size.flops * (scored or 0)
+        flops = size.flops * tokens * trains + forward + FORWARD * size.flops * sampled
+        seconds = self.seconds(train, size, size.flops * budget.positions * trains + forward, sampled)
+        return Cost(parameters, tokens, flops, seconds, complete=scored is not None)
+
+    # ----------------------------------------------------------------------------------- training
+
+    def budget(self, train: Artifact, begin: int | None = None) -> Budget | None:
+        """Return how long a training is; None where that is decided by a text that is not encoded yet.
+
+        Args:
+            train: the training.
+            begin: steps that were made before; default: those of the training that it continues.
+
+        Raises:
+            UserError: recipe, model and text do not go together.
+        """
+        begin = self.steps_before(train) if begin is None else begin
+        training, windows = self.recipe(train), self.windows(train)
+        if training is None or begin is None:
+            return None
+        rows = rows_of_batch(training.batch_tokens, context_of(train))
+        steps = total_steps(training, rows, windows.per_epoch if windows else 0)
+        positions = tokens = max(0, steps - begin) * training.batch_tokens
+        if training.windows == "document":
+            tokens = windows and scored_tokens(windows, steps) - scored_tokens(windows, min(begin, steps))
+        return Budget(steps, begin, positions, tokens)
+
+    def steps_before(self, train: Artifact) -> int | None:
+        """Return the steps of the training that this one continues: 0 without one, None if not known."""
+        parent = train.inputs.get("parent")
+        if parent is None:
+            return 0
+        if facts := self.facts(parent):
+            return facts["steps"]
+        budget = self.budget(parent)
+        return budget and budget.steps
+
+    def recipe(self, train: Artifact) -> SimpleNamespace | None:
+        """Return a training recipe with a number as batch_tokens; None where only the text gives its length."""
+        training, shards = namespace(train.config["training"]), self.facts(train.inputs["shards"])
+        if training.epochs and shards is None:
+            return None
+        if training.batch_tokens == "auto":
+            tokens = training.tokens or round(training.epochs * shards["splits"]["train"]["tokens"])
+            training.batch_tokens = rules.batch_tokens(tokens, context_of(train))
+        return training
+
+    def windows(self, train: Artifact) -> Windows | None:
+        """Return the batches of a training; None before its text is encoded."""
+        shards = train.inputs["shards"]
+        facts = self.facts(shards)
+        if facts is None:
+            return None
+        if shards not in self.texts:
+            folder = self.plan.store.folder("encode", self.plan.receipts[shards].identity)
+            self.texts[shards] = open_shards(folder, "train")
+        seed, context = train.config["seed"], context_of(train)
+        return Windows(self.texts[shards], self.recipe(train), context, seed, facts["eot"])
+
+    # ---------------------------------------------------------------------------- scoring, sampling
+
+    def scored(self, runs: dict[str, Artifact], budget: Budget) -> int | None:
+        """Return the tokens that validations and evaluation read; None before the text is encoded.
+
+        Args:
+            runs: stage → artifact of a cell, for what would run.
+            budget: of its training.
+        """
+        total = 0
+        if (train := runs.get("train")) is not None:
+            if (shards := self.facts(train.inputs["shards"])) is None:
+                return None
+            training, targets = train.config["training"], shards["splits"]["valid"]["tokens"] - 1
+            every = training["eval_every"] or ceil(budget.steps / 10)
+            total += times_due(every, budget) * min(targets, training["eval_tokens"] or targets)
+        if (evaluate := runs.get("evaluate")) is not None:
+            if (shards := self.facts(evaluate.inputs["shards"])) is None:
+                return None
+            context, targets = context_of(evaluate.inputs["train"]), shards["splits"]["test"]["tokens"] - 1
+            for stride in (evaluate.config["stride"] or score.default_stride(context), context):
+                total += scored_positions(targets, context, stride)
+        return total
+
+    @staticmethod
+    def sampled(runs: dict[str, Artifact], budget: Budget, size: Size) -> int:
+        """Return the tokens that sampling reads during and after a training, if no sample ends early.
+
+        Args:
+            runs: stage → artifact of a cell, for what would run.
+            budget: of its training.
+            size: of its model.
+        """
+        total = 0
+        if (train := runs.get("train")) is not None and (every := train.config["training"]["sample_every"]):
+            total += times_due(every, budget) * sampled_positions(SAMPLE_TOKENS, context_of(train), size.caches)
+        if (sample := runs.get("sample")) is not None:
+            asked, context = sample.config, context_of(sample.inputs["train"])
+            each = sampled_positions(asked["max_new_tokens"], context, size.caches)
+            total += len(asked["prompts"]) * len(asked["decodings"]) * each
+        return total
+
+    # ------------------------------------------------------------------------------------- model
+
+    def size(self, train: Artifact) -> Size | None:
+        """Return what the model of a training takes; None before its vocabulary is known."""
+        vocab_size = self.vocab_size(train.inputs["tokenizer"])
+        if vocab_size is None:
+            return None
+        key = canonical([train.config["model"], vocab_size])
+        if key not in self.sizes:
+            model = namespace(train.config["model"])
+            flops, caches = flops_per_token(model, vocab_size), hasattr(skeleton(model, vocab_size), "new_cache")
+            self.sizes[key] = Size(count_parameters(model, vocab_size), flops, caches)
+        return self.sizes[key]
+
+    def vocab_size(self, tokenizer: Artifact) -> int | None:
+        """Return the size of a vocabulary: as made, or, where its configuration says it, as it will be.
+
+        A small text may have fewer pairs than a vocabulary of `bpe` has room for.
+        """
+        if facts := self.facts(tokenizer):
+            return facts["vocab_size"]
+        match tokenizer.config["kind"]:
+            case "bytes":
+                return BYTES_AND_EOT + len(tokenizer.config["special_tokens"])
+            case "bpe":
+                return tokenizer.config["vocab_size"]
+            case "tiktoken":
+                return GPT2_VOCABULARY
+            case "ids":
+                return tokenizer.inputs["corpus"].config["vocab_size"]
+        return None
+
+    def facts(self, artifact: Artifact) -> dict[str, Any] | None:
+        """Return the facts of an artifact that the store has; else None."""
+        if artifact not in self.manifests:
+            self.manifests[artifact] = self.plan.manifest(artifact)
+        manifest = self.manifests[artifact]
+        return manifest and manifest["facts"]
+
+    # -------------------------------------------------------------------------------------- time
+
+    def seconds(self, train: Artifact, size: Size, flops: float, sampled: int) -> float | None:
+        """Return the seconds of a computation, by earlier ones; None where there are none.
+
+        Args:
+            train: whose model computes.
+            size: of the model.
+            flops: of training and scoring.
+            sampled: tokens that are read to sample, one at a time: they take longer than their operations do.
+        """
+        nearest = self.nearest_speeds(size, train.threads)
+        if not nearest:
+            return None
+        flops_per_second = median(speed.flops_per_second for speed in nearest)
+        sampling = sampled * (self.seconds_per_sample or FORWARD * size.flops / flops_per_second)
+        return flops / flops_per_second + sampling
+
+    def nearest_speeds(self, size: Size, threads: int) -> list[Speed]:
+        """Return how fast the most similar earlier trainings were: of this device, if there are any."""
+
+        def distance(speed: Speed) -> float:
+            return abs(log(speed.flops / size.flops)) + abs(log(speed.threads / threads))
+
+        return sorted(self.speeds, key=distance)[:NEAREST]
+
+    @cached_property
+    def speeds(self) -> list[Speed]:
+        """The speeds of the trainings in the store: of those on this device, or else of all."""
+        found = read_speeds(self.plan.store)
+        try:
+            here = describe_device(find_device(self.plan.run["device"]))
+        except UserError:  # the machine that plans need not be the one that computes
+            return found
+        return [speed for speed in found if speed.device == here] or found
+
+    @cached_property
+    def seconds_per_sample(self) -> float | None:
+        """Seconds for one token of a sample, by those in the store; None without one."""
+        found = [
+            seconds / manifest["facts"]["tokens"]
+            for folder, manifest in finished(self.plan.store, "sample")
+            if manifest["facts"]["tokens"] and (seconds := total_seconds(folder))
+        ]
+        return median(found) if found else None
+
+
+def context_of(train: Artifact) -> int:
+    """Return the tokens that the model of a training sees at once."""
+    return train.config["model"]["context"]
+
+
+def scored_tokens(windows: Windows, steps: int) -> int:
+    """Return the targets of the first steps of a training by documents: padding is none."""
+    epochs, rest = divmod(steps * windows.rows, windows.per_epoch)
+    epoch = np.full(rest, epochs, dtype=np.uint64)
+    drawn = permute(np.arange(rest, dtype=np.uint64), windows.per_epoch, windows.key, epoch)
+    scored = windows.documents.scored
+    return int(epochs * scored.sum() + scored[drawn.astype(np.int64)].sum())
+
+
+def times_due(every: int, budget: Budget) -> int:
+    """Return how often something is due that is due every so many steps, and at the last one."""
+    times = budget.steps // every - budget.begin // every
+    return times + (budget.steps % every != 0)
+
+
+def scored_positions(targets: int, context: int, stride: int) -> int:
+    """Return the tokens that go through a model so that all targets of a text are scored once."""
+    batches = score.windows(targets, context, stride, rows=WINDOWS_AT_ONCE)
+    return sum(len(batch.starts) * batch.length for batch in batches)
+
+
+def sampled_positions(new_tokens: int, context: int, caches: bool) -> int:
+    """Return the tokens that go through a model to continue an empty prompt; see gptgrid.model.generate."""
+    start = seen = total = 0
+    for length in range(1, new_tokens + 1):
+        if length - start > context:
+            start = seen = length - max(1, context // 2)
+        total += length - (seen if caches else start)
+        seen = length
+    return total
+
+
+def read_speeds(store: Store) -> list[Speed]:
+    """Return how fast the trainings in a store were."""
+    speeds = []
+    for folder, manifest in finished(store, "train"):
+        facts, provenance = manifest["facts"], read_provenance(folder)
+        if not (facts["train_tokens"] and provenance.get("tokens_per_second")):
+            continue
+        flops = facts["train_flops"] / facts["train_tokens"]
+        # Padding is no token, but takes its time.
+        positions_per_token = facts["steps"] * facts["batch_tokens"] / facts["train_tokens"]
+        flops_per_second = provenance["tokens_per_second"] * positions_per_token * flops
+        threads = provenance["threads"] * provenance["processes"]
+        speeds.append(Speed(flops, threads, provenance["device"], flops_per_second))
+    return speeds
+
+
+def finished(store: Store, stage: str) -> list[tuple[Path, dict[str, Any]]]:
+    """Return the artifacts of a stage in a store with their manifests."""
+    folders = sorted(path.parent for path in store.root.glob(f"{stage}/*/{MANIFEST}"))
+    return [(folder, manifest) for folder in folders if (manifest := sound_manifest(folder))]
+
+
+def total_seconds(folder: Path) -> float | None:
+    """Return how long it took to make an artifact; None if that was not kept."""
+    try:
+        with (folder / "timing.csv").open(newline="", encoding="utf-8") as file:
+            return next(float(row["seconds"]) for row in csv.DictReader(file) if row["step"] == "total")
+    except (OSError, StopIteration):
+        return None
