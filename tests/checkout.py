@@ -1,5 +1,6 @@
 """A fresh checkout of the project in a folder of its own, to run Snakemake in as a user would."""
 
+import json
 import os
 import re
 import shutil
@@ -33,6 +34,17 @@ CONFIG = {
     ],
     "run": {"device": "cpu"},
 }
+
+
+PLAN = """
+import json
+from collections import Counter
+from gptgrid.plan.plan import read_plan
+
+plan = read_plan([], {})
+stale = [artifact.stage for artifact in plan.artifacts.values() if plan.action(artifact) != "keep"]
+print(json.dumps(Counter(stale)))
+"""
 
 
 class Checkout:
@@ -77,28 +89,48 @@ class Checkout:
             start_new_session=True,
         )
 
-    def snakemake(self, *arguments: str, **environment: str) -> str:
-        """Run Snakemake to its end; return what it says."""
+    def snakemake(self, *arguments: str, code: int = 0, **environment: str) -> str:
+        """Run Snakemake to its end, which has an exit code; return what it says."""
         process = self.start(*arguments, **environment)
         said, _ = process.communicate(timeout=300)
-        assert process.returncode == 0, said
+        assert process.returncode == code, said
         return said
 
-    def dry(self, *arguments: str) -> dict[str, int]:
+    def dry(self, *arguments: str, **environment: str) -> dict[str, int]:
         """Return stage → number of jobs that a dry run announces."""
-        return planned(self.snakemake("--dry-run", *arguments))
+        return planned(self.snakemake("--dry-run", *arguments, **environment))
 
-    def run(self, *arguments: str, **environment: str) -> dict[str, int]:
-        """Run everything; return stage → number of jobs, and under `made` those that were not restored."""
+    def run(self, *arguments: str, code: int = 0, **environment: str) -> dict[str, int]:
+        """Run everything; return stage → number of jobs.
+
+        `said` is then what was said, and `made` has stage → number of artifacts that were made, not restored.
+        """
         for log in self.folder.glob("logs/**/*.log"):
             log.unlink()
-        said = self.snakemake(*arguments, **environment)
+        self.said = self.snakemake(*arguments, code=code, **environment)
         logs = [path.read_text() for path in self.folder.glob("logs/**/*.log")]
-        self.made = Counter(re.findall(r"made: (\w+) ", "\n".join(logs)))
-        return planned(said)
+        self.made = Counter(re.findall(r"^made: (\w+) ", "\n".join(logs), re.MULTILINE))
+        return planned(self.said)
+
+    def python(self, program: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run a program of a few lines with the source of the checkout."""
+        return subprocess.run(
+            [sys.executable, "-c", program, *arguments],
+            cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": str(self.folder / "src"), **environment},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+
+    def stale(self, **environment: str) -> dict[str, int]:
+        """Return stage → number of artifacts that are not there, as `dry` does, in a third of its time."""
+        done = self.python(PLAN, **environment)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
 
     def artifacts(self) -> dict[str, bytes]:
-        """Return path → bytes of every finished file but what is volatile."""
+        """Return path → bytes of every file that people see but what is volatile."""
         return {
             path.relative_to(self.folder).as_posix(): path.read_bytes()
             for top in ("data", "results/small")

@@ -1,5 +1,6 @@
 """The command continues texts, streams, and tells mistakes without a traceback."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,8 @@ from cells import tiny, uniform, write_cell
 from typer.testing import CliRunner
 
 from gptgrid.api import load
-from gptgrid.cli import app
+from gptgrid.artifact.errors import UserError
+from gptgrid.cli import app, read_settings
 
 OPTIONS = ["--max-new-tokens", "20", "--seed", "3", "--device", "cpu", "--ignore-eos"]
 
@@ -66,6 +68,77 @@ def test_a_mistake_is_one_line_and_exit_code_1(tmp_path):
     assert result.returncode == 1
     assert result.stderr.startswith("gptgrid: no trained cell matches") and result.stderr.count("\n") == 1
     assert result.stdout == ""
+
+
+@pytest.fixture
+def grid(tmp_path, monkeypatch) -> list[str]:
+    """Return the options of a command for a small experiment, in a folder of its own."""
+    config = {
+        "corpora": {"toy": {"source": "builtin"}},
+        "tokenizers": {"bytes": {"kind": "bytes"}},
+        "models": {"small": {"n_layer": 1, "d_model": 8, "n_head": 1, "context": 16}},
+        "training": {"base": {"steps": 1, "batch_tokens": 64}},
+        "grid": [{"seed": [1, 2]}],
+        "quick": {"grid": [{"seed": [7]}]},
+    }
+    (tmp_path / "my.yaml").write_text(json.dumps(config))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GPTGRID_STORE", raising=False)
+    return ["--configfile", "my.yaml"]
+
+
+def test_plan_says_what_would_run(grid):
+    assert "toy.bytes.small.base.s2" in invoke("plan", *grid)
+    assert "toy.bytes.small.base.s7" in invoke("plan", *grid, "--config", "quick=true")
+
+
+def test_settings_are_read_as_in_a_file(grid):
+    settings = [
+        "training.base.lr=1e-2",
+        "grid=[{seed: [4], training.warmup: [1e-1]}]",
+        "models.small.bias=false",
+    ]
+    said = invoke("plan", *grid, *(word for setting in settings for word in ("--config", setting)))
+    assert "toy.bytes.small.base+warmup=0.1.s4" in said
+    assert read_settings(settings) == {
+        "training.base.lr": 0.01,
+        "grid": [{"seed": [4], "training.warmup": [0.1]}],
+        "models.small.bias": False,
+    }
+
+
+@pytest.mark.parametrize("command", ["plan", "verify", "accept"])
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("quick", "--config: found 'quick', expected KEY=VALUE, such as quick=true"),
+        ("=3", "--config: found '=3', expected KEY=VALUE, such as quick=true"),
+        ("grid=[1", "--config: grid: not readable as YAML: line 1"),
+    ],
+)
+def test_a_setting_that_is_none_is_refused(grid, command, setting, message):
+    result = CliRunner().invoke(app, [command, *grid, "--config", setting])
+    assert isinstance(result.exception, UserError)
+    assert str(result.exception).startswith(message)
+
+
+def test_verify_ends_with_an_error_if_the_bits_differ(grid, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "gptgrid.plan.verify.verify_plan", lambda plan, names: asked.append(names) or len(names) < 2
+    )
+    for names, code in ((["a"], 0), ([], 0), (["a", "b c"], 1)):
+        assert CliRunner().invoke(app, ["verify", *names, *grid]).exit_code == code
+    assert asked == [["a"], [], ["a", "b c"]]
+
+
+def test_accept_and_taking_back(grid, monkeypatch):
+    asked = []
+    monkeypatch.setattr("gptgrid.plan.accept.accept", lambda plan, *rest: asked.append(("accept", *rest)))
+    monkeypatch.setattr("gptgrid.plan.accept.take_back", lambda plan, *rest: asked.append(("undo", *rest)))
+    for options in (["a"], ["--unverified"], ["a", "--undo"]):
+        invoke("accept", *options, *grid)
+    assert asked == [("accept", ["a"], False), ("accept", [], True), ("undo", ["a"])]
 
 
 def test_the_command_starts_without_torch():

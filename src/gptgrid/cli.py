@@ -154,15 +154,17 @@ def gc(
 ) -> None:
     """Delete what no experiment of any checkout uses any more."""
     from gptgrid.artifact.garbage import garbage
-    from gptgrid.plan.show_store import prune, show_garbage
+    from gptgrid.plan.show_store import check_writable, prune, show_garbage
 
-    items, console = garbage(Store(folder), unfinished), wide_console()
-    show_garbage(Store(folder), items, console)
+    pruned, console = Store(folder), wide_console()
+    items = garbage(pruned, unfinished)
+    show_garbage(pruned, items, console)
     if dry_run:
         return
+    check_writable(pruned)
     if items and not yes:
         typer.confirm("Delete them?", abort=True)
-    prune(Store(folder), items, console)
+    prune(pruned, items, console)
 
 
 def plan_of(config_files: list[Path] | None, settings: list[str] | None) -> Plan:

@@ -60,7 +60,9 @@ def test_another_version_of_the_function_forgets(reader: Reader) -> None:
     assert reader.read == ["a.txt", "a.txt"]
 
 
-def test_a_damaged_memory_is_an_empty_one(reader: Reader) -> None:
-    reader.begin().path.write_text('{"version"')
+@pytest.mark.parametrize(("old", "new"), [('one"', ""), ('"one"', '"two"'), ("", "")])
+def test_a_damaged_memory_is_an_empty_one(reader: Reader, old: str, new: str) -> None:
+    path = reader.begin().path
+    path.write_text(path.read_text().replace(old, new) if old else "")
     assert reader.begin().of(FILE) == "one"
     assert reader.read == ["a.txt", "a.txt"]

@@ -5,12 +5,14 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from gptgrid.artifact.manifest import MANIFEST, VOLATILE, first_damage
 from gptgrid.artifact.receipt import read_receipt
+from gptgrid.artifact.store import stamp
 
 STORE = Path("results/.store")
 VIEWS = ("data/corpora", "data/tokenizers", "data/shards", "results")
@@ -20,8 +22,12 @@ WHOLE = re.compile("[0-9a-f]{64}")
 
 
 def copy(origin: Path, target: Path) -> Path:
-    """Copy a tree with its dates and hard links; return the copy."""
+    """Copy a tree with its dates and hard links, as if it had been made there; return the copy."""
     subprocess.run(["cp", "-a", origin, target], check=True)
+    for path in (target / STORE / "keys").rglob("*.json"):
+        receipt = read_receipt(path)
+        place = target / STORE / receipt.stage / receipt.identity
+        replace(receipt, files={name: stamp(place / name) for name in receipt.files}).write(path)
     return target
 
 

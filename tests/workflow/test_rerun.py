@@ -1,163 +1,272 @@
-"""What reruns when: dry run and real run agree, and nothing that the store has is made again."""
+"""What reruns when: plan, dry run and real run agree, and nothing that the store has is made again."""
 
 import os
+import re
 import shutil
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
+from checkout import Checkout
 
 CELLS = 3
-FROM_TRAIN = {"train": CELLS, "evaluate": CELLS, "sample": CELLS, "compare": 1, "report": 1}
-FROM_CORPUS = {"corpus": 1, "tokenizer": 1, "encode": 2, **FROM_TRAIN}
+OVERVIEWS = {"compare": 1, "report": 1}
+AFTER_TRAIN = {"evaluate": CELLS, "sample": CELLS, **OVERVIEWS}
+FROM_TRAIN = {"train": CELLS, **AFTER_TRAIN}
+FROM_ENCODE = {"encode": 2, **FROM_TRAIN}
+FROM_CORPUS = {"corpus": 1, "tokenizer": 1, **FROM_ENCODE}
 EVERYTHING = {**FROM_CORPUS, "tokenizer": 2}
-ONE_CELL = {"train": 1, "evaluate": 1, "sample": 1, "compare": 1, "report": 1}
+ONE_CELL = {"train": 1, "evaluate": 1, "sample": 1, **OVERVIEWS}
+CELL = "results/small/cells/mine.bpe.gpt2.base.s1"
+SUMMARY = "results/small/compare/summary.csv"
 
 
-def config_of(checkout) -> dict:
+def config_of(checkout: Checkout) -> dict:
     return yaml.safe_load((checkout.folder / "config" / "config.yaml").read_text())
 
 
-def edit(checkout, file: str, old: str, new: str) -> None:
+def edit(checkout: Checkout, file: str, old: str, new: str) -> None:
     path = checkout.folder / file
     text = path.read_text()
     assert old in text, f"{file} has no {old!r}"
     path.write_text(text.replace(old, new, 1))
 
 
-def nothing(checkout) -> None:
-    pass
+def edit_config(**changes: object) -> Callable[[Checkout], None]:
+    """Return a change of keys: section__name__key=value."""
+
+    def change(checkout: Checkout) -> None:
+        config = config_of(checkout)
+        for key, value in changes.items():
+            *parents, last = key.split("__")
+            inner = config
+            for parent in parents:
+                inner = inner.setdefault(parent, {})
+            inner[last] = value
+        checkout.configure(config)
+
+    change.__name__ = ",".join(changes)
+    return change
 
 
-def comment_and_docstring(checkout) -> None:
-    path = checkout.folder / "src/gptgrid/stages/train/trainer.py"
-    path.write_text("# A comment.\n" + path.read_text().replace('"""', '"""Changed. ', 1))
+def edit_source(file: str, old: str, new: str) -> Callable[[Checkout], None]:
+    """Return a change of a file below src/gptgrid."""
+
+    def change(checkout: Checkout) -> None:
+        edit(checkout, f"src/gptgrid/{file}", old, new)
+
+    change.__name__ = f"{file}: {new}"
+    return change
 
 
-def touch_everything(checkout) -> None:
+def sources(checkout: Checkout, *rooms: str) -> list[Path]:
+    files = [checkout.folder / "src" / "gptgrid" / room for room in rooms or [""]]
+    return [path for file in files for path in ([file] if file.is_file() else sorted(file.rglob("*.py")))]
+
+
+# ------------------------------------------------------------------------------------ no cause at all
+
+
+def touch_into_the_past(checkout: Checkout) -> None:
+    touch(checkout, 1)
+
+
+def touch_into_the_future(checkout: Checkout) -> None:
+    touch(checkout, 4_000_000_000)
+
+
+def touch(checkout: Checkout, seconds: int) -> None:
     for path in checkout.folder.rglob("*"):
-        if ".snakemake" not in path.parts:
-            path.touch()
+        os.utime(path, (seconds, seconds))
 
 
-def key_order(checkout) -> None:
+def comments_and_docstrings(checkout: Checkout) -> None:
+    for path in sources(checkout):
+        text = re.sub(r'^( *)"""(\w)', r'\1"""Changed. \2', path.read_text(), flags=re.MULTILINE)
+        path.write_text(f"# A comment.\n{text}\n# Another.\n")
+
+
+def wording_of_errors_and_progress(checkout: Checkout) -> None:
+    changed = 0
+    for path in sources(checkout):
+        text, count = re.subn(r'((?:raise \w+|\n +print)\(\s*f?")', r"\1Changed: ", path.read_text())
+        path.write_text(text)
+        changed += count
+    assert changed > 50
+
+
+def machinery(checkout: Checkout) -> None:
+    for path in sources(checkout, "artifact", "launch", "plan", "cli.py", "config"):
+        path.write_text(path.read_text() + "\n\nCHANGED = 1\n")
+
+
+def key_order(checkout: Checkout) -> None:
     config = config_of(checkout)
     config["models"]["gpt2"] = dict(reversed(config["models"]["gpt2"].items()))
     checkout.configure(dict(reversed(config.items())))
 
 
-def unused_entry(checkout) -> None:
-    config = config_of(checkout)
-    config["corpora"]["unused"]["seed"] = 7
-    config["training"]["never"] = {"steps": 3}
-    checkout.configure(config)
+def metadata_deleted(checkout: Checkout) -> None:
+    shutil.rmtree(checkout.folder / ".snakemake")
 
 
-def run_section(checkout) -> None:
-    config = config_of(checkout)
-    config["run"].update(workers=1, log_every=1, checkpoint_every=5, processes=2, compile=True)
-    checkout.configure(config)
+def requests_deleted(checkout: Checkout) -> None:
+    shutil.rmtree(checkout.folder / "results/.store/requests")
 
 
-def spelled_out_default(checkout) -> None:
-    config = config_of(checkout)
-    config["training"]["base"]["schedule"] = "cosine"
-    checkout.configure(config)
+def neutral_key(checkout: Checkout) -> None:
+    edit_source("config/training.py", "    NonNegative,\n", "    Neutral,\n    NonNegative,\n")(checkout)
+    new = '    novelty: Annotated[bool, Neutral(False)] = False\n    """What no recipe had before."""\n'
+    edit_source("config/training.py", "    threads: Size = 1\n", f"{new}    threads: Size = 1\n")(checkout)
 
 
-@pytest.mark.parametrize(
-    "change",
-    [nothing, comment_and_docstring, touch_everything, key_order, unused_entry, run_section, spelled_out_default],
-)  # fmt: skip
-def test_nothing_reruns(checkout, change) -> None:
+NO_CAUSES = [
+    touch_into_the_past,
+    touch_into_the_future,
+    comments_and_docstrings,
+    wording_of_errors_and_progress,
+    machinery,
+    key_order,
+    metadata_deleted,
+    requests_deleted,
+    neutral_key,
+    edit_config(corpora__unused__seed=7, training__never={"steps": 3}, models__never={"preset": "llama"}),
+    edit_config(run={"device": "cpu", "workers": 1, "log_every": 1, "checkpoint_every": 5, "processes": 2}),
+    edit_config(run={"device": "auto", "compile": True, "store": "results/.store"}),
+    edit_config(training__base__schedule="cosine", training__base__optimizer="adamw", training__base__threads=1),
+    edit_source("config/models.py", "PRESETS: dict[str, dict[str, Any]] = {", 'PRESETS: dict[str, dict[str, Any]] = {\n    "new": {"norm": "rmsnorm"},'),
+    edit_source("tokens/patterns.py", "PATTERNS = Variants({", 'PATTERNS = Variants({"new": GPT2, '),
+    edit_source("tokens/patterns.py", "CHINESE = (\n", 'CHINESE = (\n    r"new|"\n'),
+    edit_source("stages/train/optimizer.py", "OPTIMIZERS = Variants({", 'OPTIMIZERS = Variants({"new": adamw, '),
+    edit_source("stages/train/schedule.py", "SCHEDULES = Variants(\n    {", 'SCHEDULES = Variants(\n    {"new": linear, '),
+    edit_source("stages/train/schedule.py", "    return 1.0 - progress(step, warmup, steps)", "    return 0.5"),
+    edit_source("stages/train/trainer.py", "\nclass ", "\ndef nobody_calls_this():\n    return 1\n\n\nclass "),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("change", NO_CAUSES, ids=lambda change: change.__name__)
+def test_what_is_no_cause(checkout: Checkout, change: Callable[[Checkout], None]) -> None:
     change(checkout)
+    assert checkout.stale() == {}
+
+
+def test_nothing_reruns_after_all_of_it(checkout: Checkout, tmp_path: Path) -> None:
+    before = checkout.artifacts()
+    for change in NO_CAUSES:
+        change(checkout)
+        (checkout.folder / ".snakemake").mkdir(exist_ok=True)
+    checkout.folder.rename(tmp_path / "moved")
+    checkout.folder = tmp_path / "moved"
     assert checkout.dry() == {}
     assert checkout.run() == {}
+    assert checkout.artifacts() == before
 
 
-def trainer_logic(checkout) -> None:
-    with (checkout.folder / "src/gptgrid/stages/train/trainer.py").open("a") as file:
-        file.write("\n\nCHANGED = 1\n")
+# ------------------------------------------------------------------------------------------ causes
 
 
-def model_logic(checkout) -> None:
-    with (checkout.folder / "src/gptgrid/model/gpt.py").open("a") as file:
-        file.write("\n\nCHANGED = 1\n")
+def trainer_code(checkout: Checkout) -> None:
+    redefine(checkout, "stages/train/schedule.py", "cosine")
 
 
-def report_logic(checkout) -> None:
-    with (checkout.folder / "workflow/scripts/report.py").open("a") as file:
-        file.write("\n\nCHANGED = 1\n")
+def model_code(checkout: Checkout) -> None:
+    redefine(checkout, "model/norm.py", "layer_norm")
 
 
-def one_cell_value(checkout) -> None:
-    config = config_of(checkout)
-    config["models"]["llama"]["n_layer"] = 2
-    checkout.configure(config)
+def redefine(checkout: Checkout, file: str, name: str) -> None:
+    """Define a function a second time, so that it does the same in other words."""
+    path = checkout.folder / "src" / "gptgrid" / file
+    assert f"def {name}(" in (text := path.read_text())
+    path.write_text(text.replace(f"def {name}(", f"def {name}_before(").replace("\n\n\ndef ", f"\n\n\n{name}_too = 1\n\n\ndef ", 1)
+                    .replace(f"def {name}_before(", f"def {name}(*arguments):\n    return {name}_before(*arguments)\n\n\ndef {name}_before(", 1))  # fmt: skip
 
 
-def add_a_cell(checkout) -> None:
-    config = config_of(checkout)
-    config["grid"].append({**config["grid"][1], "seed": [2]})
-    checkout.configure(config)
-
-
-def remove_a_cell(checkout) -> None:
+def remove_a_cell(checkout: Checkout) -> None:
     config = config_of(checkout)
     config["grid"][0]["model"] = ["gpt2"]
     checkout.configure(config)
 
 
-def edit_the_text(checkout) -> None:
+def add_a_cell(checkout: Checkout) -> None:
+    config = config_of(checkout)
+    config["grid"].append({**config["grid"][1], "seed": [2]})
+    checkout.configure(config)
+
+
+def edit_the_text(checkout: Checkout) -> None:
     edit(checkout, "texts/mine.txt", "the cat number 0", "the cow number 0")
 
 
-def change_evaluation(checkout) -> None:
-    checkout.configure({**config_of(checkout), "evaluation": {"stride": 4}})
+def a_new_key_that_is_used(checkout: Checkout) -> None:
+    neutral_key(checkout)
+    edit_config(training__base__novelty=True)(checkout)
+
+
+CAUSES = [
+    (trainer_code, FROM_TRAIN),
+    (model_code, FROM_TRAIN),
+    (a_new_key_that_is_used, FROM_TRAIN),
+    (edit_source("config/training.py", "eps: Positive = 1e-8", "eps: Positive = 1e-7"), FROM_TRAIN),
+    (edit_source("stages/report/make.py", "\ndef make_report(", "\nCHANGED = print\n\n\ndef make_report("), {}),
+    (edit_config(training__base__lr=2e-3), FROM_TRAIN),
+    (edit_config(training__base__use="last"), AFTER_TRAIN),
+    (edit_config(evaluation={"stride": 4}), {"evaluate": CELLS, **OVERVIEWS}),
+    (edit_config(tokenizers__bpe__vocab_size=290), {"tokenizer": 1, "encode": 1, **ONE_CELL}),
+    (edit_config(corpora__mine__split={"test": 0.3}), FROM_CORPUS),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "expected"), CAUSES, ids=lambda value: getattr(value, "__name__", ""))
+def test_what_is_a_cause(checkout: Checkout, change: Callable[[Checkout], None], expected: dict) -> None:
+    change(checkout)
+    assert checkout.stale() == expected
+
+
+def report_files(checkout: Checkout) -> None:
+    for path in (checkout.folder / "src/gptgrid/stages/report").iterdir():
+        if path.suffix in (".css", ".jinja"):
+            path.write_text(path.read_text() + "\n")
 
 
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (trainer_logic, FROM_TRAIN),
-        (model_logic, FROM_TRAIN),
-        (report_logic, {"report": 1}),
-        (one_cell_value, ONE_CELL),
+        (edit_config(models__llama__n_layer=2), ONE_CELL),
+        (edit_config(sampling__prompts=["a", "dog"]), {"sample": CELLS, "report": 1}),
+        (report_files, {"report": 1}),
         (add_a_cell, ONE_CELL),
-        (remove_a_cell, {"compare": 1, "report": 1}),
+        (remove_a_cell, OVERVIEWS),
         (edit_the_text, FROM_CORPUS),
-        (change_evaluation, {"evaluate": CELLS, "compare": 1, "report": 1}),
     ],
+    ids=lambda value: getattr(value, "__name__", ""),
 )
-def test_change_reruns_what_it_touches_and_taken_back_restores(checkout, change, expected) -> None:
+def test_a_change_reruns_what_it_touches_and_taken_back_reruns_nothing(checkout: Checkout, change, expected) -> None:
     before = checkout.artifacts()
-    config, text = config_of(checkout), (checkout.folder / "texts/mine.txt").read_text()
-    source = checkout.folder.with_name("source")
-    shutil.copytree(checkout.folder / "src", source / "src")
-    shutil.copytree(checkout.folder / "workflow", source / "workflow")
+    kept = {name: checkout.folder.with_name(name) for name in ("src", "config", "texts")}
+    for name, copy in kept.items():
+        shutil.copytree(checkout.folder / name, copy)
 
     change(checkout)
+    assert checkout.stale() == expected
     assert checkout.dry() == expected
     assert checkout.run() == expected
-    assert checkout.dry() == {}
-    table = (checkout.folder / "results/small/compare/summary.csv").read_text()
+    assert checkout.made == expected
+    assert checkout.stale() == {}
+    table = (checkout.folder / SUMMARY).read_text()
     assert len(table.splitlines()) - 1 == {add_a_cell: 4, remove_a_cell: 2}.get(change, CELLS)
 
-    checkout.configure(config)
-    (checkout.folder / "texts/mine.txt").write_text(text)
-    for name in ("src", "workflow"):
+    for name, copy in kept.items():
         shutil.rmtree(checkout.folder / name)
-        shutil.copytree(source / name, checkout.folder / name)
-    assert checkout.dry().keys() <= expected.keys()
-    checkout.run()
-    assert not checkout.made
+        shutil.copytree(copy, checkout.folder / name)
+    assert checkout.stale() == {}
+    assert checkout.run() == {}
     after = checkout.artifacts()
     assert {path: after[path] for path in before} == before
 
 
-def test_change_without_effect_on_the_bytes_stops_there(checkout) -> None:
+def test_a_change_without_effect_on_the_bytes_stops_there(checkout: Checkout) -> None:
     with (checkout.folder / "workflow/scripts/corpus.py").open("a") as file:
         file.write("\n\nCHANGED = 1\n")
     assert checkout.dry() == FROM_CORPUS
@@ -165,87 +274,143 @@ def test_change_without_effect_on_the_bytes_stops_there(checkout) -> None:
     assert checkout.made == {"corpus": 1}
 
 
-def test_deleted_deliverables_come_back_from_the_store(checkout) -> None:
+def test_settings_of_the_command_line(checkout: Checkout) -> None:
+    setting = "models={gpt2: {n_layer: 2}}"
+    assert checkout.dry("--config", setting) == FROM_TRAIN
+    assert checkout.run(f"{CELL}/train/model.safetensors", "--config", setting) == {"train": 1}
+    assert checkout.dry("--config", setting) == {**FROM_TRAIN, "train": 2}
+    assert checkout.stale() == {}
+
+
+# ------------------------------------------------------------------------------------------- views
+
+
+def test_views_that_were_deleted_come_back_without_a_job(checkout: Checkout) -> None:
     before = checkout.artifacts()
-    cell = checkout.folder / "results/small/cells/mine.bpe.gpt2.base.s1"
-    (cell / "train/model.safetensors").unlink()
-    (cell / "evaluate/evaluation.json").unlink()
-    (checkout.folder / "data/shards/bpe@mine/train-00000.bin").unlink()
-    assert checkout.dry() == {"encode": 1, "train": 1, "evaluate": 1}
-    assert checkout.run() == {"encode": 1, "train": 1, "evaluate": 1}
-    assert not checkout.made
+    lost = (f"{CELL}/train/model.safetensors", f"{CELL}/evaluate", "data/shards/bpe@mine/train-00000.bin")
+    for path in (checkout.folder / name for name in lost):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    assert checkout.dry() == {}
+    assert checkout.run() == {}
+    assert checkout.artifacts() == before
+    for name in ("data", "results/small"):
+        shutil.rmtree(checkout.folder / name)
+    assert checkout.run() == {}
     assert checkout.artifacts() == before
 
 
-DELETE_EACH = """
-import sys
-from pathlib import Path
-from gptgrid.plan.plan import read_plan
-
-for path in map(Path, sys.argv[1:]):
-    content = path.read_bytes()
-    path.unlink()
-    stale = [artifact.folder for artifact in read_plan([], {}).artifacts.values() if artifact.action != "keep"]
-    print(path, stale == [str(path.parent)])
-    path.write_bytes(content)
-"""
-
-
-def test_every_deliverable_is_watched(checkout) -> None:
-    paths = list(checkout.artifacts())
-    done = subprocess.run(
-        [sys.executable, "-c", DELETE_EACH, *paths],
-        cwd=checkout.folder,
-        env={**os.environ, "PYTHONPATH": str(checkout.folder / "src")},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.splitlines() == [f"{path} True" for path in paths]
-
-
-def test_all_deliverables_deleted_at_once(checkout) -> None:
+def test_a_damaged_view_is_linked_again_and_files_of_a_person_stay(checkout: Checkout) -> None:
     before = checkout.artifacts()
-    for path in before:
-        if not path.endswith("manifest.json"):
-            (checkout.folder / path).unlink()
+    path = checkout.folder / SUMMARY
+    path.unlink()
+    path.write_text("edited")
+    notes = path.with_name("notes.txt")
+    notes.write_text("mine")
+    assert checkout.run() == {}
+    assert notes.read_text() == "mine"
+    notes.unlink()
+    assert checkout.artifacts() == before
+
+
+def test_a_view_can_be_named(checkout: Checkout) -> None:
+    (checkout.folder / SUMMARY).unlink()
+    assert checkout.run(SUMMARY) == {}
+    assert (checkout.folder / SUMMARY).is_file()
+    edit_config(models__llama__n_layer=2)(checkout)
+    expected = {"train": 1, "evaluate": 1, "compare": 1}
+    assert checkout.dry(SUMMARY) == expected
+    assert checkout.run(SUMMARY) == expected
+    assert "mine.bytes.llama" in (checkout.folder / SUMMARY).read_text()
+    assert checkout.stale() == {"sample": 1, "report": 1}
+    assert "nothing in its grid makes results/small/cells/none" in checkout.snakemake(
+        "results/small/cells/none/train/model.safetensors", code=1
+    )
+
+
+def test_stale_results_laid_over_fresh_ones_are_replaced(checkout: Checkout, tmp_path: Path) -> None:
+    cell = checkout.folder / "results/small/cells/mine.bytes.llama.base.s1"
+    shutil.copytree(cell, tmp_path / "old")
+    edit_config(models__llama__n_layer=2)(checkout)
+    checkout.run()
+    fresh = (cell / "train/manifest.json").read_bytes()
+    shutil.rmtree(cell)
+    shutil.copytree(tmp_path / "old", cell)
+    assert checkout.dry() == checkout.run() == {}
+    assert (cell / "train/manifest.json").read_bytes() == fresh
+
+
+def test_a_dry_run_changes_nothing_that_a_run_reads(checkout: Checkout) -> None:
+    def tree() -> dict[Path, tuple[int, int]]:
+        paths = (p for p in checkout.folder.rglob("*") if not {".snakemake", "__pycache__"} & set(p.parts))
+        return {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in paths}
+
+    edit_config(models__llama__n_layer=2)(checkout)
+    shutil.rmtree(checkout.folder / "data")
+    before = tree()
+    assert checkout.dry() == ONE_CELL
+    assert checkout.dry("-F") == EVERYTHING
+    assert tree() == before
+
+
+# ------------------------------------------------------------------------------------------- store
+
+
+def test_receipts_that_were_deleted_are_written_again(checkout: Checkout) -> None:
+    shutil.rmtree(checkout.folder / "results/.store/keys")
     assert checkout.run() == EVERYTHING
     assert not checkout.made
+    assert checkout.stale() == {}
+
+
+def test_a_store_that_was_copied_elsewhere(checkout: Checkout, tmp_path: Path) -> None:
+    before, store = checkout.artifacts(), str(tmp_path / "copy")
+    subprocess.run(["cp", "-r", checkout.folder / "results/.store", store], check=True)
+    shutil.rmtree(checkout.folder / "results")
+    assert checkout.dry(GPTGRID_STORE=store) == {}
+    assert checkout.run(GPTGRID_STORE=store) == {}
     assert checkout.artifacts() == before
 
 
-def test_results_copied_without_snakemake_metadata_are_kept_but_stale_ones_are_not(checkout) -> None:
-    shutil.rmtree(checkout.folder / ".snakemake")
-    assert checkout.dry() == {}
-    one_cell_value(checkout)
-    shutil.rmtree(checkout.folder / ".snakemake")
-    assert checkout.dry() == ONE_CELL
+@pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="there is no other file system")
+def test_a_store_on_another_file_system(checkout: Checkout) -> None:
+    before, store = checkout.artifacts(), Path("/dev/shm") / f"gptgrid-{os.getpid()}"
+    try:
+        shutil.copytree(checkout.folder / "results/.store", store)
+        shutil.rmtree(checkout.folder / "results")
+        assert store.stat().st_dev != checkout.folder.stat().st_dev
+        edit_config(models__llama__n_layer=2)(checkout)
+        assert checkout.run(GPTGRID_STORE=str(store)) == ONE_CELL
+        assert checkout.run(GPTGRID_STORE=str(store)) == {}
+        after = checkout.artifacts()
+        assert {path for path in after if before.get(path) == after[path]} >= {p for p in before if CELL in p}
+    finally:
+        shutil.rmtree(store, ignore_errors=True)
 
 
-def test_cells_copied_alone_are_not_trained_again(checkout) -> None:
+def test_results_that_were_copied_without_their_store_are_adopted(checkout: Checkout) -> None:
+    before = checkout.artifacts()
+    for name in (".snakemake", "results/.store"):
+        shutil.rmtree(checkout.folder / name)
+    checkout.run()
+    assert not checkout.made
+    assert checkout.artifacts() == before
+
+
+def test_cells_that_were_copied_alone_are_not_trained_again(checkout: Checkout) -> None:
     for name in (".snakemake", "results/.store", "data"):
         shutil.rmtree(checkout.folder / name)
     checkout.run()
-    assert "train" not in checkout.made
-    assert checkout.made["corpus"] == 1
+    assert checkout.made == {"corpus": 1, "tokenizer": 2, "encode": 2}
 
 
-def test_stale_results_laid_over_fresh_ones_are_seen(checkout, tmp_path: Path) -> None:
-    cell = checkout.folder / "results/small/cells/mine.bytes.llama.base.s1"
-    shutil.copytree(cell, tmp_path / "old")
-    config = config_of(checkout)
-    one_cell_value(checkout)
-    checkout.run()
-    for _ in range(2):  # twice: Snakemake must not take it for what it has seen before
-        shutil.rmtree(cell)
-        shutil.copytree(tmp_path / "old", cell)
-        assert checkout.dry().get("train") == 1
-        checkout.run()
-        assert not checkout.made
-    checkout.configure(config)
+def test_another_experiment_with_the_same_cells_trains_nothing(checkout: Checkout) -> None:
+    edit_config(experiment="second")(checkout)
+    assert checkout.stale() == OVERVIEWS
+    assert checkout.run() == OVERVIEWS
+    assert (checkout.folder / "results/second/cells/mine.bpe.gpt2.base.s1/train/model.safetensors").is_file()
 
 
-def test_a_longer_training_continues_the_finished_one(checkout) -> None:
+def test_a_longer_training_continues_the_finished_one(checkout: Checkout) -> None:
     before = checkout.artifacts()
     config = config_of(checkout)
     config["training"]["long"] = {"base": "base", "steps": 9, "continues": "base"}
@@ -259,31 +424,22 @@ def test_a_longer_training_continues_the_finished_one(checkout) -> None:
     assert {path: after[path] for path in cells} == {path: before[path] for path in cells}
 
 
-def test_another_experiment_with_the_same_cells_trains_nothing(checkout) -> None:
-    checkout.configure({**config_of(checkout), "experiment": "second"})
-    assert checkout.run() == FROM_TRAIN
-    assert set(checkout.made) <= {"compare", "report"}
+# -------------------------------------------------------------------------------------- made again
 
 
-def test_moving_the_checkout_changes_nothing(checkout, tmp_path: Path) -> None:
-    moved = tmp_path / "moved"
-    checkout.folder.rename(moved)
-    checkout.folder = moved
-    assert checkout.dry() == {}
-
-
-def test_source_changed_after_the_plan_is_noticed(checkout) -> None:
-    one_cell_value(checkout)
-    checkout.dry()
-    requests = checkout.folder / ".snakemake/gptgrid/requests/results/small/cells"
-    request = next(requests.glob("*llama*/train.json"))
-    trainer_logic(checkout)
-    done = subprocess.run(
-        [sys.executable, "workflow/scripts/train.py", request],
-        cwd=checkout.folder,
-        env={**os.environ, "PYTHONPATH": str(checkout.folder / "src")},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 1
-    assert "changed after the plan was made; run the same command again" in done.stderr
+@pytest.mark.parametrize(
+    ("options", "jobs", "again"),
+    [
+        (["-F"], EVERYTHING, EVERYTHING),
+        (["-R", "train"], FROM_TRAIN, {"train": CELLS}),
+        (["-f", f"{CELL}/evaluate/evaluation.json"], {"evaluate": 1}, {"evaluate": 1}),
+    ],
+)
+def test_what_is_asked_for_is_made_again(checkout: Checkout, options: list[str], jobs: dict, again: dict) -> None:
+    before = checkout.artifacts()
+    assert checkout.run(*options) == jobs
+    said = re.findall(r"made again: (\w+) \w+, the same bits", checkout.said)
+    assert {stage: said.count(stage) for stage in set(said)} == again
+    assert not checkout.made
+    assert checkout.artifacts() == before
+    assert checkout.stale() == {}

@@ -1,5 +1,6 @@
 # The plan of the experiment, and the functions with which the rules ask it.
 
+import gc
 import json
 import os
 import shlex
@@ -25,6 +26,9 @@ except UserError as error:
     if workflow.is_main_process or "GPTGRID_STORE" not in os.environ:
         raise WorkflowError(str(error))
 
+# The plan lives as long as the run: the garbage collector need not look at it again and again while Snakemake makes
+# thousands of jobs.
+gc.freeze()
 STORE = plan.store if plan else Store(Path(os.environ["GPTGRID_STORE"]))
 os.environ["GPTGRID_STORE"] = str(STORE.root)
 
@@ -81,11 +85,7 @@ def made_again():
 
 def needs(stage):
     """The receipts of what the artifact is made from. Snakemake looks at whether they are there, never at dates."""
-
-    def receipts(wildcards):
-        return [ancient(path) for path in requests().inputs(stage, wildcards.receipt)]
-
-    return receipts
+    return lambda wildcards: [ancient(path) for path in requests().inputs(stage, wildcards.receipt)]
 
 
 def all_receipts():

@@ -25,6 +25,11 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def text_digest(text: str) -> str:
+    """Return the sha256 of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def sync(path: Path) -> None:
     """Force a file or a folder to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
@@ -52,7 +57,9 @@ class Remembered:
         self.path, self.work, self.version = STATE / name, work, version
         self.changed = False
         try:
-            stored = json.loads(self.path.read_text(encoding="utf-8"))
+            checksum, _, text = self.path.read_text(encoding="utf-8").partition("\n")
+            # A wrong digest would be believed for as long as its file does not change.
+            stored = json.loads(text) if checksum == text_digest(text) else {}
         except (OSError, ValueError):
             stored = {}
         self.known: dict[str, Any] = stored.get("files", {}) if stored.get("version") == version else {}
@@ -69,4 +76,5 @@ class Remembered:
     def save(self) -> None:
         """Keep what was learned for the next program."""
         if self.changed:
-            write_text(self.path, json.dumps({"version": self.version, "files": self.known}))
+            text = json.dumps({"version": self.version, "files": self.known})
+            write_text(self.path, f"{text_digest(text)}\n{text}")

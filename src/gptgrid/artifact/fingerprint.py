@@ -192,6 +192,12 @@ def data_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_file() and path.suffix not in (".py", ".pyc"))
 
 
+def forget() -> None:
+    """Look at all files anew the next time: a source may change while a program imports it."""
+    for function in (module_file, statements_of, imports_of, defined_in, data_parts, data_digest):
+        function.cache_clear()
+
+
 def variant_names() -> frozenset[str]:
     """Return the names of all entries of all tables of variants in the package."""
     statements = (s for path in sorted((ROOT / PACKAGE).rglob("*.py")) for s in sources().of(path))

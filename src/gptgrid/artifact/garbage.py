@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ from gptgrid.artifact.roots import counting_roots, pruning_lock
 from gptgrid.artifact.store import Store
 
 STAGES = ("corpus", "tokenizer", "encode", "train", "evaluate", "sample", *OVERVIEWS)
+BATCH = 100
+"""Artifacts that are deleted under one look at who uses what; each has a lock, a file that is open."""
 REMAINS = {
     "damaged-": "was damaged and set aside",
     "again": "was made again with other bits",
@@ -111,25 +113,42 @@ def delete(store: Store, items: list[Garbage]) -> list[Garbage]:
     or nothing.
     """
     deleted, trash = [], []
-    with pruning_lock(store):
-        used, receipts = identities_in_use(store), receipts_by_identity(store)
-        for item in items:
-            identity = item.folder.name.partition(".")[0]
-            if item.folder.name == identity and identity in used:
-                continue
-            try:
-                with FileLock(item.folder.with_name(f"{identity}.lock"), timeout=0):
+    with store.writing(), pruning_lock(store):
+        for start in range(0, len(items), BATCH):
+            with ExitStack() as locks:
+                free = lock_free(items[start : start + BATCH], locks)
+                # Under the locks: a program writes the receipt of what it takes up while it holds one.
+                used, receipts = identities_in_use(store), receipts_by_identity(store)
+                for item in free:
+                    identity = item.folder.name.partition(".")[0]
                     if item.folder.name == identity:
+                        if identity in used:
+                            continue
                         for path in receipts.get(identity, []):
                             path.unlink(missing_ok=True)
                     trash.append(item.folder.with_name(f"{identity}.trash-{time.time_ns()}"))
                     item.folder.rename(trash[-1])
-            except Timeout:
-                continue  # a program is at work on it
-            deleted.append(item)
+                    deleted.append(item)
     for folder in trash:
         shutil.rmtree(folder)
     return deleted
+
+
+def lock_free(items: list[Garbage], locks: ExitStack) -> list[Garbage]:
+    """Return those that no program is at work on; the locks that say so stay held."""
+    held: dict[Path, bool] = {}
+    free = []
+    for item in items:
+        path = item.folder.with_name(f"{item.folder.name.partition('.')[0]}.lock")
+        if path not in held:
+            try:
+                locks.enter_context(FileLock(path, timeout=0))
+                held[path] = True
+            except Timeout:
+                held[path] = False
+        if held[path]:
+            free.append(item)
+    return free
 
 
 def receipts_by_identity(store: Store) -> dict[str, list[Path]]:

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from gptgrid.artifact.errors import UserError
-from gptgrid.artifact.fingerprint import fingerprint
+from gptgrid.artifact.fingerprint import fingerprint, forget
 from gptgrid.artifact.identity import OVERVIEWS, digest, identity_of, namespace
 from gptgrid.artifact.job import Build, Job, peak_memory_mb
 from gptgrid.artifact.manifest import MANIFEST, describe_outputs, read_manifest, write_manifest
@@ -79,6 +79,24 @@ def main(
         sys.exit(
             f"gptgrid: {options.name or stage}: the disk is full; make room, then the same command goes on"
         )
+
+
+def record_kill(stage: str) -> int:
+    """Record that this program was killed while another process ran it; return the exit code."""
+    options = parse(None)
+    if not options.record_failure:
+        return 137
+    reason = (
+        "it was killed by signal 9, as the system does when memory runs out; lower training.micro_batch, or the "
+        "model's context, d_model or n_layer, or run fewer programs at once (--cores)"
+    )
+    failure = Failure(options.name or stage, reason)
+    print(f"gptgrid: {failure.name}: {failure.reason}", file=sys.stderr)
+    receipt = Receipt(stage, options.request.stem, failure=failure)
+    for path in {Store(options.request.parents[2]).receipt_path(stage, receipt.key), options.receipt}:
+        if path is not None:
+            receipt.write(path)
+    return 0
 
 
 def parse(description: str | None) -> argparse.Namespace:
@@ -198,9 +216,9 @@ class Program:
             made = self.store.make_receipt(
                 request.stage, request.key, identity, digest(digests), incomplete=bool(failures)
             )
-        if self.difference:
-            raise UserError(self.difference)
-        self.finish(made)
+            if self.difference:
+                raise UserError(self.difference)
+            self.finish(made)  # under the lock: whoever prunes takes what has no receipt
 
     def is_whole(self, receipt: Receipt) -> bool:
         """Say whether a receipt stands for an artifact that is whole and complete."""
@@ -240,6 +258,7 @@ class Program:
         Raises:
             UserError: it changed.
         """
+        forget()
         if fingerprint(self.script, self.request.variants) != self.request.source:
             raise UserError(
                 f"the source of {self.script.name}, or of a module that it imports, changed after the plan "

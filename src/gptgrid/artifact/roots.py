@@ -22,6 +22,8 @@ from gptgrid.artifact.identity import digest
 from gptgrid.artifact.store import Store
 
 DAY = 86400.0
+MOMENT = 0.5
+"""Seconds to wait for a run's own lock: whoever prunes holds it for an instant, to see whether it is free."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def register(store: Store, root: Root) -> FileLock | None:
         return None
     lock = FileLock(folder / f"{root.name}.lock")
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=MOMENT)
     except Timeout:
         return None
     return lock
@@ -120,11 +122,11 @@ def counting_roots(store: Store) -> list[Root]:
 
 
 def is_held(path: Path) -> bool:
-    """Say whether a process holds a lock."""
+    """Say whether a process holds a lock, as far as this user may try it."""
     if not path.exists():
         return False
     try:
         with FileLock(path, timeout=0):
             return False
-    except Timeout:
+    except OSError:  # a Timeout among them
         return True

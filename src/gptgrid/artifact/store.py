@@ -17,8 +17,9 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +55,17 @@ class Store:
         """Return where an artifact is worked on."""
         return self.root / stage / f"{identity}.partial"
 
-    def receipt_path(self, stage: str, key: str, attempt: int = 0) -> Path:
+    def receipt_name(self, stage: str, key: str, attempt: int = 0) -> str:
         """Return where a receipt lies; that of another attempt after a failure has a name of its own."""
-        return self.root / "keys" / stage / (f"{key}.retry-{attempt}.json" if attempt else f"{key}.json")
+        return f"{self.root}/keys/{stage}/{key}{f'.retry-{attempt}' if attempt else ''}.json"
+
+    def receipt_path(self, stage: str, key: str, attempt: int = 0) -> Path:
+        """Return where a receipt lies, as a path."""
+        return Path(self.receipt_name(stage, key, attempt))
+
+    def next_attempt(self, stage: str, key: str) -> int:
+        """Return the number of the first attempt that has left no receipt."""
+        return next(n for n in count() if not os.path.exists(self.receipt_name(stage, key, n)))  # noqa: PTH110
 
     def request_path(self, stage: str, key: str) -> Path:
         """Return where a request lies."""
@@ -151,8 +160,12 @@ class Store:
         return (self.folder(stage, identity) / MANIFEST).is_file()
 
     @contextmanager
-    def lock(self, stage: str, identity: str) -> Iterator[None]:
-        """Hold an artifact's lock; wait for another process that is making the same one."""
+    def lock(self, stage: str, identity: str, wait: bool = True) -> Iterator[None]:
+        """Hold an artifact's lock; wait for another process that is making the same one.
+
+        Raises:
+            Timeout: there is one, and it is not to be waited for.
+        """
         path = self.root / stage / f"{identity}.lock"
         with self.writing():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -160,6 +173,8 @@ class Store:
             try:
                 lock.acquire(timeout=0)
             except Timeout:
+                if not wait:
+                    raise
                 print(f"waiting: another process is making {stage} {identity[:12]}", flush=True)
                 lock.acquire()
         try:
@@ -192,7 +207,10 @@ class Store:
                 path.chmod(READ_ONLY)
             sync(path)
         sync(work)
-        work.rename(self.folder(stage, identity))
+        folder = self.folder(stage, identity)
+        if folder.is_dir():
+            self.set_aside(stage, identity, f"{folder / MANIFEST} is missing")
+        work.rename(folder)
         sync(self.root / stage)
 
     def set_aside(self, stage: str, identity: str, damage: str) -> None:
@@ -225,14 +243,16 @@ class Store:
         stage, identity = manifest["stage"], manifest["identity"]
         if self.has(stage, identity) or first_damage(folder):
             return False
-        with self.lock(stage, identity):
+        # Whoever adopts holds up others that wait for `view_lock`, so it waits for nobody.
+        with suppress(Timeout), self.lock(stage, identity, wait=False):
             if self.has(stage, identity):
                 return False
             work = self.root / stage / f"{identity}.adopt"
             shutil.rmtree(work, ignore_errors=True)
             link_files(folder, work, manifest)
             self.publish(work, stage, identity)
-        return True
+            return True
+        return False
 
 
 def stamp(path: Path) -> list[int]:

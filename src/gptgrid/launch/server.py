@@ -5,6 +5,9 @@ lives as long as the run of Snakemake that started it, imports it once and forks
 that Snakemake started hands its arguments, environment and streams over, passes signals on, and ends as the
 fork does. Only libraries are imported ahead, never gptgrid: a fork reads the source as it then is. Without a
 server, as on another machine of a cluster, programs run as they are.
+
+The forkserver of multiprocessing serves the process that started it alone, and these programs are started by
+shells of Snakemake's: hence a socket.
 """
 
 from __future__ import annotations
@@ -34,6 +37,8 @@ ADDRESS = "GPTGRID_WARM"
 LIBRARIES = ("safetensors.torch", "torch._dynamo", "torch.nn.attention.flex_attention", "torch.utils.data")
 """Torch comes with them, and what making an optimizer would import in another second."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+KILLED = 128 + signal.SIGKILL
+"""How a program ends that the system killed, most often for lack of memory."""
 PATIENCE = 0.02
 """Seconds between looks at a fork that runs."""
 
@@ -43,28 +48,31 @@ PATIENCE = 0.02
 
 def main(stage: str, load: Callable[[], Build], description: str | None) -> None:
     """Run a stage program that computes with torch; see `gptgrid.artifact.program.main`."""
-    hand_over()
+    status = hand_over()
     # What follows is for whoever really runs the program.
     from gptgrid.artifact import program
     from gptgrid.launch.allocator import restart_with_tcmalloc
 
-    restart_with_tcmalloc()
-    program.main(stage, load, description)
+    if status is None:
+        restart_with_tcmalloc()
+        program.main(stage, load, description)
+    else:
+        sys.exit(program.record_kill(stage) if status == KILLED else status)
 
 
-def hand_over() -> None:
-    """Let the server run this program, if there is one, and exit as it did; else return."""
+def hand_over() -> int | None:
+    """Let the server run this program, if there is one, and return its exit code; else return None."""
     address = os.environ.pop(ADDRESS, None)
     if address is None:
-        return
+        return None
     connection = socket.socket(socket.AF_UNIX)
     try:
         connection.connect(address)
     except OSError:
-        return
-    told = {"argv": sys.argv, "environment": dict(os.environ), "folder": str(Path.cwd())}
+        return None
+    task = {"argv": sys.argv, "environment": dict(os.environ), "folder": str(Path.cwd())}
     sys.stdout.flush()
-    socket.send_fds(connection, [json.dumps(told).encode() + b"\n"], [0, 1, 2])
+    socket.send_fds(connection, [json.dumps(task).encode() + b"\n"], [0, 1, 2])
     answers = connection.makefile()
     fork = int(answers.readline() or 0)
 
@@ -75,7 +83,7 @@ def hand_over() -> None:
     for number in SIGNALS:
         signal.signal(number, pass_on)
     status = answers.readline()
-    sys.exit(int(status) if status else 1)
+    return int(status) if status else 1
 
 
 # ------------------------------------------------------------------------------------- the server
@@ -105,30 +113,30 @@ def serve() -> NoReturn:
     listener.listen(64)  # programs that come during the imports wait here
     for library in LIBRARIES:
         importlib.import_module(library)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # whoever keeps a fork ends by itself
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # whoever supervises a fork ends by itself
     while os.getppid() == parent:
         if not select.select([listener], [], [], 1.0)[0]:
             continue
         connection, _ = listener.accept()
         if os.fork() == 0:
             listener.close()
-            keep(connection)
+            supervise(connection)
         connection.close()
     address.unlink()
     address.parent.rmdir()
     os._exit(0)
 
 
-def keep(connection: socket.socket) -> NoReturn:
+def supervise(connection: socket.socket) -> NoReturn:
     """Run a program in a fork and report its end; end it if the one that asked is gone."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    told, streams, _, _ = socket.recv_fds(connection, 2**20, 3)
-    while not told.endswith(b"\n"):
-        told += connection.recv(2**20)
+    task, streams, _, _ = socket.recv_fds(connection, 2**20, 3)
+    while not task.endswith(b"\n"):
+        task += connection.recv(2**20)
     fork = os.fork()
     if fork == 0:
         connection.close()
-        run(json.loads(told), streams)
+        run(json.loads(task), streams)
     for stream in streams:
         os.close(stream)
     connection.send(f"{fork}\n".encode())
@@ -144,7 +152,7 @@ def keep(connection: socket.socket) -> NoReturn:
             os.kill(fork, signal.SIGKILL)
 
 
-def run(told: dict, streams: list[int]) -> NoReturn:
+def run(task: dict, streams: list[int]) -> NoReturn:
     """Be the program, to its end."""
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
@@ -152,9 +160,9 @@ def run(told: dict, streams: list[int]) -> NoReturn:
     for name in [name for name in sys.modules if name.startswith("gptgrid")]:
         del sys.modules[name]
     os.environ.clear()
-    os.environ.update(told["environment"])
-    os.chdir(told["folder"])
-    sys.argv = told["argv"]
+    os.environ.update(task["environment"])
+    os.chdir(task["folder"])
+    sys.argv = task["argv"]
     signal.signal(signal.SIGINT, signal.default_int_handler)
     code = 0
     try:

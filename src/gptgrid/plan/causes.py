@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from gptgrid.artifact.identity import OVERVIEWS
+from gptgrid.artifact.identity import OVERVIEWS, digest, identity_of
 from gptgrid.artifact.manifest import sound_manifest
 from gptgrid.artifact.receipt import Receipt
 from gptgrid.artifact.roots import roots
@@ -61,6 +61,11 @@ class Causes:
             return f"{name}failed last time: {failure.reason}"
         if receipt.incomplete:
             return "some of what it shows could not be made last time"
+        absent = [name for name, made in artifact.inputs.items() if not self.plan.there[made]]
+        if absent:
+            return f"not there: {listed(artifact, absent)}"
+        if receipt.made_from != digest(self.plan.digests_of_inputs(artifact)):
+            return "what it is made from holds something else"
         return self.damage(receipt)
 
     def damage(self, receipt: Receipt) -> str:
@@ -72,13 +77,12 @@ class Causes:
 
     def has_checkpoint(self, artifact: Artifact) -> bool:
         """Say whether a training was interrupted."""
-        if artifact.stage != "train" or self.plan.action(artifact) != "run":
+        digests = self.plan.digests_of_inputs(artifact)
+        if artifact.stage != "train" or digests is None or self.plan.action(artifact) != "run":
             return False
-        identity = self.plan.identity(artifact)
-        return (
-            identity is not None
-            and (self.store.partial("train", identity) / "scratch" / "state.pt").is_file()
-        )
+        request = self.plan.requests[artifact]
+        identity = identity_of("train", request.slice, request.source, digests)
+        return (self.store.partial("train", identity) / "scratch" / "state.pt").is_file()
 
     # ----------------------------------------------------------------------------------- changes
 
@@ -94,7 +98,8 @@ class Causes:
         names = [*artifact.raw, *(name for name in earlier.raw if name not in artifact.raw)]
         files = [name for name in names if artifact.raw.get(name) != earlier.raw.get(name)]
         found += [f"{name} changed" for name in files[:MOST]] + ["…"] * (len(files) > MOST)
-        return found or self.changed_inputs(artifact, earlier)
+        names = earlier.changed_inputs
+        return found or [f"{listed(artifact, names)} changed"] * bool(names)
 
     @staticmethod
     def changed_values(artifact: Artifact, earlier: Earlier) -> list[str]:
@@ -103,14 +108,6 @@ class Causes:
         changes = differences(earlier.slice, artifact.slice, section)
         # Which weights are used stands with the training.
         return [change.replace(f"{section}.use:", "training.use:") for change in changes]
-
-    @staticmethod
-    def changed_inputs(artifact: Artifact, earlier: Earlier) -> list[str]:
-        """Return a sentence on the inputs that changed."""
-        names = earlier.changed_inputs
-        if artifact.stage in OVERVIEWS and names:
-            return [f"{len(names)} of what it shows changed"]
-        return [f"its {' and '.join(names)} changed"] if names else []
 
     def earlier(self, artifact: Artifact) -> Earlier | None:
         """Return what was made in an artifact's place before, by another request; None if nothing is known."""
@@ -155,6 +152,13 @@ class Causes:
         return Earlier(
             manifest["config"], manifest["source"], raw, changed(before, now), manifest["identity"]
         )
+
+
+def listed(artifact: Artifact, names: list[str]) -> str:
+    """Return inputs in words: `its shards and tokenizer`; of the many that an overview has, how many."""
+    if artifact.stage in OVERVIEWS:
+        return f"{len(names)} of its {len(artifact.inputs)} inputs"
+    return f"its {' and '.join(names)}"
 
 
 def changed(before: dict[str, Any], now: dict[str, Any]) -> list[str]:

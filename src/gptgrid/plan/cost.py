@@ -221,7 +221,9 @@ class Costs:
         """
         total = 0
         if (train := runs.get("train")) is not None and (every := train.config["training"]["sample_every"]):
-            total += times_due(every, budget) * sampled_positions(SAMPLE_TOKENS, context_of(train), size.caches)
+            total += times_due(every, budget) * sampled_positions(
+                SAMPLE_TOKENS, context_of(train), size.caches
+            )
         if (sample := runs.get("sample")) is not None:
             asked, context = sample.config, context_of(sample.inputs["train"])
             each = sampled_positions(asked["max_new_tokens"], context, size.caches)
@@ -238,7 +240,10 @@ class Costs:
         key = canonical([train.config["model"], vocab_size])
         if key not in self.sizes:
             model = namespace(train.config["model"])
-            flops, caches = flops_per_token(model, vocab_size), hasattr(skeleton(model, vocab_size), "new_cache")
+            flops, caches = (
+                flops_per_token(model, vocab_size),
+                hasattr(skeleton(model, vocab_size), "new_cache"),
+            )
             self.sizes[key] = Size(count_parameters(model, vocab_size), flops, caches)
         return self.sizes[key]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,7 @@ class Plan:
         self.names: dict[Artifact, frozenset[str]] = {}
         """Artifact → the variants that its configuration, and that of what it is made from, name."""
         self.fingerprints: dict[tuple[str, frozenset[str]], str] = {}
+        self.known_texts: dict[int, set[str]] = {}
         known = variant_names()
         for artifact in self.artifacts.values():
             self.add_request(artifact, known)
@@ -65,7 +67,7 @@ class Plan:
         """Work out the request for an artifact, after those for its inputs."""
         # The overviews' own configuration is names of cells; what these are made from counts.
         own = {} if artifact.stage in OVERVIEWS else artifact.config
-        names = frozenset(texts_in(own)) & known
+        names = frozenset(chain.from_iterable(map(self.texts, own.values()))) & known
         names = names.union(*(self.names[made] for made in artifact.inputs.values()))
         self.names[artifact] = names
         request = self.requests[artifact] = Request(
@@ -80,6 +82,14 @@ class Plan:
             threads=artifact.threads,
         )
         self.keys[artifact] = request.key
+
+    def texts(self, value: Any) -> set[str]:
+        """Return all strings in a value of a configuration; cells share most of theirs."""
+        if not isinstance(value, dict):
+            return texts_in(value)
+        if id(value) not in self.known_texts:
+            self.known_texts[id(value)] = texts_in(value)
+        return self.known_texts[id(value)]
 
     def source(self, stage: str, names: frozenset[str]) -> str:
         """Return the fingerprint of a stage's program for some variants."""
@@ -119,7 +129,10 @@ class Plan:
         identity = identity_of(stage, request.slice, request.source, digests)
         if sound_manifest(self.store.folder(stage, identity)) is None:
             return None
-        return self.store.make_receipt(stage, self.keys[artifact], identity, digest(digests))
+        try:
+            return self.store.make_receipt(stage, self.keys[artifact], identity, digest(digests))
+        except FileNotFoundError:  # somebody deleted a file of it
+            return None
 
     def digests_of_inputs(self, artifact: Artifact) -> dict[str, str] | None:
         """Return what the identity of an artifact takes from its inputs; None where one is not known yet."""

@@ -57,9 +57,8 @@ class Requests:
         if artifact not in self.chosen:
             stage, key, attempt = artifact.stage, self.plan.keys[artifact], 0
             if not self.plan.there[artifact] or self.is_named(artifact):
-                while self.store.receipt_path(stage, key, attempt).exists():
-                    attempt += 1
-            self.chosen[artifact] = str(self.store.receipt_path(stage, key, attempt))
+                attempt = self.store.next_attempt(stage, key)
+            self.chosen[artifact] = self.store.receipt_name(stage, key, attempt)
         return self.chosen[artifact]
 
     def all_receipts(self) -> list[str]:
@@ -72,7 +71,7 @@ class Requests:
         if artifact is not None and self.plan.there:
             return [self.receipt_path(made) for made in artifact.inputs.values()]
         made = self.request(stage, receipt).inputs.values()
-        return [str(self.store.receipt_path(*stage_and_key)) for stage_and_key in made]
+        return [self.store.receipt_name(*stage_and_key) for stage_and_key in made]
 
     # ---------------------------------------------------------------------------------------- jobs
 

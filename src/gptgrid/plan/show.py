@@ -195,9 +195,9 @@ def hint(plan: Plan, raised: Raised, trained: dict[Artifact, int], costs: Costs)
     entry = f"{name}: {{base: {recipe}, {unit}: {now}{batch}, continues: {recipe}}}"
     cells = "1 cell is" if len(trained) == 1 else f"{len(trained)} cells are"
     return (
-        f"{cells} trained with `{unit}: {before}`; `{unit}: {now}` in training.{recipe} trains from the start"
+        f"{cells} trained to `{unit}: {before}`. With `{unit}: {now}` in training.{recipe} they start anew"
         f"{effort(costs, dict.fromkeys(trained, 0))}. To go on from there{effort(costs, trained)}, leave "
-        f"training.{recipe} at {before}, add `{entry}` to `training:`, and name it in the grid."
+        f"training.{recipe} as it was, add `{entry}` to `training:`, and name it in the grid."
     )
 
 

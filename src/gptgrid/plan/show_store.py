@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import errno
+import os
 import time
 
 from rich.console import Console
@@ -24,7 +24,6 @@ from gptgrid.text.readable import duration
 
 SHORT = 12
 """Digits of an identity that tell artifacts apart."""
-NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def show_store(store: Store, console: Console) -> None:
@@ -50,12 +49,12 @@ def show_store(store: Store, console: Console) -> None:
 
 def show_roots(store: Store, console: Console) -> None:
     """Print which experiments use a store."""
-    roots = counting_roots(store)
-    if not roots:
+    newest = {root.user: root for root in reversed(counting_roots(store))}
+    if not newest:
         say(console, "no experiment uses it")
         return
     table = table_of("experiment", "checkout", "owner", "host", "last run")
-    for root in roots:
+    for root in newest.values():
         age = f"{duration(max(0.0, time.time() - root.time))} ago"
         table.add_row(*map(Text, (root.experiment, root.checkout, root.owner, root.host, age)))
     console.print(table, soft_wrap=True)
@@ -74,27 +73,27 @@ def show_garbage(store: Store, items: list[Garbage], console: Console) -> None:
     if items:
         console.print(table, soft_wrap=True)
     say(console, f"{len(items)} folders, {megabytes(sum(item.bytes for item in items))} MB may be deleted")
-    say(console, "what these experiments use stays:")
+    say(console, "what these experiments use stays, and what their runs of the last day used:")
     show_roots(store, console)
 
 
 def prune(store: Store, items: list[Garbage], console: Console) -> None:
-    """Delete what is still not used, with requests that nobody asks any more, and say so.
+    """Delete what is still not used, with requests that nobody asks any more, and say so."""
+    deleted = delete(store, items)
+    delete_old_requests(store)
+    say(console, f"deleted {len(deleted)} folders, {megabytes(sum(item.bytes for item in deleted))} MB")
+
+
+def check_writable(store: Store) -> None:
+    """Refuse a store from which this user can delete nothing.
 
     Raises:
-        UserError: the store cannot be written.
+        UserError: it cannot be written.
     """
-    try:
-        deleted = delete(store, items)
-        delete_old_requests(store)
-    except OSError as error:
-        if error.errno not in NOT_WRITABLE:
-            raise
+    if not os.access(store.root, os.W_OK):
         raise UserError(
-            f"the store {store.root} cannot be written ({error.strerror}: {error.filename}), so nothing of it "
-            "can be deleted from here; ask its owner"
-        ) from None
-    say(console, f"deleted {len(deleted)} folders, {megabytes(sum(item.bytes for item in deleted))} MB")
+            f"the store {store.root} cannot be written, so nothing of it can be deleted from here; ask its owner"
+        )
 
 
 def check(store: Store) -> None:
