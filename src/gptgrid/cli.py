@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from gptgrid.plan.plan import Plan
 
 DEFAULT_STORE = Path("results") / ".store"
+WIDEST = 10_000
+"""Columns of a table before rich cuts it."""
 ConfigFiles = Annotated[
     list[Path] | None, typer.Option("--configfile", help="As for snakemake; default config/config.yaml.")
 ]
@@ -200,7 +202,7 @@ def wide_console() -> Console:
     """Return a console that leaves long lines to the terminal: a name cut in two cannot be copied."""
     from rich.console import Console
 
-    return Console(width=max(160, Console().width))
+    return Console(width=WIDEST)
 
 
 def prompts() -> Iterator[str]:

@@ -121,7 +121,9 @@ def test_a_line_a_cell_and_one_for_each_corpus_tokenizer_and_shards(folder: Path
 def test_time_stands_where_there_were_trainings_and_a_question_mark_where_not(folder: Path) -> None:
     config = changed(models={"small": {"n_layer": 2}})
     assert line(config).rstrip().endswith(" s")
-    assert "for the cells one after the other, by earlier trainings in the store (cpu)" in said(config)
+    assert "for the cells, one after the other; known from earlier trainings in the store (cpu)" in said(
+        config
+    )
     for training in Path("results/.store/train").glob("[0-9a-f]*"):
         shutil.rmtree(training) if training.is_dir() else None
     assert line(config).rstrip().endswith("?")

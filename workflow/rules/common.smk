@@ -31,6 +31,13 @@ except UserError as error:
 gc.freeze()
 STORE = plan.store if plan else Store(Path(os.environ["GPTGRID_STORE"]))
 os.environ["GPTGRID_STORE"] = str(STORE.root)
+os.environ.setdefault(AGAIN, "")
+
+
+# They reach the nodes of a cluster, too.
+envvars:
+    "GPTGRID_STORE",
+    "GPTGRID_AGAIN",
 
 
 wildcard_constraints:
@@ -46,6 +53,11 @@ if "gpu" not in workflow.global_resources:
     workflow.register_resource("gpu", max(1, GPUS))
 
 
+# A receipt is written whole, after all else: it is never incomplete, whenever a run was killed.
+if workflow.execution_settings is not None:
+    workflow.execution_settings.ignore_incomplete = True
+
+
 class Run:
     """What is known once Snakemake has said what it is going to do: not before it makes its jobs."""
 
@@ -56,16 +68,27 @@ class Run:
 def requests():
     """What the jobs are asked to make."""
     if Run.requests is None:
-        if not workflow.is_main_process:
-            Run.requests = Requests(plan, STORE, os.environ.get(AGAIN, "").split())
-            return Run.requests
-        if computes():
-            Run.lock = plan.register()
-        plan.look()
-        if computes():
-            plan.show()
-        Run.requests = Requests(plan, STORE, made_again())
+        try:
+            Run.requests = begin()
+        except UserError as error:
+            raise WorkflowError(str(error))
+        except OSError as error:
+            raise WorkflowError(
+                f"{error.filename}: {error.strerror}; mend that and run the same command again"
+            )
     return Run.requests
+
+
+def begin():
+    """Look at what is there and, if jobs are going to run, tell the store and let people see what is there."""
+    if not workflow.is_main_process:
+        return Requests(plan, STORE, os.environ[AGAIN].split())
+    if computes():
+        Run.lock = plan.register()
+    plan.look()
+    if computes():
+        plan.show()
+    return Requests(plan, STORE, made_again())
 
 
 def computes():
@@ -89,8 +112,12 @@ def needs(stage):
 
 
 def all_receipts():
-    """The receipts of everything that the experiment promises."""
-    return [ancient(path) for path in requests().all_receipts()]
+    """The receipts of everything that the experiment promises.
+
+    Not as ancient files: of jobs behind one that runs again with an ancient output Snakemake would look at none, not
+    even at those whose receipts are missing.
+    """
+    return requests().all_receipts()
 
 
 def receipt_of_view(wildcards):

@@ -87,8 +87,8 @@ def record_kill(stage: str) -> int:
     if not options.record_failure:
         return 137
     reason = (
-        "it was killed by signal 9, as the system does when memory runs out; lower training.micro_batch, or the "
-        "model's context, d_model or n_layer, or run fewer programs at once (--cores)"
+        "it was killed by signal 9, as the system does when memory runs out; lower training.micro_batch, or "
+        "the model's context, d_model or n_layer, or run fewer programs at once (--cores)"
     )
     failure = Failure(options.name or stage, reason)
     print(f"gptgrid: {failure.name}: {failure.reason}", file=sys.stderr)

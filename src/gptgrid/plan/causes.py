@@ -1,7 +1,7 @@
 """Why something is to be made: the nearest cause, in a few words for a person. Decides nothing.
 
-A cause is found by holding a request against what was made in the same place before: by the requests of earlier
-runs of this checkout and experiment, or else by what people see there.
+A cause is found by holding a request against what was made in the same place before: by the requests of
+earlier runs of this checkout and experiment, or else by what people see there.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class Causes:
         return [change.replace(f"{section}.use:", "training.use:") for change in changes]
 
     def earlier(self, artifact: Artifact) -> Earlier | None:
-        """Return what was made in an artifact's place before, by another request; None if nothing is known."""
+        """Return what another request made in an artifact's place before; None if nothing is known."""
         if not artifact.shown:
             return None
         return next(self.asked_before(artifact), None) or self.seen(artifact)

@@ -125,10 +125,13 @@ class Costs:
             return Cost(parameters, tokens, problem=problem)
         trains = "train" in runs
         scored = self.scored(runs, budget)
-        sampled = self.sampled(runs, budget, size)
+        samples = self.samples(runs, budget)
+        read = sum(sampled_positions(length, context_of(train), size.caches) for length in samples)
         forward = FORWARD * size.flops * (scored or 0)
-        flops = size.flops * tokens * trains + forward + FORWARD * size.flops * sampled
-        seconds = self.seconds(train, size, size.flops * budget.positions * trains + forward, sampled)
+        flops = size.flops * tokens * trains + forward + FORWARD * size.flops * read
+        # Padding is no target, but takes its time.
+        computed = size.flops * budget.positions * trains + forward
+        seconds = self.seconds(train, size, computed, sum(samples))
         return Cost(parameters, tokens, flops, seconds, complete=scored is not None)
 
     # ----------------------------------------------------------------------------------- training
@@ -165,7 +168,7 @@ class Costs:
         return budget and budget.steps
 
     def recipe(self, train: Artifact) -> SimpleNamespace | None:
-        """Return a training recipe with a number as batch_tokens; None where only the text gives its length."""
+        """Return a training recipe, its batch_tokens a number; None where only the text gives its length."""
         training, shards = namespace(train.config["training"]), self.facts(train.inputs["shards"])
         if training.epochs and shards is None:
             return None
@@ -211,24 +214,20 @@ class Costs:
         return total
 
     @staticmethod
-    def sampled(runs: dict[str, Artifact], budget: Budget, size: Size) -> int:
-        """Return the tokens that sampling reads during and after a training, if no sample ends early.
+    def samples(runs: dict[str, Artifact], budget: Budget) -> list[int]:
+        """Return the tokens of each sample during and after a training, if none ends early.
 
         Args:
             runs: stage → artifact of a cell, for what would run.
             budget: of its training.
-            size: of its model.
         """
-        total = 0
+        lengths: list[int] = []
         if (train := runs.get("train")) is not None and (every := train.config["training"]["sample_every"]):
-            total += times_due(every, budget) * sampled_positions(
-                SAMPLE_TOKENS, context_of(train), size.caches
-            )
+            lengths += [SAMPLE_TOKENS] * times_due(every, budget)
         if (sample := runs.get("sample")) is not None:
-            asked, context = sample.config, context_of(sample.inputs["train"])
-            each = sampled_positions(asked["max_new_tokens"], context, size.caches)
-            total += len(asked["prompts"]) * len(asked["decodings"]) * each
-        return total
+            asked = sample.config
+            lengths += [asked["max_new_tokens"]] * len(asked["prompts"]) * len(asked["decodings"])
+        return lengths
 
     # ------------------------------------------------------------------------------------- model
 
@@ -240,11 +239,11 @@ class Costs:
         key = canonical([train.config["model"], vocab_size])
         if key not in self.sizes:
             model = namespace(train.config["model"])
-            flops, caches = (
-                flops_per_token(model, vocab_size),
-                hasattr(skeleton(model, vocab_size), "new_cache"),
+            self.sizes[key] = Size(
+                parameters=count_parameters(model, vocab_size),
+                flops=flops_per_token(model, vocab_size),
+                caches=hasattr(skeleton(model, vocab_size), "new_cache"),
             )
-            self.sizes[key] = Size(count_parameters(model, vocab_size), flops, caches)
         return self.sizes[key]
 
     def vocab_size(self, tokenizer: Artifact) -> int | None:
@@ -281,7 +280,7 @@ class Costs:
             train: whose model computes.
             size: of the model.
             flops: of training and scoring.
-            sampled: tokens that are read to sample, one at a time: they take longer than their operations do.
+            sampled: tokens of samples, one at a time: they take longer than their operations do.
         """
         nearest = self.nearest_speeds(size, train.threads)
         if not nearest:

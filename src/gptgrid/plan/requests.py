@@ -113,6 +113,18 @@ class Requests:
             options.append("--again")
         return Job(name, shlex.join(options))
 
+    def options_to_verify(self) -> str:
+        """Return the options of the program that makes again the data, and the first cell of each model."""
+        plan = self.plan
+        first = {cell.model.label: f"{plan.results}/cells/{cell.name}/" for cell in reversed(plan.cells)}
+        chosen = [
+            artifact
+            for folder, artifact in plan.artifacts.items()
+            if folder.startswith(("data/", *first.values()))
+        ]
+        pairs = ((a.name, str(self.store.request_path(a.stage, plan.keys[a]))) for a in chosen)
+        return shlex.join([*(text for pair in pairs for text in pair), "--run", self.run])
+
     def is_named(self, artifact: Artifact) -> bool:
         """Say whether a person asked, by the name of a file or folder, to make an artifact again."""
         return any(f"{path}/".startswith(f"{artifact.folder}/") for path in self.paths_again)

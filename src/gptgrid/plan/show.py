@@ -67,8 +67,8 @@ def show_plan(plan: Plan, console: Console, everything: bool = False) -> None:
     if seconds:
         devices = ", ".join(sorted({speed.device for speed in costs.speeds}))
         notes.append(
-            f"about {duration(sum(seconds))} for the cells one after the other, by earlier trainings in the "
-            f"store ({devices})"
+            f"about {duration(sum(seconds))} for the cells, one after the other; known from earlier trainings in "
+            f"the store ({devices})"
         )
     for line in (*notes, *hints(plan, causes, costs)):
         console.print(Text(line), soft_wrap=True)
@@ -152,7 +152,7 @@ def hints(plan: Plan, causes: Causes | None = None, costs: Costs | None = None) 
 
 
 def shorter_training(plan: Plan, train: Artifact, earlier: Earlier) -> dict[str, Any] | None:
-    """Return the manifest of an earlier training if it differs in a smaller budget alone, and can be continued."""
+    """Return the manifest of an earlier training that can be continued: its smaller budget alone differs."""
     if earlier.changed_inputs or earlier.source != plan.requests[train].source:
         return None
     before, now = earlier.slice["training"], train.slice["training"]

@@ -92,7 +92,8 @@ def check_writable(store: Store) -> None:
     """
     if not os.access(store.root, os.W_OK):
         raise UserError(
-            f"the store {store.root} cannot be written, so nothing of it can be deleted from here; ask its owner"
+            f"the store {store.root} cannot be written, so nothing of it can be deleted from here; ask its "
+            "owner"
         )
 
 
