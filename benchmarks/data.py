@@ -289,17 +289,12 @@ def whole_way(folder: Path, megabytes: int) -> None:
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
     total, peaks, line = 0.0, [], []
-    requests = {
-        "corpus": "data/corpora/text",
-        "tokenizer": "data/tokenizers/bpe@text",
-        "encode": "data/shards/bpe@text",
-    }
-    for stage, artifact in requests.items():
-        subprocess.run([sys.executable, "-c", plan], cwd=folder, env=environment, check=True)
-        request = f".snakemake/gptgrid/requests/{artifact}.json"
+    subprocess.run([sys.executable, "-c", plan], cwd=folder, env=environment, check=True)
+    for stage in ("corpus", "tokenizer", "encode"):
+        [request] = (folder / "results" / ".store" / "requests" / stage).glob("*.json")
         script = str(ROOT / "workflow" / "scripts" / f"{stage}.py")
         start = time.perf_counter()
-        command = [sys.executable, script, request, "--threads", str(THREADS)]
+        command = [sys.executable, script, str(request.relative_to(folder)), "--threads", str(THREADS)]
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = status

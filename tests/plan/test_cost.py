@@ -10,8 +10,9 @@ from gptgrid.artifact.manifest import read_provenance
 from gptgrid.model import score
 from gptgrid.model.build import build
 from gptgrid.model.generate import generate
-from gptgrid.plan.cost import Cost, Costs, Speed, sampled_positions, scored_positions
+from gptgrid.plan.cost import Cost, Costs, sampled_positions, scored_positions
 from gptgrid.plan.plan import Plan
+from gptgrid.plan.speed import Speed
 
 CONFIG = {
     "corpora": {
@@ -147,7 +148,7 @@ def test_speed_is_that_of_similar_trainings_and_counts_padding_and_only_own_step
         budget, size = costs.budget(train), costs.size(train)
         (speed,) = [
             speed
-            for speed in costs.speeds
+            for speed in costs.speeds.trainings
             if speed.flops_per_second
             == pytest.approx(
                 size.flops * budget.positions / read_provenance(folder)["train_seconds"], rel=0.01
@@ -155,8 +156,8 @@ def test_speed_is_that_of_similar_trainings_and_counts_padding_and_only_own_step
         ]
         assert speed.device == "cpu"
     size = costs.size(plan.of_stage("train")[0])
-    costs.speeds = [Speed(size.flops * 10**power, 1, "cpu", 10.0**power) for power in range(9)]
-    assert [speed.flops_per_second for speed in costs.nearest_speeds(size, threads=1)] == [
+    costs.speeds.trainings = [Speed(size.flops * 10**power, 1, "cpu", 10.0**power) for power in range(9)]
+    assert [speed.flops_per_second for speed in costs.speeds.nearest(size.flops, threads=1)] == [
         1,
         10,
         100,

@@ -53,11 +53,6 @@ if "gpu" not in workflow.global_resources:
     workflow.register_resource("gpu", max(1, GPUS))
 
 
-# A receipt is written whole, after all else: it is never incomplete, whenever a run was killed.
-if workflow.execution_settings is not None:
-    workflow.execution_settings.ignore_incomplete = True
-
-
 class Run:
     """What is known once Snakemake has said what it is going to do: not before it makes its jobs."""
 

@@ -16,6 +16,7 @@ import io
 import json
 import shutil
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -183,6 +184,8 @@ class Program:
     threads: int = 1
     again: bool = False
     record_failure: bool = False
+    seconds_of_checks: float = 0.0
+    """What reading and hashing the inputs took."""
     difference: str | None = None
     """How what was made again differs from what the store has."""
 
@@ -192,8 +195,9 @@ class Program:
         Raises:
             UserError: something that a person can mend, and the failure is not to be recorded.
         """
-        request = self.request
+        request, start = self.request, time.perf_counter()
         inputs = self.receipts_of_inputs()
+        self.seconds_of_checks = time.perf_counter() - start
         failures = {name: made.failure for name, made in inputs.items() if made.failure}
         if failures and request.stage not in OVERVIEWS:
             name, failure = next(iter(failures.items()))
@@ -341,6 +345,7 @@ class Program:
             raw=self.request.raw,
             threads=self.threads,
         )
+        job.timings["check"] = self.seconds_of_checks
         if self.again:
             shutil.rmtree(partial, ignore_errors=True)
         job.folder.mkdir(parents=True, exist_ok=True)

@@ -8,12 +8,8 @@ Not counted: the questions of an evaluation, reading prompts, and starting progr
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
-from functools import cached_property
-from math import ceil, log
-from pathlib import Path
-from statistics import median
+from math import ceil
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,13 +17,11 @@ import numpy as np
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.identity import canonical, namespace
-from gptgrid.artifact.manifest import MANIFEST, read_provenance, sound_manifest
-from gptgrid.artifact.store import Store
 from gptgrid.model import score
 from gptgrid.model.cost import count_parameters, flops_per_token, skeleton
-from gptgrid.model.device import describe_device, find_device
 from gptgrid.plan.artifacts import Artifact
 from gptgrid.plan.plan import Plan
+from gptgrid.plan.speed import FORWARD, Speeds
 from gptgrid.stages.train import rules
 from gptgrid.stages.train.observation import SAMPLE_TOKENS
 from gptgrid.stages.train.permutation import permute
@@ -35,11 +29,7 @@ from gptgrid.stages.train.schedule import total_steps
 from gptgrid.stages.train.windows import Windows, rows_of_batch
 from gptgrid.tokens.shards import Shards, open_shards
 
-FORWARD = 1 / 3
-"""Share of the forward pass in the operations of a training token; the backward pass takes twice as many."""
 BYTES_AND_EOT, GPT2_VOCABULARY = 257, 50257
-NEAREST = 5
-"""How many earlier trainings say how fast a new one will be."""
 WINDOWS_AT_ONCE = 2**16
 
 
@@ -86,17 +76,6 @@ class Size:
     """Whether it generates without reading each token again."""
 
 
-@dataclass(frozen=True)
-class Speed:
-    """How fast an earlier training was."""
-
-    flops: float
-    """Of one token."""
-    threads: int
-    device: str
-    flops_per_second: float
-
-
 class Costs:
     """The costs of the cells of a plan."""
 
@@ -106,6 +85,7 @@ class Costs:
         self.manifests: dict[Artifact, dict[str, Any] | None] = {}
         self.texts: dict[Artifact, Shards] = {}
         self.sizes: dict[str, Size] = {}
+        self.speeds = Speeds(plan.store, plan.run["device"])
 
     def of_cell(self, artifacts: dict[str, Artifact]) -> Cost:
         """Return what a cell costs.
@@ -131,7 +111,7 @@ class Costs:
         flops = size.flops * tokens * trains + forward + FORWARD * size.flops * read
         # Padding is no target, but takes its time.
         computed = size.flops * budget.positions * trains + forward
-        seconds = self.seconds(train, size, computed, sum(samples))
+        seconds = self.speeds.seconds(size.flops, train.threads, computed, sum(samples))
         return Cost(parameters, tokens, flops, seconds, complete=scored is not None)
 
     # ----------------------------------------------------------------------------------- training
@@ -271,52 +251,6 @@ class Costs:
         manifest = self.manifests[artifact]
         return manifest and manifest["facts"]
 
-    # -------------------------------------------------------------------------------------- time
-
-    def seconds(self, train: Artifact, size: Size, flops: float, sampled: int) -> float | None:
-        """Return the seconds of a computation, by earlier ones; None where there are none.
-
-        Args:
-            train: whose model computes.
-            size: of the model.
-            flops: of training and scoring.
-            sampled: tokens of samples, one at a time: they take longer than their operations do.
-        """
-        nearest = self.nearest_speeds(size, train.threads)
-        if not nearest:
-            return None
-        flops_per_second = median(speed.flops_per_second for speed in nearest)
-        sampling = sampled * (self.seconds_per_sample or FORWARD * size.flops / flops_per_second)
-        return flops / flops_per_second + sampling
-
-    def nearest_speeds(self, size: Size, threads: int) -> list[Speed]:
-        """Return how fast the most similar earlier trainings were: of this device, if there are any."""
-
-        def distance(speed: Speed) -> float:
-            return abs(log(speed.flops / size.flops)) + abs(log(speed.threads / threads))
-
-        return sorted(self.speeds, key=distance)[:NEAREST]
-
-    @cached_property
-    def speeds(self) -> list[Speed]:
-        """The speeds of the trainings in the store: of those on this device, or else of all."""
-        found = read_speeds(self.plan.store)
-        try:
-            here = describe_device(find_device(self.plan.run["device"]))
-        except UserError:  # the machine that plans need not be the one that computes
-            return found
-        return [speed for speed in found if speed.device == here] or found
-
-    @cached_property
-    def seconds_per_sample(self) -> float | None:
-        """Seconds for one token of a sample, by those in the store; None without one."""
-        found = [
-            seconds / manifest["facts"]["tokens"]
-            for folder, manifest in finished(self.plan.store, "sample")
-            if manifest["facts"]["tokens"] and (seconds := total_seconds(folder))
-        ]
-        return median(found) if found else None
-
 
 def context_of(train: Artifact) -> int:
     """Return the tokens that the model of a training sees at once."""
@@ -353,34 +287,3 @@ def sampled_positions(new_tokens: int, context: int, caches: bool) -> int:
         total += length - (seen if caches else start)
         seen = length
     return total
-
-
-def read_speeds(store: Store) -> list[Speed]:
-    """Return how fast the trainings in a store were."""
-    speeds = []
-    for folder, manifest in finished(store, "train"):
-        facts, provenance = manifest["facts"], read_provenance(folder)
-        if not (facts["train_tokens"] and provenance.get("tokens_per_second")):
-            continue
-        flops = facts["train_flops"] / facts["train_tokens"]
-        # Padding is no token, but takes its time.
-        positions_per_token = facts["steps"] * facts["batch_tokens"] / facts["train_tokens"]
-        flops_per_second = provenance["tokens_per_second"] * positions_per_token * flops
-        threads = provenance["threads"] * provenance["processes"]
-        speeds.append(Speed(flops, threads, provenance["device"], flops_per_second))
-    return speeds
-
-
-def finished(store: Store, stage: str) -> list[tuple[Path, dict[str, Any]]]:
-    """Return the artifacts of a stage in a store with their manifests."""
-    folders = sorted(path.parent for path in store.root.glob(f"{stage}/*/{MANIFEST}"))
-    return [(folder, manifest) for folder in folders if (manifest := sound_manifest(folder))]
-
-
-def total_seconds(folder: Path) -> float | None:
-    """Return how long it took to make an artifact; None if that was not kept."""
-    try:
-        with (folder / "timing.csv").open(newline="", encoding="utf-8") as file:
-            return next(float(row["seconds"]) for row in csv.DictReader(file) if row["step"] == "total")
-    except (OSError, StopIteration):
-        return None

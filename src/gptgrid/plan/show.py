@@ -65,10 +65,9 @@ def show_plan(plan: Plan, console: Console, everything: bool = False) -> None:
         f"{counts['restore']} would be restored from the store, {counts['run']} would run"
     )
     if seconds:
-        devices = ", ".join(sorted({speed.device for speed in costs.speeds}))
         notes.append(
-            f"about {duration(sum(seconds))} for the cells, one after the other; known from earlier trainings in "
-            f"the store ({devices})"
+            f"about {duration(sum(seconds))} for the cells, one after the other; known from earlier "
+            f"trainings in the store ({', '.join(costs.speeds.devices)})"
         )
     for line in (*notes, *hints(plan, causes, costs)):
         console.print(Text(line), soft_wrap=True)
@@ -214,7 +213,7 @@ def effort(costs: Costs, begins: dict[Artifact, int]) -> str:
         if size is None or budget is None or budget.tokens is None:
             return ""
         tokens += budget.tokens
-        seconds += costs.seconds(train, size, size.flops * budget.positions, 0) or 0
+        seconds += costs.speeds.seconds(size.flops, train.threads, size.flops * budget.positions, 0) or 0
     return f" ({tokens:,} tokens, {duration(seconds)})" if seconds else f" ({tokens:,} tokens)"
 
 

@@ -99,7 +99,7 @@ class Learner:
             self.scaler.step(optimizer)
             optimizer.zero_grad()
         self.scaler.update()
-        self.weights.spread()
+        self.weights.round_into_module()
         if self.average:
             update_average(self.average, self.weights.master, training.ema, step)
         return grad_norm

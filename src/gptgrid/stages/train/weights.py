@@ -40,7 +40,7 @@ class Weights:
             copy.grad = None
 
     @torch.no_grad()
-    def spread(self) -> None:
+    def round_into_module(self) -> None:
         """Round the updated masters into the module."""
         for master, copy in self.rounded.values():
             copy.copy_(master)
@@ -50,7 +50,7 @@ class Weights:
         """Set the weights by name."""
         for name, master in self.master.items():
             master.copy_(values[name])
-        self.spread()
+        self.round_into_module()
 
     def copy(self) -> dict[str, Tensor]:
         """Return copies of the weights by name, on their device."""
