@@ -70,11 +70,29 @@ class Checkout:
         (folder / TEXT).write_text("\n".join(lines) + "\n")
         self.configure(CONFIG)
 
+    @classmethod
+    def there(cls, folder: Path) -> "Checkout":
+        """Return a checkout that is there already."""
+        checkout = object.__new__(cls)
+        checkout.folder = folder
+        return checkout
+
     def configure(self, config: dict) -> None:
         """Write config/config.yaml."""
         path = self.folder / "config" / "config.yaml"
         path.parent.mkdir(exist_ok=True)
         path.write_text(yaml.safe_dump(config, sort_keys=False))
+
+    def config(self) -> dict:
+        """Return what config/config.yaml says."""
+        return yaml.safe_load((self.folder / "config" / "config.yaml").read_text())
+
+    def redefine(self, file: str, name: str, factor: str = "") -> None:
+        """Define a function of the source once more, in other words; what it returns may get a factor."""
+        path = self.folder / "src" / "gptgrid" / file
+        assert f"def {name}(" in (text := path.read_text())
+        again = f"def {name}(*arguments):\n    return {factor} {name}_before(*arguments)\n"
+        path.write_text(f"{text}\n\n{name}_before = {name}\n\n\n{again}")
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen:
         """Start Snakemake."""
@@ -122,6 +140,12 @@ class Checkout:
             text=True,
             timeout=300,
         )
+
+    def gptgrid(self, *arguments: str) -> tuple[int, str]:
+        """Run the command `gptgrid`; return its exit code and what it says."""
+        done = self.python("from gptgrid.cli import main; main()", *arguments)
+        assert "Traceback" not in done.stderr, done.stderr
+        return done.returncode, done.stdout + done.stderr
 
     def stale(self, **environment: str) -> dict[str, int]:
         """Return stage → number of artifacts that are not there, as `dry` does, in a third of its time."""

@@ -10,7 +10,7 @@ import pytest
 import torch
 from cells import tiny, uniform, write_cell, write_test_split
 
-from gptgrid.api import Cell, find, load
+from gptgrid.api import TrainedCell, find, load
 from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.job import Job
 from gptgrid.stages.evaluate.evaluation import evaluate
@@ -30,7 +30,7 @@ def folder(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def cell(folder) -> Cell:
+def cell(folder) -> TrainedCell:
     return load(folder, device="cpu")
 
 

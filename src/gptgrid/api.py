@@ -48,7 +48,7 @@ class Score:
     """Per token; None beyond the largest double."""
 
 
-class Cell:
+class TrainedCell:
     """A trained model with its tokenizer."""
 
     def __init__(self, module: nn.Module, codec: Codec, recipe: dict[str, Any]) -> None:
@@ -159,7 +159,7 @@ class Cell:
             yield rest
 
 
-def load(path: str | Path, device: str = "auto") -> Cell:
+def load(path: str | Path, device: str = "auto") -> TrainedCell:
     """Read a trained cell.
 
     Args:
@@ -176,7 +176,7 @@ def load(path: str | Path, device: str = "auto") -> Cell:
             "give a folder under results/<experiment>/cells/"
         )
     module = load_model(folder, find_device(device))
-    return Cell(module, read_codec(folder), read_recipe(folder))
+    return TrainedCell(module, read_codec(folder), read_recipe(folder))
 
 
 def train_folder(path: Path) -> Path | None:

@@ -18,7 +18,7 @@ from gptgrid.artifact.store import Store
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from gptgrid.api import Cell
+    from gptgrid.api import TrainedCell
     from gptgrid.plan.plan import Plan
 
 DEFAULT_STORE = Path("results") / ".store"
@@ -73,10 +73,10 @@ def generate(
     }
     if interactive:
         for line in prompts():
-            show(trained, line, options)
+            print_continuation(trained, line, options)
     else:
         typer.echo(prompt, nl=False)
-        show(trained, prompt, options)
+        print_continuation(trained, prompt, options)
 
 
 @app.command()
@@ -216,7 +216,7 @@ def prompts() -> Iterator[str]:
         yield line.rstrip("\n")
 
 
-def show(cell: Cell, prompt: str, options: dict) -> None:
+def print_continuation(cell: TrainedCell, prompt: str, options: dict) -> None:
     """Print the continuation of a prompt piece by piece, as it comes."""
     for piece in cell.generate(prompt, **options, stream=True):
         sys.stdout.write(piece)

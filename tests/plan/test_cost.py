@@ -119,7 +119,7 @@ def test_flops_are_those_of_the_manifest_and_of_everything_beside_training() -> 
     # Six steps, and a validation after each.
     validated = 6 * (splits["valid"]["tokens"] - 1)
     assert whole.flops - rest.flops == pytest.approx(facts["train_flops"] + forward * validated)
-    # One prompt, two decodings, 100 tokens each; and every token of the test twice, but for overlaps.
+    # One prompt, two decodings, 100 tokens each. Sliding windows read every token twice, disjoint ones once.
     tested = splits["test"]["tokens"] - 1
     evaluated = rest.flops / forward - 2 * sampled_positions(100, 32, caches=True)
     assert 3 * tested - 32 <= evaluated <= 3 * tested

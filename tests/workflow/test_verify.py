@@ -1,37 +1,33 @@
-"""A cell that is trained again has the same bits, or is told apart by file, step, tensor and environment."""
+"""What is made again has the same bits, or is told apart by file, step, tensor and environment."""
 
 import json
 import os
-import shutil
-import subprocess
-import sys
+import re
 from pathlib import Path
 
 import pytest
-from checkout import CONFIG, TEXT, Checkout
+from checkout import Checkout
 from safetensors.torch import load_file, save_file
+from workshop import rewrite
 
-from gptgrid.artifact.manifest import MANIFEST, describe_outputs
+from gptgrid.artifact.manifest import describe_outputs, read_manifest, write_manifest
 
 CELL = "mine.bytes.gpt2.base.s1"
-TRAIN = Path(f"results/small/cells/{CELL}/train")
-SAME_ENVIRONMENT = "  environment: provenance.json tells of no difference"
-COMMAND = [sys.executable, "-c", "from gptgrid.cli import main; main()", "verify"]
+FOLDER = f"results/small/cells/{CELL}"
+SAME = r"the same bits \(\d files\)"
 
 
-def verify(checkout: Checkout, *arguments: str) -> tuple[int, str]:
-    """Return the exit code of `gptgrid verify` and what it says, but for the progress of the trainings."""
-    done = subprocess.run(
-        [*COMMAND, *arguments],
-        cwd=checkout.folder,
-        env={**os.environ, "PYTHONPATH": str(checkout.folder / "src")},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert "Traceback" not in done.stderr and "restored:" not in done.stderr, done.stderr
-    mistakes = [line for line in done.stderr.splitlines() if not line.startswith("small/cells/")]
-    return done.returncode, done.stdout + "\n".join(mistakes)
+def verify(checkout: Checkout, *names: str) -> tuple[int, str]:
+    """Return the exit code of `gptgrid verify` and what it says, but for the progress of programs."""
+    code, said = checkout.gptgrid("verify", *names)
+    verdicts = [line for line in said.splitlines() if not re.match(r"\S+/\S+: (?!the same bits|other bits)", line)]
+    return code, "\n".join(verdicts)
+
+
+def stored(checkout: Checkout, view: str) -> Path:
+    """Return where the store has what people see in a folder."""
+    manifest = read_manifest(checkout.folder / view)
+    return checkout.folder / "results/.store" / manifest["stage"] / manifest["identity"]
 
 
 def files(checkout: Checkout) -> dict[Path, tuple[int, int]]:
@@ -43,15 +39,9 @@ def files(checkout: Checkout) -> dict[Path, tuple[int, int]]:
     }
 
 
-def rewrite(path: Path, content: bytes) -> None:
-    """Replace a file without touching what else is linked to it."""
-    path.unlink()
-    path.write_bytes(content)
-
-
 def doctor(checkout: Checkout) -> None:
-    """Change a finished cell into one that another machine might have made."""
-    folder = checkout.folder / TRAIN
+    """Change a finished training into one that another machine might have made."""
+    folder = stored(checkout, f"{FOLDER}/train")
     weights = load_file(folder / "model.safetensors")
     weights["blocks.0.attention.output.weight"][1, 2] += 0.25
     weights["norm.weight"][3] += 0.125
@@ -61,133 +51,166 @@ def doctor(checkout: Checkout) -> None:
     for number in (2, 4):
         values = rows[number].split(",")
         rows[number] = ",".join([*values[:4], "9.5", *values[5:]])
-    rewrite(folder / "metrics.csv", ("\n".join([header, *rows]) + "\n").encode())
-    manifest = json.loads((folder / MANIFEST).read_text())
-    (folder / MANIFEST).unlink()
-    manifest["outputs"] = describe_outputs(folder)
-    (folder / MANIFEST).write_text(json.dumps(manifest))
+    rewrite(folder / "metrics.csv", "\n".join([header, *rows]) + "\n")
+    manifest = {name: value for name, value in read_manifest(folder).items() if name != "checksum"}
+    (folder / "manifest.json").unlink()
+    write_manifest(folder, {**manifest, "outputs": describe_outputs(folder)})
+    for path in (checkout.folder / "results/.store/keys/train").iterdir():
+        path.unlink()
+    checkout.snakemake(f"{FOLDER}/train/manifest.json")
 
 
 def move(checkout: Checkout) -> None:
-    """Change where a cell says that it was made, and how long it took."""
-    path = checkout.folder / TRAIN / "provenance.json"
+    """Change where a training says that it was made, and how long it took."""
+    path = stored(checkout, f"{FOLDER}/train") / "provenance.json"
     facts = json.loads(path.read_text())
     facts |= {"host": "elsewhere", "time": "2020-01-01T00:00:00+00:00", "train_seconds": 1e6}
     facts["libraries"]["torch"] = "1.0"
-    rewrite(path, json.dumps(facts).encode())
+    path.chmod(0o644)
+    path.write_text(json.dumps(facts))
 
 
-def test_the_same_bits_and_nothing_touched(finished: Checkout) -> None:
+def test_every_stage_has_the_same_bits_and_nothing_is_touched(finished: Checkout) -> None:
     before = files(finished)
-    code, said = verify(finished, CELL, str(TRAIN.parent), "mine bpe")
-    assert said == f"{CELL}: the same bits (6 files)\nmine.bpe.gpt2.base.s1: the same bits (6 files)\n"
-    assert code == 0
+    names = ("data/corpora", "data/tokenizers/bpe@mine", "data/shards/bpe@mine", FOLDER)
+    code, said = verify(finished, *names, "results/small/compare", "results/small/report")
+    assert code == 0, said
+    expected = ["corpora/mine", "tokenizers/bpe@mine", "shards/bpe@mine"]
+    expected += [f"small/cells/{CELL}/{stage}" for stage in ("train", "evaluate", "sample")]
+    expected += ["small/compare", "small/report"]
+    lines = said.splitlines()
+    assert [line.split(": ")[0] for line in lines] == expected
+    assert all(re.search(SAME, line) for line in lines)
     assert files(finished) == before
 
 
 def test_what_differs_is_named(checkout: Checkout) -> None:
     doctor(checkout)
-    values = json.loads((checkout.folder / TRAIN / "provenance.json").read_text())
-    code, said = verify(checkout, CELL, "mine bytes llama")
-    first, curve, weights, same, other = said.splitlines()
+    values = json.loads((checkout.folder / FOLDER / "train/provenance.json").read_text())
+    code, said = verify(checkout, f"{FOLDER}/train")
+    first, curve, weights, same = said.splitlines()
     assert code == 1
-    assert first == f"{CELL}: other bits in 2 of 6 files: metrics.csv, model.safetensors"
+    assert re.fullmatch(
+        rf"small/cells/{CELL}/train: other bits in 2 of \d files: metrics\.csv, model\.safetensors", first
+    )
     assert curve.startswith("  metrics.csv: from step 3 on, train_loss: 9.5 → 5.")
     assert weights == "  model.safetensors: at most 0.25 apart, in blocks.0.attention.output.weight"
-    assert same == SAME_ENVIRONMENT
-    assert other == "mine.bytes.llama.base.s1: the same bits (6 files)"
+    assert same == "  environment: provenance.json tells of no difference"
     move(checkout)
-    code, said = verify(checkout, CELL)
-    torch = values["libraries"]["torch"]
+    code, said = verify(checkout, f"{FOLDER}/train")
     assert code == 1
     assert sorted(said.splitlines()[3:]) == [
         f"  environment: host: elsewhere → {values['host']}",
-        f"  environment: libraries.torch: 1.0 → {torch}",
+        f"  environment: libraries.torch: 1.0 → {values['libraries']['torch']}",
     ]
 
 
 def test_another_environment_alone_is_no_difference(checkout: Checkout) -> None:
     move(checkout)
-    assert verify(checkout, CELL) == (0, f"{CELL}: the same bits (6 files)\n")
-
-
-def test_another_source_is_said_first(checkout: Checkout) -> None:
-    path = checkout.folder / "src/gptgrid/seeds.py"
-    path.write_text(path.read_text() + "\nNOBODY_READS_THIS = 1\n")
-    code, said = verify(checkout, CELL)
-    assert (code, said) == (0, f"{CELL}: the same bits (6 files)\n  the source of train changed\n")
-    schedule = checkout.folder / "src/gptgrid/stages/train/schedule.py"
-    schedule.write_text(
-        schedule.read_text() + "\n_rate = learning_rate\n\n\n"
-        "def learning_rate(*arguments):\n    return 2 * _rate(*arguments)\n"
-    )
-    code, said = verify(checkout, CELL)
-    first, source, curve, _, environment = said.splitlines()
-    assert code == 1
-    names = "metrics.csv, model.safetensors, samples.jsonl, state.pt"
-    assert first == f"{CELL}: other bits in 4 of 6 files: {names}"
-    assert source == "  the source of train changed"
-    assert curve.startswith("  metrics.csv: from step 1 on, lr: ")
-    assert environment == SAME_ENVIRONMENT
+    code, said = verify(checkout, f"{FOLDER}/train")
+    assert code == 0 and re.fullmatch(f"small/cells/{CELL}/train: {SAME}", said)
 
 
 def test_a_continued_training_starts_from_its_parent(checkout: Checkout) -> None:
-    longer = {"base": "base", "steps": 9, "continues": "base"}
-    config = {**CONFIG, "training": {**CONFIG["training"], "long": longer}}
-    config["grid"] = [{**CONFIG["grid"][0], "model": "gpt2", "training": "long"}]
+    config = checkout.config()
+    config["training"]["long"] = {"base": "base", "steps": 9, "continues": "base"}
+    config["grid"] = [{**config["grid"][0], "model": "gpt2", "training": "long"}]
     checkout.configure(config)
-    long = "mine.bytes.gpt2.long.s1"
-    checkout.snakemake(f"results/small/cells/{long}/train/manifest.json")
-    assert verify(checkout, "long") == (0, f"{long}: the same bits (6 files)\n")
+    train = "results/small/cells/mine.bytes.gpt2.long.s1/train"
+    checkout.snakemake(f"{train}/manifest.json")
+    code, said = verify(checkout, train)
+    assert code == 0 and re.fullmatch(f"small/cells/mine.bytes.gpt2.long.s1/train: {SAME}", said)
 
 
-def test_changed_inputs_are_refused_before_any_training(checkout: Checkout) -> None:
-    text = checkout.folder / TEXT
-    text.write_text(text.read_text() + "a new line\n")
-    checkout.snakemake("data/shards/bytes@mine/manifest.json")
-    code, said = verify(checkout, CELL)
-    assert code == 1
-    assert said.startswith(
-        f"gptgrid: data/shards/bytes@mine changed: {CELL} was trained on shards with content "
-    )
-    shutil.rmtree(checkout.folder / "data/shards/bytes@mine")
-    code, said = verify(checkout, CELL)
-    assert code == 1 and "data/shards/bytes@mine/manifest.json is missing" in said
-
-
-@pytest.mark.parametrize("damaged", [TRAIN / "state.pt", Path("data/shards/bytes@mine/train-00000.bin")])
-def test_damaged_files_are_refused(checkout: Checkout, damaged: Path) -> None:
-    path = checkout.folder / damaged
-    content = bytearray(path.read_bytes())
+@pytest.mark.parametrize(
+    ("file", "made"),
+    [
+        (f"{FOLDER}/train/state.pt", {"train": 1, "compare": 1, "report": 1}),
+        ("data/shards/bytes@mine/train-00000.bin", {"encode": 1, "report": 1}),
+    ],
+)
+def test_a_flipped_bit_with_its_dates_kept_is_found_and_mended(checkout: Checkout, file: str, made: dict) -> None:
+    path = checkout.folder / file
+    whole, before = path.read_bytes(), path.stat()
+    content = bytearray(whole)
     content[len(content) // 2] ^= 1
-    rewrite(path, bytes(content))
-    code, said = verify(checkout)
-    expected = "does not have the sha256 of its manifest; delete that file and run snakemake"
-    assert (code, said) == (1, f"gptgrid: {damaged} {expected}")
+    path.chmod(0o644)
+    path.write_bytes(content)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    code, said = verify(checkout, FOLDER)
+    assert code == 1
+    assert f"{path.name} does not have the sha256 of its manifest; run snakemake, which makes it again" in said
+    checkout.run()
+    assert checkout.made == made
+    assert path.read_bytes() == whole
 
 
-def test_a_name_that_means_no_trained_cell_is_explained(checkout: Checkout) -> None:
+def test_a_view_that_was_edited_is_said(checkout: Checkout) -> None:
+    rewrite(checkout.folder / "data/corpora/mine/card.md", "edited")
+    code, said = verify(checkout, "data/corpora/mine")
+    assert code == 1
+    assert said.splitlines()[0] == "data/corpora/mine does not show what was made; snakemake links it again"
+
+
+def test_a_name_that_means_nothing_finished_is_explained(checkout: Checkout, tmp_path: Path) -> None:
     code, said = verify(checkout, "nobody")
     assert code == 1
-    assert said.startswith(
-        "gptgrid: config/config.yaml: no trained cell matches 'nobody'; give its --configfile"
-    )
+    assert "config/config.yaml: no trained cell matches 'nobody'; give its --configfile, or one of:" in said
     assert f"\n  {CELL}" in said
-    shutil.rmtree(checkout.folder / "results/small")
-    code, said = verify(checkout)
+    code, said = verify(Checkout(tmp_path / "new"))
     assert code == 1 and "none of its cells is trained (looked in results/small); run snakemake" in said
 
 
-def test_the_target_verifies_each_model_whenever_asked(checkout: Checkout) -> None:
+def test_the_target_verifies_data_and_each_model_whenever_asked(checkout: Checkout) -> None:
     log = checkout.folder / "logs/small/verify.log"
-    shutil.rmtree(checkout.folder / "data/shards")
-    for _ in range(2):
-        checkout.snakemake("verify")
-        verdicts = [line for line in log.read_text().splitlines() if "the same bits (6 files)" in line]
-        assert sorted(line.split(":")[0] for line in verdicts) == [CELL, "mine.bytes.llama.base.s1"]
-        log.unlink()
-    doctor(checkout)
-    process = checkout.start("verify")
-    said, _ = process.communicate(timeout=300)
-    assert process.returncode != 0
-    assert f"{CELL}: other bits in 2 of 6 files" in said
+    checkout.snakemake("verify")
+    verdicts = [line.split(": ")[0] for line in log.read_text().splitlines() if re.search(SAME, line)]
+    cells = [f"small/cells/mine.bytes.{model}.base.s1/" for model in ("gpt2", "llama")]
+    assert sorted({name.rsplit("/", 1)[0] + "/" for name in verdicts if "cells" in name}) == cells
+    assert {name for name in verdicts if "cells" not in name} == {
+        *("corpora/mine", "tokenizers/bytes", "tokenizers/bpe@mine", "shards/bytes@mine", "shards/bpe@mine")
+    }
+    edit = checkout.folder / "data/corpora/mine/card.md"
+    rewrite(edit, "edited")
+    log.unlink()
+    checkout.snakemake("verify")
+    assert log.is_file()
+
+
+# ------------------------------------------------------------------------- results of an older source
+
+
+def test_results_of_an_older_source_are_accepted_and_taken_back(checkout: Checkout) -> None:
+    checkout.redefine("stages/train/schedule.py", "cosine")
+    stale = {"train": 3, "evaluate": 3, "sample": 3, "compare": 1, "report": 1}
+    assert checkout.stale() == stale
+    code, said = checkout.gptgrid("accept")
+    assert code == 0, said
+    accepted = re.findall(r"^accepted: (\S+), made by an older source \(.*\); accepted by .*$", said, re.MULTILINE)
+    assert len(accepted) == 3 and all(name.endswith("/train") for name in accepted)
+    assert "the source of train changed" in said and ", verified by small/cells/" in said
+    checkout.run()
+    assert checkout.made == {"compare": 1, "report": 1}
+    assert checkout.stale() == {}
+    report = (checkout.folder / "results/small/report/report.html").read_text()
+    assert "made by an older source" in report
+    assert checkout.gptgrid("accept")[0] == 1
+
+    code, said = checkout.gptgrid("accept", "--undo")
+    assert code == 0 and said.count("taken back: ") == 3
+    assert checkout.stale() == stale
+    checkout.run(f"{FOLDER}/train/model.safetensors")
+    assert checkout.made == {"train": 1}
+    assert checkout.gptgrid("accept", "--undo")[0] == 1
+
+
+def test_what_the_present_source_makes_otherwise_is_not_accepted(checkout: Checkout) -> None:
+    checkout.redefine("stages/train/schedule.py", "cosine", "0.5 *")
+    code, said = checkout.gptgrid("accept", "bytes gpt2")
+    assert code == 1
+    assert "the present source makes other bits, as said above, so nothing was accepted" in said
+    assert "metrics.csv: from step 1 on, lr: " in said
+    assert checkout.stale()["train"] == 3
+    code, said = checkout.gptgrid("accept", "bytes gpt2", "--unverified")
+    assert code == 0 and said.count("accepted: ") == 1 and ", unverified" in said
+    assert checkout.stale()["train"] == 2

@@ -5,6 +5,7 @@ import json
 import os
 import shlex
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 from gptgrid.artifact.errors import UserError
@@ -13,6 +14,7 @@ from gptgrid.launch.server import start_server
 from gptgrid.plan.artifacts import STAGES
 from gptgrid.plan.plan import Plan, count_gpus, read_configuration
 from gptgrid.plan.requests import Requests
+from gptgrid.plan.show import hints
 
 # This file lies in workflow/rules of the checkout, whichever Snakefile includes it.
 ROOT = Path(workflow.current_basedir).resolve().parents[1]
@@ -63,15 +65,20 @@ class Run:
 def requests():
     """What the jobs are asked to make."""
     if Run.requests is None:
-        try:
+        with explained():
             Run.requests = begin()
-        except UserError as error:
-            raise WorkflowError(str(error))
-        except OSError as error:
-            raise WorkflowError(
-                f"{error.filename}: {error.strerror}; mend that and run the same command again"
-            )
     return Run.requests
+
+
+@contextmanager
+def explained():
+    """Say what went wrong as Snakemake says it, without Python's own lines."""
+    try:
+        yield
+    except UserError as error:
+        raise WorkflowError(str(error))
+    except OSError as error:
+        raise WorkflowError(f"{error.filename}: {error.strerror}; mend that and run the same command again")
 
 
 def begin():
@@ -146,8 +153,13 @@ def threads_of(stage):
 
 def prepare_to_compute():
     """Make ready for many short programs on this machine."""
+    if not workflow.is_main_process:
+        return
     requests()
-    plan.write_requests()
+    with explained():
+        plan.write_requests()
+    for hint in hints(plan):
+        print(hint, file=sys.stderr)
     os.environ[AGAIN] = " ".join(made_again())
     if not workflow.local_exec:
         return
@@ -165,7 +177,7 @@ def check_failures():
     Raises:
         WorkflowError: what could not be made, and why.
     """
-    failures = plan.failures()
+    failures = plan.failures() if workflow.is_main_process else {}
     if failures:
         lines = [f"{reason} ({len(names)} artifacts lack it)" for reason, names in failures.items()]
         raise WorkflowError(

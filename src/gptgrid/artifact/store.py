@@ -195,9 +195,9 @@ class Store:
             if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
                 raise
             raise UserError(
-                f"the store {self.root} cannot be written ({error.strerror}: {error.filename}), and "
-                "something is to be made that it does not have; set GPTGRID_STORE to a folder of your own, "
-                "or ask the owner of the store for the right to write"
+                f"the store {self.root} cannot be written ({error.strerror}: {error.filename}), which what it "
+                "does not have needs; set GPTGRID_STORE to a folder of your own, or ask the owner of the store "
+                "for the right to write"
             ) from None
 
     def publish(self, work: Path, stage: str, identity: str) -> None:

@@ -26,7 +26,7 @@ def parameter_count(module: nn.Module) -> dict[str, int]:
 
 def count_parameters(config: Model, vocab_size: int) -> int:
     """Return the parameters of a model from its configuration alone."""
-    return parameter_count(skeleton(config, vocab_size))["parameters"]
+    return parameter_count(without_values(config, vocab_size))["parameters"]
 
 
 def flops_per_token(config: Model, vocab_size: int) -> int:
@@ -37,7 +37,7 @@ def flops_per_token(config: Model, vocab_size: int) -> int:
     appendix B). That is as if nothing were masked: neither the causal rule nor windows nor documents take
     anything off, so that speeds compare with those that others report.
     """
-    module = skeleton(config, vocab_size)
+    module = without_values(config, vocab_size)
     weights = sum(
         p.numel()
         for name, p in module.named_parameters()
@@ -48,7 +48,7 @@ def flops_per_token(config: Model, vocab_size: int) -> int:
     return 6 * weights + 12 * config.n_layer * config.d_model * config.context
 
 
-def skeleton(config: Model, vocab_size: int) -> nn.Module:
+def without_values(config: Model, vocab_size: int) -> nn.Module:
     """Return the model with shapes only: no memory, no values."""
     with torch.device("meta"):
         return build(config, vocab_size, eot=0)  # which id it is changes no shape

@@ -18,11 +18,11 @@ import numpy as np
 from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.identity import canonical, namespace
 from gptgrid.model import score
-from gptgrid.model.cost import count_parameters, flops_per_token, skeleton
+from gptgrid.model.cost import count_parameters, flops_per_token, without_values
 from gptgrid.plan.artifacts import Artifact
 from gptgrid.plan.plan import Plan
 from gptgrid.plan.speed import FORWARD, Speeds
-from gptgrid.stages.train import rules
+from gptgrid.stages.train import power_laws
 from gptgrid.stages.train.observation import SAMPLE_TOKENS
 from gptgrid.stages.train.permutation import permute
 from gptgrid.stages.train.schedule import total_steps
@@ -154,7 +154,7 @@ class Costs:
             return None
         if training.batch_tokens == "auto":
             tokens = training.tokens or round(training.epochs * shards["splits"]["train"]["tokens"])
-            training.batch_tokens = rules.batch_tokens(tokens, context_of(train))
+            training.batch_tokens = power_laws.batch_tokens(tokens, context_of(train))
         return training
 
     def windows(self, train: Artifact) -> Windows | None:
@@ -222,7 +222,7 @@ class Costs:
             self.sizes[key] = Size(
                 parameters=count_parameters(model, vocab_size),
                 flops=flops_per_token(model, vocab_size),
-                caches=hasattr(skeleton(model, vocab_size), "new_cache"),
+                caches=hasattr(without_values(model, vocab_size), "new_cache"),
             )
         return self.sizes[key]
 

@@ -8,12 +8,11 @@ from experiments import Experiment
 from gptgrid.artifact.errors import UserError
 from gptgrid.stages.compare.tables import compare
 from gptgrid.stages.report.curves import SINGLE_CURVES, bits_per_nat, mean_points
-from gptgrid.stages.report.experiment import Experiment as ShownExperiment
-from gptgrid.stages.report.experiment import read_experiment
+from gptgrid.stages.report.experiment import ReportContent, read_experiment
 from gptgrid.stages.report.tables import read_table, rows_of
 
 
-def compared(experiment: Experiment) -> ShownExperiment:
+def compared(experiment: Experiment) -> ReportContent:
     compare(experiment.compare_job())
     return read_experiment(experiment.report_job())
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from gptgrid.stages.report import formatting
-from gptgrid.stages.report.experiment import Experiment
+from gptgrid.stages.report.experiment import ReportContent
 from gptgrid.stages.report.tables import PARTS, Row
 
 
-def conclusions(experiment: Experiment) -> list[dict[str, Any]]:
+def conclusions(experiment: ReportContent) -> list[dict[str, Any]]:
     """Return for each text the best group, the runner-up, and what stands between them."""
     return [conclusion(text, experiment.groups) for text in experiment.texts]
 
@@ -64,7 +64,7 @@ def verdict(first: dict[str, float | None], other: dict[str, float | None]) -> s
     return "Their 95 % intervals on validation overlap: more seeds would have to decide."
 
 
-def failures(experiment: Experiment) -> dict[str, list[str]]:
+def failures(experiment: ReportContent) -> dict[str, list[str]]:
     """Return reason → cells that failed for it."""
     reasons: dict[str, list[str]] = {}
     for cell in experiment.cells:
@@ -73,7 +73,7 @@ def failures(experiment: Experiment) -> dict[str, list[str]]:
     return reasons
 
 
-def grid_values(experiment: Experiment) -> list[tuple[str, list[str]]]:
+def grid_values(experiment: ReportContent) -> list[tuple[str, list[str]]]:
     """Return what the grid varies, or holds: name of the part → its values."""
     cells = experiment.cells
     parts = [(part, [cell[part] for cell in cells]) for part in ("corpus", *PARTS)]

@@ -24,7 +24,7 @@ ENVIRONMENT = ("host", "cpu", "system", "python", "device", "threads", "librarie
 
 
 @dataclass
-class Experiment:
+class ReportContent:
     """Everything that stands in the report."""
 
     name: str
@@ -54,7 +54,7 @@ class Experiment:
     """Artifact of an older source that a person accepted → a sentence on it."""
 
 
-def read_experiment(job: Job) -> Experiment:
+def read_experiment(job: Job) -> ReportContent:
     """Read all inputs of the report's job.
 
     Raises:
@@ -72,7 +72,7 @@ def read_experiment(job: Job) -> Experiment:
     corpora = corpus_rows(job)
     public = public_corpora(corpora)
     shown = [(number, cell) for number, cell in enumerate(cells) if cell["corpus"] in public]
-    return Experiment(
+    return ReportContent(
         name=job.config.experiment,
         texts=text_rows(cells),
         keys=keys,

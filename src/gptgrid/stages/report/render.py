@@ -18,7 +18,7 @@ from plotly.offline import get_plotlyjs
 from gptgrid.stages.report import formatting
 from gptgrid.stages.report.cards import card
 from gptgrid.stages.report.conclusion import conclusions, failures, grid_values
-from gptgrid.stages.report.experiment import Experiment
+from gptgrid.stages.report.experiment import ReportContent
 from gptgrid.stages.report.tables import Row
 
 HERE = Path(__file__).parent
@@ -29,7 +29,7 @@ SIZES = ("parameters", "non_embedding_parameters", "train_flops", "train_tokens"
 FILTERS = (formatting.decimal, formatting.count, formatting.short, formatting.duration, formatting.percent)
 
 
-def render(experiment: Experiment) -> str:
+def render(experiment: ReportContent) -> str:
     """Return the page."""
     names = [text["name"] for text in experiment.texts]
     return template().render(
@@ -71,7 +71,7 @@ def embedded(value: Any) -> Markup:
     return Markup(text.replace("<", "\\u003c"))
 
 
-def page_data(experiment: Experiment) -> dict[str, Any]:
+def page_data(experiment: ReportContent) -> dict[str, Any]:
     """Return what the charts and the samples are drawn from."""
     members = defaultdict(list)
     for cell in experiment.cells:

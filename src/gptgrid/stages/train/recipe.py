@@ -12,7 +12,7 @@ from typing import Any
 
 from gptgrid.artifact.identity import canonical
 from gptgrid.model.cost import count_parameters
-from gptgrid.stages.train import rules
+from gptgrid.stages.train import power_laws
 from gptgrid.stages.train.memory import micro_batch_rows
 from gptgrid.stages.train.schedule import learning_rate, total_steps
 from gptgrid.stages.train.windows import Windows
@@ -43,12 +43,12 @@ class Recipe:
         self.training = training = SimpleNamespace(**vars(config.training))
         if training.batch_tokens == "auto":
             budget = training.tokens or round(training.epochs * len(tokens))
-            training.batch_tokens = rules.batch_tokens(budget, self.model.context)
+            training.batch_tokens = power_laws.batch_tokens(budget, self.model.context)
         self.windows = Windows(tokens, training, self.model.context, self.seed, self.eot)
         self.steps = total_steps(training, self.windows.rows, self.windows.per_epoch)
         if training.weight_decay == "auto":
             parameters = count_parameters(self.model, self.vocab_size)
-            training.weight_decay = rules.weight_decay(
+            training.weight_decay = power_laws.weight_decay(
                 training, self.steps * training.batch_tokens, parameters
             )
         self.eval_every = training.eval_every or math.ceil(self.steps / 10)

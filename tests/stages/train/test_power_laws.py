@@ -7,7 +7,7 @@ import pytest
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.stages.train.deliverables import deliver
-from gptgrid.stages.train.rules import batch_tokens, weight_decay
+from gptgrid.stages.train.power_laws import batch_tokens, weight_decay
 from gptgrid.stages.train.trainer import Trainer
 
 AUTO = {"steps": None, "tokens": 3000, "batch_tokens": "auto", "weight_decay": "auto"}
