@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: run test lint venv lock docs clean
+.PHONY: run test faults lint venv lock docs clean
 
 run: venv  ## make the default experiment; SNAKEMAKE="--config quick=true" adds options
 	$(BIN)/snakemake $(SNAKEMAKE)
@@ -13,6 +13,9 @@ run: venv  ## make the default experiment; SNAKEMAKE="--config quick=true" adds 
 
 test: venv-test  ## run the tests
 	$(BIN)/python -m pytest -n 2 $(PYTEST)
+
+faults: venv-test  ## break runs in many ways and see them come back (half an hour); FAULTS="--seeds 20 --first 7"
+	PYTHONPATH=tests $(BIN)/python -m faults $(FAULTS)
 
 lint: venv-test  ## run every static check
 	$(BIN)/ruff check .

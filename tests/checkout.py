@@ -90,7 +90,8 @@ class Checkout:
     def redefine(self, file: str, name: str, factor: str = "") -> None:
         """Define a function of the source once more, in other words; what it returns may get a factor."""
         path = self.folder / "src" / "gptgrid" / file
-        assert f"def {name}(" in (text := path.read_text())
+        text = path.read_text()
+        assert f"def {name}(" in text
         again = f"def {name}(*arguments):\n    return {factor} {name}_before(*arguments)\n"
         path.write_text(f"{text}\n\n{name}_before = {name}\n\n\n{again}")
 

@@ -43,7 +43,9 @@ def prune(workshop: Workshop, unfinished: bool = False) -> list[str]:
 
 def there(workshop: Workshop, request) -> bool:
     receipt = workshop.store.receipt(request.stage, request.key)
-    return receipt is not None and first_damage(workshop.store.folder(request.stage, receipt.identity)) is None
+    return (
+        receipt is not None and first_damage(workshop.store.folder(request.stage, receipt.identity)) is None
+    )
 
 
 def chain(workshop: Workshop, words: str) -> list:
@@ -200,7 +202,7 @@ def test_a_store_that_can_only_be_read_can_be_looked_at(workshop: Workshop, monk
 
     monkeypatch.setattr("filelock.FileLock.acquire", refuse)
     assert [item.folder for item in garbage(workshop.store)] == [workshop.folder(unused)]
-    with pytest.raises(UserError, match="the store .* cannot be written"):
+    with pytest.raises(UserError, match=r"the store .* cannot be written"):
         delete(workshop.store, garbage(workshop.store))
 
 
@@ -254,7 +256,9 @@ def test_pruning_in_a_loop_breaks_no_program(workshop: Workshop) -> None:
     try:
         for turn in range(25):
             corpora = [workshop.request("same", slice={"words": "same", "turn": turn})]
-            shards = [workshop.request("same", stage="encode", made_from={"corpus": made}) for made in corpora]
+            shards = [
+                workshop.request("same", stage="encode", made_from={"corpus": made}) for made in corpora
+            ]
             lock = register(workshop.store, workshop.root(f"turn {turn % 2}", *corpora, *shards))
             for request in (*corpora, *shards):
                 workshop.make(request, view=Path("data") / request.stage)

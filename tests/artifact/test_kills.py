@@ -79,7 +79,9 @@ def programs(workshop: Workshop) -> Programs:
 
 
 @pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_a_killed_program_leaves_nothing_half_made_and_goes_on(programs: Programs, kill: signal.Signals) -> None:
+def test_a_killed_program_leaves_nothing_half_made_and_goes_on(
+    programs: Programs, kill: signal.Signals
+) -> None:
     request = programs.write(tries=2)
     process = programs.start()
     programs.wait_for_work()
@@ -112,7 +114,9 @@ def test_several_processes_make_an_artifact_once(programs: Programs) -> None:
 
 def test_messages_have_a_name_and_a_log(programs: Programs, tmp_path: Path) -> None:
     programs.write(more='print("two\\nlines")')
-    out, _ = programs.start("--name", "corpora/mine", "--log", "logs/corpora/mine.log").communicate(timeout=20)
+    out, _ = programs.start("--name", "corpora/mine", "--log", "logs/corpora/mine.log").communicate(
+        timeout=20
+    )
     lines = out.splitlines()
     assert lines[:2] == ["corpora/mine: two", "corpora/mine: lines"]
     assert lines[2].startswith("corpora/mine: made: corpus ")
@@ -125,8 +129,18 @@ def test_messages_have_a_name_and_a_log(programs: Programs, tmp_path: Path) -> N
     [
         ('raise UserError("no words")', False, 1, "gptgrid: mine: no words\n"),
         ('raise UserError("no words")', True, 0, "gptgrid: mine: no words\n"),
-        ('raise OSError(28, "No space left on device")', False, 1, "the disk is full; make room, then the same"),
-        ('raise OSError(28, "No space left on device")', True, 1, "the disk is full; make room, then the same"),
+        (
+            'raise OSError(28, "No space left on device")',
+            False,
+            1,
+            "the disk is full; make room, then the same",
+        ),
+        (
+            'raise OSError(28, "No space left on device")',
+            True,
+            1,
+            "the disk is full; make room, then the same",
+        ),
         ('raise ValueError("broken")', False, 1, "ValueError: broken"),
         ('raise ValueError("broken")', True, 0, "ValueError: broken"),
     ],

@@ -15,7 +15,7 @@ from gptgrid.artifact.files import file_digest
 from gptgrid.artifact.identity import content_digest
 from gptgrid.artifact.job import Job
 from gptgrid.artifact.manifest import read_manifest, read_provenance
-from gptgrid.artifact.receipt import Receipt
+from gptgrid.artifact.receipt import Receipt, read_receipt
 from gptgrid.artifact.request import Request
 
 
@@ -49,7 +49,8 @@ def test_manifest_provenance_and_timing(workshop: Workshop) -> None:
     provenance = read_provenance(folder)
     assert provenance["note"] == 1
     assert {"time", "host", "python", "libraries", "commit", "peak_memory_mb"} <= provenance.keys()
-    assert (folder / "timing.csv").read_text().startswith("step,seconds\ntotal,")
+    steps = [line.split(",")[0] for line in (folder / "timing.csv").read_text().splitlines()]
+    assert steps == ["step", "check", "total"]
 
 
 def test_the_same_request_gives_the_same_manifest_in_another_store(tmp_path: Path, workshop) -> None:
@@ -115,7 +116,9 @@ def test_a_mended_description_is_shown_and_changes_nothing_else(workshop: Worksh
         return build
 
     asked = [workshop.request(slice={"words": "hello", "licence": licence}) for licence in ("MIT", "CC0")]
-    made = [workshop.make(request, described(words)) for request, words in zip(asked, ("a", "b"), strict=True)]
+    made = [
+        workshop.make(request, described(words)) for request, words in zip(asked, ("a", "b"), strict=True)
+    ]
     assert made[0].content == made[1].content
     assert made[0].overview != made[1].overview
     for stage, same in (("encode", True), ("report", False)):
@@ -234,7 +237,7 @@ def test_what_the_store_has_needs_no_source(workshop: Workshop) -> None:
 
 def test_a_missing_receipt_of_an_input_is_named(workshop: Workshop) -> None:
     request = workshop.request(stage="encode", made_from={"corpus": workshop.request()})
-    with pytest.raises(UserError, match="the receipt of its corpus is missing from .*store; run the same"):
+    with pytest.raises(UserError, match=r"the receipt of its corpus is missing from .*store; run the same"):
         workshop.make(request)
 
 
@@ -402,6 +405,21 @@ def test_overviews_are_made_of_what_there_is(workshop: Workshop) -> None:
     assert read_manifest(workshop.folder(table))["facts"]["failed"] == {}
 
 
+def test_a_kill_of_a_program_that_another_process_ran_is_recorded(workshop: Workshop, monkeypatch) -> None:
+    request = workshop.request()
+    again = workshop.store.receipt_path("corpus", request.key, attempt=1)
+    asked = [workshop.store.request_path("corpus", request.key), "--name", "corpora/mine", "--receipt", again]
+    monkeypatch.setattr("sys.argv", ["corpus.py", *map(str, asked)])
+    assert program.record_kill("corpus") == 137
+    assert workshop.store.receipt("corpus", request.key) is None
+    monkeypatch.setattr("sys.argv", ["corpus.py", *map(str, asked), "--record-failure"])
+    assert program.record_kill("corpus") == 0
+    receipt = workshop.store.receipt("corpus", request.key)
+    assert receipt.failure.name == "corpora/mine"
+    assert "as the system does when memory runs out; lower training.micro_batch" in receipt.failure.reason
+    assert read_receipt(again) == receipt
+
+
 def test_a_full_disk_is_no_failure_of_the_cell(workshop: Workshop) -> None:
     request = workshop.request()
     with pytest.raises(OSError, match="No space left"):
@@ -431,7 +449,9 @@ def test_made_again_with_other_bits(workshop: Workshop) -> None:
     request = workshop.request()
     first = workshop.make(request)
     for _ in range(2):
-        with pytest.raises(UserError, match=r"2 of 2 files have other bits: hello\.txt, new\.txt\. The store"):
+        with pytest.raises(
+            UserError, match=r"2 of 2 files have other bits: hello\.txt, new\.txt\. The store"
+        ):
             workshop.make(request, other, again=True, record_failure=True)
         assert folders(workshop) == ["", ".again"]
         assert (workshop.folder(request) / "hello.txt").read_text() == "hello"
@@ -476,7 +496,12 @@ def test_a_damaged_request_is_explained_and_written_anew(workshop: Workshop) -> 
     assert program.read_request(path) == request
     text = path.read_text()
     other = path.with_name(f"{'0' * 64}.json")
-    for place, content in ((path, text[:50]), (path, text.replace("hello", "jello")), (path, "[]"), (other, text)):
+    for place, content in (
+        (path, text[:50]),
+        (path, text.replace("hello", "jello")),
+        (path, "[]"),
+        (other, text),
+    ):
         place.write_text(content)
         with pytest.raises(UserError, match="is damaged; run the same command again"):
             program.read_request(place)

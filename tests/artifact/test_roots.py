@@ -14,7 +14,9 @@ from gptgrid.artifact.roots import DAY, Root, counting_roots, is_held, register,
 
 def experiments(workshop: Workshop) -> list[tuple[str, list[str]]]:
     """Return the roots that count: experiment, keys of the corpora that it uses."""
-    return sorted((root.experiment, sorted(root.keys.get("corpus", {}))) for root in counting_roots(workshop.store))
+    return sorted(
+        (root.experiment, sorted(root.keys.get("corpus", {}))) for root in counting_roots(workshop.store)
+    )
 
 
 def age(workshop: Workshop, seconds: float = 2 * DAY) -> None:
@@ -110,7 +112,9 @@ def test_a_damaged_root_is_none(workshop: Workshop, text: str) -> None:
     assert experiments(workshop) == [("small", ["a"])]
 
 
-def test_in_a_store_of_others_a_run_leaves_no_root(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_in_a_store_of_others_a_run_leaves_no_root(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(self: Path, **options: object) -> None:
         raise PermissionError(13, "Permission denied", str(self))
 

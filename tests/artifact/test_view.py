@@ -113,7 +113,9 @@ def test_a_stale_view_that_the_store_lacks_goes_into_it_first(shown: Workshop, t
 
 
 @pytest.mark.parametrize(("file", "left"), [("one.txt", True), (MANIFEST, False)])
-def test_a_damaged_stale_view_is_not_thrown_away(shown: Workshop, tmp_path: Path, file: str, left: bool) -> None:
+def test_a_damaged_stale_view_is_not_thrown_away(
+    shown: Workshop, tmp_path: Path, file: str, left: bool
+) -> None:
     """Its files are the last there are; without a manifest nobody takes them for an artifact."""
     shown.folder(shown.request("one two")).rename(tmp_path / "elsewhere")
     rewrite(VIEW / file, "")

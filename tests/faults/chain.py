@@ -1,6 +1,8 @@
 """The small chain that the faults are tried on, and its unbroken run."""
 
 import copy
+import json
+import os
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -8,40 +10,58 @@ from typing import Any
 
 import yaml
 from checkout import CONFIG, Checkout
+from filelock import FileLock
 
 from faults.runs import snakemake
 from faults.tree import state
 
-LAYERS = (1, 2)
-"""Of the llama of the chain, and of the same names in another configuration."""
+FIRST, OTHER = ({"n_layer": 1}, {"seed": 0}), ({"n_layer": 2}, {"seed": 1})
+"""Of the llama of the chain and of the split of its text: in its configuration, and in another with the same names."""
+
+
+QUICK = ("--config", "quick=true")
 
 
 @dataclass(frozen=True)
 class Unbroken:
-    """Finished trees, and what is in them."""
+    """Finished trees, each of one run without any fault, and what is in them."""
 
     folder: Path
     state: dict[str, Any]
     other: dict[str, Any]
-    """What an unbroken run of the other configuration holds."""
+    """Of the other configuration."""
+    quick: dict[str, Any]
+    """Of a run with `quick=true`."""
 
 
 def make_unbroken(folder: Path) -> Unbroken:
-    """Run the chain, and then its other configuration, without any fault.
+    """Run the chain, the other configuration, and the quick one.
 
-    Three cells; one text is the user's own, one is downloaded from a file.
+    The chain has three cells; one text is the user's own, one is downloaded from a file.
     """
-    checkout = Checkout(folder / "chain")
     web = folder / "web.txt"
     web.write_text("".join(f"a {word} on day {n}\n" for n in range(80) for word in ("storm", "calm")))
-    checkout.configure(config(web))
-    run_to_the_end(checkout.folder)
-    first = state(checkout.folder)
-    other = Checkout(folder / "other")
-    other.configure(config(web))
-    use_other(other.folder)
-    run_to_the_end(other.folder)
-    return Unbroken(checkout.folder, first, state(other.folder))
+    states = []
+    for name, arguments in (("chain", ()), ("other", ()), ("quick", QUICK)):
+        checkout = Checkout(folder / name)
+        checkout.configure(config(web))
+        if name == "other":
+            use_other(checkout.folder)
+        code, said = snakemake(checkout.folder, *arguments).wait()
+        assert code == 0, said
+        states.append(state(checkout.folder))
+    return Unbroken(folder / "chain", *states)
+
+
+def shared_unbroken(base: Path) -> Unbroken:
+    """Return the unbroken trees that all tests of a session share; the first that asks makes them."""
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "unbroken"
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "states.json").exists():
+            folder.mkdir()
+            made = make_unbroken(folder)
+            (folder / "states.json").write_text(json.dumps([made.state, made.other, made.quick]))
+    return Unbroken(folder / "chain", *json.loads((folder / "states.json").read_text()))
 
 
 def config(web: Path) -> dict[str, Any]:
@@ -55,14 +75,16 @@ def config(web: Path) -> dict[str, Any]:
         "document": "line",
     }
     values["grid"][1]["corpus"] = "web"
+    values["quick"] = {"training": {"base": {"steps": 4}}}
     return values
 
 
-def edit(folder: Path, layers: int) -> None:
-    """Write another configuration with the same names: the file is never seen half-written."""
+def edit(folder: Path, model: dict[str, int], split: dict[str, int]) -> None:
+    """Write another configuration with the same names; the file is never seen half-written."""
     path = folder / "config" / "config.yaml"
     values = yaml.safe_load(path.read_text())
-    values["models"]["llama"]["n_layer"] = layers
+    values["models"]["llama"] |= model
+    values["corpora"]["mine"]["split"] = split
     part = path.with_suffix(".part")
     part.write_text(yaml.safe_dump(values, sort_keys=False))
     part.replace(path)
@@ -70,15 +92,9 @@ def edit(folder: Path, layers: int) -> None:
 
 def use_other(folder: Path) -> None:
     """Change the configuration to the other one."""
-    edit(folder, LAYERS[1])
+    edit(folder, *OTHER)
 
 
 def use_first(folder: Path) -> None:
-    """Change the configuration back. The key is written out, which changes nothing."""
-    edit(folder, LAYERS[0])
-
-
-def run_to_the_end(folder: Path) -> None:
-    """Run what must not fail."""
-    code, said = snakemake(folder).wait()
-    assert code == 0, said
+    """Change the configuration back; values that are written out change nothing."""
+    edit(folder, *FIRST)

@@ -11,6 +11,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from checkout import Checkout
+
 from faults import chain, damage, interrupt
 from faults.judge import FaultError, check_message, end_of, settle
 from faults.runs import Run, kill_all, snakemake
@@ -120,7 +122,7 @@ def signalled(trial: Trial) -> Told:
     first = interrupt.begin_anywhere(folder, draw)
     number, who = draw.choice(interrupt.SIGNALS), draw.choice(interrupt.VICTIMS)
     run = snakemake(folder)
-    moment = interrupt.wait_for_moment(folder, run, draw)
+    moment = interrupt.wait_for_moment(folder, run, first, draw)
     count = interrupt.send(folder, run, who, number, draw)
     at_once = draw.random() < 0.5 and who in ("snakemake", "all")
     if not at_once:
@@ -143,7 +145,7 @@ def signalled_twice(trial: Trial) -> Told:
     moments = []
     for _ in range(2):
         run = snakemake(folder)
-        moments.append(interrupt.wait_for_moment(folder, run, draw))
+        moments.append(interrupt.wait_for_moment(folder, run, first, draw))
         interrupt.send(folder, run, draw.choice(["snakemake", "all"]), signal.SIGKILL, draw)
         run.process.wait()
     return Told("SIGKILL in two runs", f"from {first}, {', '.join(moments)}", trial.settle())
@@ -167,7 +169,7 @@ def disk_full(trial: Trial) -> Told:
 def two_runs(trial: Trial) -> Told:
     """The same configuration is run twice at once: both end well."""
     draw, folder = trial.draw, trial.folder
-    first, delay = interrupt.begin_anywhere(folder, draw), draw.uniform(0, 8)
+    first, delay = interrupt.begin_anywhere(folder, draw), draw.uniform(0, 6)
     one = snakemake(folder)
     time.sleep(delay)
     two = snakemake(folder)
@@ -201,21 +203,29 @@ def two_configurations(trial: Trial) -> Told:
     return Told(fault, f"from {first}, {delay:.1f} s apart", trial.settle())
 
 
+SOURCES = {
+    "src/gptgrid/metrics.py": "bits_per_byte",
+    "src/gptgrid/stages/train/schedule.py": "learning_rate",
+    "src/gptgrid/seeds.py": "mix64",
+}
+"""File → a function of it; twice what it returns makes other figures."""
+
+
 def edited(trial: Trial) -> Told:
     """Configuration, source or text are edited while a run goes on, with a dry run beside; then taken back."""
     draw, folder = trial.draw, trial.folder
     first = interrupt.begin_anywhere(folder, draw)
-    what = draw.choice(
-        ["config/config.yaml", "texts/mine.txt", "src/gptgrid/model/gpt.py", "a shared module"]
-    )
-    path = folder / {"a shared module": "src/gptgrid/metrics.py"}.get(what, what)
+    what = draw.choice(["config/config.yaml", "texts/mine.txt", *SOURCES])
+    path = folder / what
     before = path.read_text()
     run = snakemake(folder)
-    moment = interrupt.wait_for_moment(folder, run, draw)
-    if path.suffix == ".yaml":
+    moment = interrupt.wait_for_moment(folder, run, first, draw)
+    if what in SOURCES:
+        Checkout.there(folder).redefine(what.removeprefix("src/gptgrid/"), SOURCES[what], "2 *")
+    elif path.suffix == ".yaml":
         chain.use_other(folder)
     else:
-        path.write_text(before + ("CHANGED = 1\n" if path.suffix == ".py" else "a new line of it\n"))
+        path.write_text(before + "a new line of it\n")
     dry = snakemake(folder, "--dry-run")
     code, said = end_of(run)
     check_message(code, said)

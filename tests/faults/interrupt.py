@@ -13,6 +13,8 @@ from faults.runs import Process, Run, kill, processes, wait_until
 from faults.tree import STORE, forget
 
 STAGES = ("corpus", "tokenizer", "encode", "train", "evaluate", "sample", "compare", "report")
+RECEIPTS = {"corpus": 17, "train": 11, "evaluate": 8, "compare": 2}
+"""Stage at which a run begins → how many artifacts of the chain are then to be made."""
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 VICTIMS = ("a program", "the server", "snakemake", "all")
 DISKS = {
@@ -26,16 +28,19 @@ DISKS = {
 
 def begin_anywhere(folder: Path, draw: random.Random) -> str:
     """Take away what the stages from one on have made, so that a run begins there; return that stage."""
-    first = draw.choice(("corpus", "train", "train", "evaluate", "compare"))
+    first = draw.choice(list(RECEIPTS))
     forget(folder, STAGES[STAGES.index(first) :])
+    if first == "corpus":
+        shutil.rmtree(folder / "data" / "downloads")
+        shutil.rmtree(folder / "logs")
     return first
 
 
-def wait_for_moment(folder: Path, run: Run, draw: random.Random) -> str:
-    """Wait until so many artifacts are made, and a moment longer; return that as words."""
+def wait_for_moment(folder: Path, run: Run, first: str, draw: random.Random) -> str:
+    """Wait until so many artifacts are made by a run that begins at a stage, and a moment longer."""
+    number, seconds = draw.randrange(RECEIPTS[first]), draw.uniform(0, 1.5)
     receipts = (folder / STORE / "keys").rglob
     before = len(list(receipts("*.json")))
-    number, seconds = draw.randrange(9), draw.uniform(0, 1.5)
     wait_until(lambda: len(list(receipts("*.json"))) >= before + number, run)
     end = time.monotonic() + (seconds if number else 3 * seconds)
     wait_until(lambda: time.monotonic() > end, run)

@@ -10,6 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from gptgrid.artifact.identity import OVERVIEWS
 from gptgrid.artifact.manifest import MANIFEST, VOLATILE, first_damage
 from gptgrid.artifact.receipt import read_receipt
 from gptgrid.artifact.store import stamp
@@ -49,11 +50,12 @@ def views_of(folder: Path) -> list[Path]:
 
 
 def speeds_of(folder: Path) -> dict[str, str]:
-    """Return what a summary shows of the speed of the cells that people see → what it is."""
+    """Return what summaries show of the speed of the trainings in the store → what it is."""
     found = {}
-    for path in folder.glob("results/*/cells/*/train/provenance.json"):
-        facts = json.loads(path.read_text())
-        found |= {str(facts[name]): f"<{name}>" for name in SPEEDS if name in facts}
+    for path in (folder / STORE).glob("train/*/provenance.json"):
+        if WHOLE.fullmatch(path.parent.name):
+            facts = json.loads(path.read_text())
+            found |= {str(facts[name]): f"<{name}>" for name in SPEEDS if name in facts}
     return found
 
 
@@ -74,25 +76,31 @@ def settled(content: bytes, name: str, speeds: dict[str, str]) -> bytes:
     return re.sub(r"\d{4}-\d\d-\d\dT[\d:]+\+00:00", "<time>", text).encode()
 
 
+def settled_digest(path: Path, speeds: dict[str, str]) -> str:
+    """Return the sha256 of a file, up to the speeds that it shows."""
+    content = path.read_bytes()
+    if path.name in ("summary.csv", "report.html"):
+        content = settled(content, path.name, speeds)
+    return sha256(content).hexdigest()
+
+
 def figures(folder: Path) -> dict[str, str]:
     """Return file that people see → sha256, for all files of artifacts but what is volatile."""
     speeds = speeds_of(folder)
-    found = {}
-    for view in views_of(folder):
-        for path in sorted(view.rglob("*")):
-            if not path.is_file() or path.name in VOLATILE:
-                continue
-            content = path.read_bytes()
-            if path.name in ("summary.csv", "report.html"):
-                content = settled(content, path.name, speeds)
-            elif path.name == MANIFEST and view.name in ("compare", "report"):
-                continue  # it has the sha256 of the speeds
-            found[str(path.relative_to(folder))] = sha256(content).hexdigest()
-    return found
+    return {
+        str(path.relative_to(folder)): settled_digest(path, speeds)
+        for view in views_of(folder)
+        for path in sorted(view.rglob("*"))
+        # The manifests of the overviews have the sha256 of what shows speeds.
+        if path.is_file()
+        and path.name not in VOLATILE
+        and not (path.name == MANIFEST and view.name in OVERVIEWS)
+    }
 
 
 def artifacts(folder: Path) -> dict[str, dict[str, Any]]:
     """Return key → identity and outputs of what the store has of it, by its receipt, all read anew."""
+    speeds = speeds_of(folder)
     found = {}
     for path in sorted((folder / STORE / "keys").rglob("*.json")):
         receipt = read_receipt(path)
@@ -101,11 +109,12 @@ def artifacts(folder: Path) -> dict[str, dict[str, Any]]:
         place = folder / STORE / receipt.stage / receipt.identity
         if damage := first_damage(place):
             found[path.stem] = {"damage": damage}
-        elif receipt.stage in ("compare", "report"):
-            found[path.stem] = {"stage": receipt.stage}  # the views are compared
-        else:
-            manifest = json.loads((place / MANIFEST).read_text())
-            found[path.stem] = {"identity": receipt.identity, "outputs": manifest["outputs"]}
+            continue
+        outputs = json.loads((place / MANIFEST).read_text())["outputs"]
+        found[path.stem] = {
+            "identity": receipt.identity if receipt.stage not in OVERVIEWS else None,  # the speeds are in it
+            "outputs": {name: settled_digest(place / name, speeds) for name in outputs},
+        }
     return found
 
 

@@ -47,7 +47,8 @@ def start(parent, tmp_path):
 
     def run(code: str, *arguments: str, **environment: str) -> subprocess.Popen:
         script = tmp_path / "program.py"
-        head = "import os, signal, sys, time\nfrom gptgrid.launch.server import hand_over\nhand_over()\n"
+        head = "import os, signal, sys, time\nfrom gptgrid.launch.server import hand_over\n"
+        head += "if (status := hand_over()) is not None:\n    sys.exit(status)\n"
         script.write_text(head + textwrap.dedent(code))
         settings = {**os.environ, "PYTHONPATH": SOURCE, ADDRESS: parent.address, **environment}
         return subprocess.Popen(

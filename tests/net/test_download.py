@@ -76,6 +76,13 @@ def test_folder_mirror_comes_first(mirror: Path, tmp_path: Path) -> None:
     assert path.read_bytes() == CONTENT
 
 
+def test_a_damaged_file_is_fetched_again(mirror: Path, tmp_path: Path, capsys) -> None:
+    path = fetch(URL, SHA256, tmp_path / "downloads")
+    path.write_bytes(b"x" + CONTENT[1:])
+    assert fetch(URL, SHA256, tmp_path / "downloads").read_bytes() == CONTENT
+    assert f"{path} is damaged; fetching it again" in capsys.readouterr().out
+
+
 def test_web_mirror_comes_first_and_is_asked_once(server: Server, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("GPTGRID_MIRROR", server.url + "/")
     for _ in range(2):

@@ -1,9 +1,13 @@
-"""A mistake gives one clear message, a non-zero exit code, and nothing half-made."""
+"""A mistake gives one clear message, a non-zero exit code, and nothing half-made; the rest is made."""
 
 import copy
+import csv
 
 import pytest
 from checkout import CONFIG, Checkout
+
+SHORT = b"one\ntwo\nthree\nfour\n"
+TOO_SHORT = "but a window takes 17 (context 16 and one target)"
 
 
 def changed(path: str, value: object) -> dict:
@@ -14,14 +18,6 @@ def changed(path: str, value: object) -> dict:
         inner = inner[int(key)] if isinstance(inner, list) else inner[key]
     inner[last] = value
     return data
-
-
-def failure(checkout: Checkout, *arguments: str) -> str:
-    process = checkout.start("--cores", "2", *arguments)
-    said, _ = process.communicate(timeout=120)
-    assert process.returncode != 0, said
-    assert "Traceback" not in said
-    return said
 
 
 @pytest.mark.parametrize(
@@ -38,13 +34,13 @@ def failure(checkout: Checkout, *arguments: str) -> str:
         ("corpora/mine/paths", ["nowhere/*.txt"], "corpora.mine: no file matches 'nowhere/*.txt'"),
     ],
 )
-def test_invalid_configuration_stops_before_any_job(
+def test_an_invalid_configuration_stops_before_any_job(
     tmp_path, path: str, value: object, expected: str
 ) -> None:
     checkout = Checkout(tmp_path / "gptgrid")
     checkout.configure(changed(path, value))
-    said = failure(checkout)
-    assert expected in said
+    said = checkout.snakemake(code=1)
+    assert expected in said and "Traceback" not in said
     assert not (checkout.folder / "data").exists()
     assert not (checkout.folder / "results").exists()
 
@@ -52,27 +48,57 @@ def test_invalid_configuration_stops_before_any_job(
 @pytest.mark.parametrize(
     ("text", "encoding", "expected"),
     [
-        (b"", "auto", "texts/mine.txt is empty; take it out of the corpus"),
         (b"\n \n", "auto", "texts/mine.txt is empty; take it out of the corpus"),
-        (b"one\ntwo\nthree\nfour\n", "auto", "but a window takes 17 (context 16 and one target)"),
+        (SHORT, "auto", TOO_SHORT),
         (b"a \xff\xfe b\n" * 30, "utf-8", "texts/mine.txt: not utf-8: byte 0xff at offset 2"),
     ],
 )
-def test_unusable_text_is_explained(tmp_path, text: bytes, encoding: str, expected: str) -> None:
+def test_an_unusable_text_is_explained(tmp_path, text: bytes, encoding: str, expected: str) -> None:
     checkout = Checkout(tmp_path / "gptgrid")
     (checkout.folder / "texts/mine.txt").write_bytes(text)
     checkout.configure(changed("corpora/mine/encoding", encoding))
-    said = failure(checkout)
-    assert expected in said
-    assert "gptgrid: " in said
+    said = checkout.snakemake(code=1)
+    assert expected in said and "Traceback" not in said
+    assert "Some of it could not be made; the same command tries again." in said
     assert not list(checkout.folder.glob("results/small/cells/*/train/manifest.json"))
 
 
-def test_a_failed_cell_does_not_stop_the_others(tmp_path) -> None:
+def test_a_failed_cell_is_a_row_with_its_reason_and_can_be_mended(tmp_path) -> None:
+    """One corpus is too short for a window; the other two cells are made, compared and reported."""
     checkout = Checkout(tmp_path / "gptgrid")
-    config = changed("models/llama", {"base": "gpt2", "preset": "llama", "context": 4096})
-    config["training"]["base"]["batch_tokens"] = 4096
+    config = checkout.config()
+    (checkout.folder / "short.txt").write_bytes(SHORT)
+    config["corpora"]["short"] = {"source": "files", "paths": ["short.txt"], "document": "line"}
+    config["grid"] = [{"corpus": ["mine", "short"], "tokenizer": "bytes", "model": "gpt2"}]
     checkout.configure(config)
-    said = failure(checkout)
-    assert "but a window takes 4097" in said
-    assert len(list(checkout.folder.glob("results/small/cells/*gpt2*/evaluate/evaluation.json"))) == 2
+
+    def rows() -> dict[str, dict[str, str]]:
+        with (checkout.folder / "results/small/compare/summary.csv").open() as file:
+            return {row["corpus"]: row for row in csv.DictReader(file)}
+
+    checkout.run(code=1)
+    failed = [line for line in checkout.said.splitlines() if "artifacts lack it)" in line]
+    assert len(failed) == 1 and TOO_SHORT in failed[0]
+    assert failed[0].strip().startswith("small/cells/short.bytes.gpt2.base.s1/train: ")
+    assert failed[0].endswith("(3 artifacts lack it)")
+    assert checkout.made["train"] == checkout.made["evaluate"] == checkout.made["sample"] == 1
+    found = rows()
+    assert found["mine"]["status"] == "finished" and found["mine"]["bpb"] and not found["mine"]["reason"]
+    assert found["short"]["status"] == "failed" and not found["short"]["bpb"]
+    assert TOO_SHORT in found["short"]["reason"]
+    assert TOO_SHORT in (checkout.folder / "results/small/report/report.html").read_text()
+    assert not (checkout.folder / "results/small/cells/short.bytes.gpt2.base.s1").exists()
+
+    # The same command tries again what failed, and nothing else.
+    stale = {"train": 1, "evaluate": 1, "sample": 1, "compare": 1, "report": 1}
+    assert checkout.stale() == checkout.dry() == stale
+    checkout.run(code=1)
+    assert not checkout.made
+    assert TOO_SHORT in checkout.said
+
+    text = (checkout.folder / "texts/mine.txt").read_text()
+    (checkout.folder / "short.txt").write_text(text.replace("cakes", "pies"))
+    checkout.run()
+    assert checkout.made["train"] == 1
+    assert {row["status"] for row in rows().values()} == {"finished"}
+    assert checkout.stale() == {}

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import signal
 import time
 from pathlib import Path
@@ -96,4 +95,3 @@ def test_two_runs_share_a_store(tmp_path: Path, finished: Checkout) -> None:
     for checkout in (first, second):
         assert without_volatile(checkout.artifacts()) == expected
     assert not list(Path(store).glob("*/*.partial"))
-    shutil.rmtree(store)

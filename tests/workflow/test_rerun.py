@@ -250,7 +250,9 @@ def report_files(checkout: Checkout) -> None:
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
-def test_a_change_reruns_what_it_touches_and_taken_back_reruns_nothing(checkout: Checkout, change, expected) -> None:
+def test_a_change_reruns_what_it_touches_and_taken_back_reruns_nothing(
+    checkout: Checkout, change, expected
+) -> None:
     before = checkout.artifacts()
     kept = {name: checkout.folder.with_name(name) for name in ("src", "config", "texts")}
     for name, copy in kept.items():
@@ -441,7 +443,9 @@ def test_a_longer_training_continues_the_finished_one(checkout: Checkout) -> Non
         (["-f", f"{CELL}/evaluate/evaluation.json"], {"evaluate": 1}, {"evaluate": 1}),
     ],
 )
-def test_what_is_asked_for_is_made_again(checkout: Checkout, options: list[str], jobs: dict, again: dict) -> None:
+def test_what_is_asked_for_is_made_again(
+    checkout: Checkout, options: list[str], jobs: dict, again: dict
+) -> None:
     before = checkout.artifacts()
     assert checkout.run(*options) == jobs
     said = re.findall(r"made again: (\w+) \w+, the same bits", checkout.said)

@@ -195,9 +195,8 @@ class Store:
             if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
                 raise
             raise UserError(
-                f"the store {self.root} cannot be written ({error.strerror}: {error.filename}), which what it "
-                "does not have needs; set GPTGRID_STORE to a folder of your own, or ask the owner of the store "
-                "for the right to write"
+                f"the store {self.root} cannot be written ({error.strerror}: {error.filename}); set "
+                "GPTGRID_STORE to a folder of your own, or ask the owner of the store for the right to write"
             ) from None
 
     def publish(self, work: Path, stage: str, identity: str) -> None:
@@ -243,6 +242,9 @@ class Store:
         stage, identity = manifest["stage"], manifest["identity"]
         if self.has(stage, identity) or first_damage(folder):
             return False
+        shown = manifest["facts"].get("identities", [])
+        if not all(any(self.root.glob(f"*/{made}/{MANIFEST}")) for made in shown):
+            return False  # an overview of artifacts that are to be made again, at another speed
         # Whoever adopts holds up others that wait for `view_lock`, so it waits for nobody.
         with suppress(Timeout), self.lock(stage, identity, wait=False):
             if self.has(stage, identity):

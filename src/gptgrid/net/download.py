@@ -56,7 +56,10 @@ def fetch(
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / f"{sha256}.lock"):
         if target.is_file():
-            return target
+            if checksum(target, git) == sha256:
+                return target
+            print(f"{target} is damaged; fetching it again", flush=True)
+            target.unlink()
         part = Part(folder / f"{sha256}.part", limit)
         place = obtain(url, part, schemes)
         digest = checksum(part.path, git)

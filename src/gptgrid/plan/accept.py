@@ -98,6 +98,9 @@ def older(plan: Plan, artifacts: list[Artifact]) -> Iterator[tuple[Artifact, Ent
         if plan.there[artifact] or plan.receipts[artifact] or artifact.stage in OVERVIEWS:
             continue
         digests = plan.digests_of_inputs(artifact)
+        plan.receipts[artifact] = plan.receipt_of_stored(artifact)
+        if plan.receipts[artifact]:
+            continue  # the present source made it, from what is accepted
         entry = None if digests is None else index.get(cause(artifact.stage, artifact.slice, digests))
         if entry is not None:
             plan.receipts[artifact] = plan.store.make_receipt(
