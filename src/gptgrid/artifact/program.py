@@ -32,6 +32,7 @@ from gptgrid.artifact.provenance import describe_environment
 from gptgrid.artifact.receipt import Failure, Receipt
 from gptgrid.artifact.request import Request
 from gptgrid.artifact.store import Store
+from gptgrid.artifact.variants import Variants
 from gptgrid.artifact.view import link_view, view_lock
 
 AGAIN = "run the same command again"
@@ -304,7 +305,7 @@ class Program:
             job = self.job(partial, inputs)
         build = self.load()
         self.check_source()  # of what was just imported
-        with job.timing("total"):
+        with job.timing("total"), Variants.covering(request.variants):
             facts = build(job)
         for name in request.raw:
             job.own_file(name)  # what was read, and not an edit in the meantime
