@@ -171,14 +171,19 @@ def prepare_to_compute():
         start_server()  # which imports torch once for all
 
 
-def check_failures():
-    """End with an error if something could not be made, though all that could be was.
+def finish():
+    """Let people see what belongs to this run, and end with an error if something could not be made.
 
     Raises:
         WorkflowError: what could not be made, and why.
     """
-    failures = plan.failures() if workflow.is_main_process else {}
-    if failures:
+    if not workflow.is_main_process:
+        return
+    with explained():
+        # Programs of another run with the same names may have shown theirs in the meantime.
+        plan.look()
+        plan.show()
+    if failures := plan.failures():
         lines = [f"{reason} ({len(names)} artifacts lack it)" for reason, names in failures.items()]
         raise WorkflowError(
             "\n".join(["Some of it could not be made; the same command tries again.", *lines])

@@ -197,13 +197,21 @@ class Plan:
             for artifact in self.artifacts.values():
                 if not artifact.shown:
                     continue
-                receipt, view = self.receipts[artifact], Path(artifact.folder)
-                if receipt is None or not self.there[artifact]:
+                receipt, view = self.receipt_to_show(artifact), Path(artifact.folder)
+                if receipt is None:
                     if view.is_dir():
                         remove_view(self.store, view)
                 elif not shows(self.store, receipt, view, self.digests):
                     link_view(self.store, artifact.stage, receipt.identity, view)
         self.digests.save()
+
+    def receipt_to_show(self, artifact: Artifact) -> Receipt | None:
+        """Return the receipt of what people are to see: what is there, or tables that lack what failed."""
+        if self.there[artifact]:
+            return self.receipts[artifact]
+        receipt = self.store.receipt(artifact.stage, self.keys[artifact])
+        lacking = receipt is not None and receipt.identity is not None and receipt.incomplete
+        return receipt if lacking and self.store.is_whole(receipt, self.digests) else None
 
     def failures(self) -> dict[str, list[str]]:
         """Return what could not be made, with its reason → the artifacts that lack it."""
