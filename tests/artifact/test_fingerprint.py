@@ -1,5 +1,6 @@
 """A fingerprint changes with what can change a result, and with nothing else."""
 
+import ast
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -267,6 +268,197 @@ def test_what_was_remembered_gives_the_same_as_reading(project: Path) -> None:
     assert fingerprint(project) == before
     edit(project / USED, "CONSTANT = 1", "CONSTANT = 2")
     assert fingerprint(project) != before
+
+
+# -------------------------------------------------------------------------- small packages, one per case
+
+
+def matters(project: Path, modules: dict[str, str]) -> bool:
+    """Say whether VALUE in the source of some modules matters to a program that reads `gptgrid.a.X`."""
+    (project / "script.py").write_text("from gptgrid import a\nX = a.X\n")
+    found = set()
+    for value in ("111", "2"):
+        for name, text in modules.items():
+            path = project / "src/gptgrid" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text.replace("VALUE", value))
+        found.add(fingerprint(project))
+    return len(found) == 2
+
+
+FROM_B, B = "from gptgrid.b import X\n", {"b.py": "X = VALUE\n"}
+CHOICE = "if choice():\n    from gptgrid.{} import X\nelse:\n    from gptgrid.{} import X\n"
+METHODS = """
+{}
+
+
+class X:
+    def one(self):
+        {}
+        return Y
+
+    def two(self):
+        {}
+        return Y
+"""
+REGISTER = "TABLE = {}\n\n\ndef register(item):\n    return item\n"
+HOOKED = "class Base:\n    def __init_subclass__(cls):\n        TABLE.append(cls)\n"
+LATER = "\n\nclass Later(Base):\n    y = VALUE\n"
+
+
+@pytest.mark.parametrize(
+    "modules",
+    [
+        # A name that a module hands on.
+        {"a.py": FROM_B, **B},
+        {"a.py": "from gptgrid.c import Y as X\n", "c.py": "from gptgrid.b import X as Y\n", **B},
+        {"a.py": "from gptgrid.c import b\nX = b.X\n", "c.py": "from gptgrid import b\n", **B},
+        {"a.py": "import gptgrid.c\nX = gptgrid.c.b.X\n", "c.py": "from gptgrid import b\n", **B},
+        {"a.py": "from gptgrid import c\nX = use(c)\n", "c.py": FROM_B, **B},
+        {"a.py": "from gptgrid.room import X\n", "room/__init__.py": FROM_B, **B},
+        {"a.py": "from gptgrid.room import b\nX = b.X\n", "room/__init__.py": "from gptgrid import b\n", **B},
+        {"a.py": "class X:\n    from gptgrid.b import X as value\n", **B},
+        {"a.py": "from gptgrid.c import X\n", "c.py": "from gptgrid.a import X\nX = VALUE\n"},
+        {
+            "a.py": "from gptgrid.room import X\n",
+            "room/__init__.py": "try:\n    from gptgrid.room.X import f as X\nexcept ImportError:\n    X = VALUE\n",
+        },
+        # A name with several origins.
+        {"a.py": CHOICE.format("b", "c"), "c.py": "X = 1\n", **B},
+        {"a.py": CHOICE.format("c", "b"), "c.py": "X = 1\n", **B},
+        {"a.py": "try:\n    from gptgrid.b import X\nexcept ImportError:\n    from c import X\n", **B},
+        {"a.py": "try:\n    from gptgrid.b import X\nexcept ImportError:\n    X = 1\nY = X\n", **B},
+        {"a.py": "match 1:\n    case 1:\n        from gptgrid.b import X\n", **B},
+        {"a.py": METHODS.format("from gptgrid.b import X as Y", "import c as Y", ""), **B},
+        {"a.py": METHODS.format("import c as Y", "from gptgrid.b import X as Y", ""), **B},
+        {"a.py": METHODS.format("", "from gptgrid.b import X as Y", "from c import X as Y"), **B},
+        {"a.py": METHODS.format("Y = VALUE", "from c import X as Y", "")},
+        # Unusual ways to define it.
+        {"a.py": "Y = (X := VALUE)\n"},
+        {"a.py": "[X, Y] = 1, VALUE\n"},
+        {"a.py": "for X in (1, VALUE):\n    pass\n"},
+        {"a.py": "def __getattr__(name):\n    return VALUE\n"},
+        {"a.py": "if TYPE_CHECKING:\n    X = 1\nelse:\n    X = VALUE\n"},
+        # Printing that is a result.
+        {"a.py": "def X(file):\n    print(VALUE, file=file)\n"},
+        {"a.py": "def X(**options):\n    print(VALUE, **options)\n"},
+        # Rooms and packages.
+        {"a.py": "from gptgrid.launching import X\n", "launching.py": "X = VALUE\n"},
+        {"a.py": "X = 1\n", "__init__.py": "setting = VALUE\n"},
+        {"a.py": "from gptgrid.room.b import X\n", "room/__init__.py": "y = VALUE\n", "room/b.py": "X = 1\n"},
+        {"a.py": "X = 1\n", "templates/deeper/page.jinja": "<p>VALUE"},
+        # What a module does when it is imported.
+        {"a.py": "X = {}\n_ = X.update(y=VALUE)\n"},
+        {"a.py": "X = {}\ndone = setattr(X, 'y', VALUE)\n"},
+        {"a.py": "X = {}\ny = X['y'] = VALUE\n"},
+        {"a.py": "X = {}\ny, X.y = 1, VALUE\n"},
+        {"a.py": "X = {}\nX.y: int = VALUE\n"},
+        {"a.py": "X = {}\n\n\nclass Y:\n    X['y'] = VALUE\n"},
+        {"a.py": f"{REGISTER}X = TABLE\n\n\n@register\ndef later():\n    return VALUE\n"},
+        {"a.py": f"{REGISTER}X = TABLE\n\n\n@register('y')\nclass Later:\n    y = VALUE\n"},
+        {"a.py": f"{REGISTER}X = TABLE\n\n\n@register\n@cache\ndef later():\n    return VALUE\n"},
+        {
+            "a.py": "from gptgrid import c\nX = c.TABLE\n\n\n@c.register\ndef f():\n    VALUE\n",
+            "c.py": REGISTER,
+        },
+        {"a.py": f"{HOOKED}X = Base.TABLE{LATER}"},
+        {"a.py": f"from gptgrid.c import Base\nX = Base{LATER}", "c.py": HOOKED},
+        {
+            "a.py": f"{HOOKED}\n\nclass Middle(Base):\n    pass\n\n\nX = 1\n\n\nclass Later(Middle):\n    VALUE\n"
+        },
+        {"a.py": "class Meta(type):\n    pass\n\n\nX = 1\n\n\nclass Y(metaclass=Meta):\n    y = VALUE\n"},
+        {"a.py": f"class Meta(type):\n    pass\n\n\nX = 1\n\n\nclass Base(metaclass=Meta):\n    pass{LATER}"},
+    ],
+)
+def test_what_a_reached_name_stands_for_matters(project: Path, modules: dict[str, str]) -> None:
+    assert matters(project, modules)
+
+
+@pytest.mark.parametrize(
+    "modules",
+    [
+        {"a.py": FROM_B, "b.py": "X = 1\nother = VALUE\n"},
+        {
+            "a.py": "from gptgrid.c import b\nX = b.X\n",
+            "c.py": "from gptgrid import b\n",
+            "b.py": "X = 1\ny = VALUE\n",
+        },
+        {"a.py": f"{FROM_B}from gptgrid.c import Y\n", "b.py": "X = 1\n", "c.py": "Y = VALUE\n"},
+        {"a.py": "from gptgrid.launch.server import X\n", "launch/server.py": "X = VALUE\n"},
+        {"a.py": "from gptgrid.launch import X\n", "launch/__init__.py": "X = VALUE\n"},
+        {"a.py": "X = 1\nif TYPE_CHECKING:\n    Y = VALUE\n"},
+        {"a.py": "def X(file):\n    print(VALUE, flush=True)\n"},
+        {"a.py": "X = 1\nother = Shape(VALUE)\n"},
+        {"a.py": "X = 1\nother = [VALUE for _ in range(3)]\n"},
+        {"a.py": "from functools import cache\nX = 1\n\n\n@cache\ndef later():\n    return VALUE\n"},
+        {"a.py": "X = 1\n\n\nclass Base:\n    pass\n\n\nclass Later(Base):\n    y = VALUE\n"},
+        {"a.py": "X = 1\n\n\ndef later(table):\n    table['y'] = VALUE\n"},
+        {"a.py": "X = 1\n", "room/__init__.py": "", "room/templates/page.jinja": "<p>VALUE"},
+        {"a.py": "X = 1\n", "templates/__pycache__/page": "VALUE"},
+    ],
+)
+def test_what_no_reached_name_stands_for_does_not_matter(project: Path, modules: dict[str, str]) -> None:
+    assert not matters(project, modules)
+
+
+# ------------------------------------------------------------------- what the source here does without
+
+
+def unfollowed(tree: ast.AST) -> list[str]:
+    """Return what in a syntax tree no reading of it can follow."""
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            found.append("a relative import")
+        elif isinstance(node, ast.ImportFrom | ast.Import):
+            found += [alias.name for alias in node.names if alias.name in ("*", "import_module", "runpy")]
+        elif isinstance(node, ast.Attribute | ast.Name):
+            name = node.attr if isinstance(node, ast.Attribute) else node.id
+            if name in ("import_module", "__import__", "spec_from_file_location", "__subclasses__") or (
+                isinstance(node, ast.Name) and name in ("exec", "eval", "globals")
+            ):
+                found.append(name)
+        elif isinstance(node, ast.Global):
+            found.append("global")
+    return found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from . import x",
+        "from .x import y",
+        "from x import *",
+        "from importlib import import_module",
+        "importlib.import_module('x')",
+        "__import__('x')",
+        "globals()['x'] = 1",
+        "exec('x')",
+        "eval('x')",
+        "def f():\n    global x\n    import x",
+        "Base.__subclasses__()",
+    ],
+)
+def test_what_cannot_be_followed_is_noticed(text: str) -> None:
+    assert unfollowed(ast.parse(text))
+
+
+@pytest.mark.parametrize("text", ["module.eval()", "from x import y", "import importlib.resources"])
+def test_what_can_be_followed_is_not_noticed(text: str) -> None:
+    assert not unfollowed(ast.parse(text))
+
+
+def test_the_source_does_without_what_cannot_be_followed() -> None:
+    package = ROOT / "src" / "gptgrid"
+    files = [*package.rglob("*.py"), *(ROOT / "workflow" / "scripts").glob("*.py")]
+    # The server loads libraries ahead of the programs that it starts, which changes nothing that they do.
+    covered = [path for path in files if not path.is_relative_to(package / "launch")]
+    found = {str(path): unfollowed(ast.parse(path.read_text(encoding="utf-8"))) for path in covered}
+    assert covered and not {name: what for name, what in found.items() if what}
+
+
+def test_packages_have_no_code_of_their_own() -> None:
+    assert not [path for path in (ROOT / "src" / "gptgrid").rglob("__init__.py") if path.read_bytes()]
 
 
 # ------------------------------------------------------------------------------ the stages themselves

@@ -177,18 +177,50 @@ def test_what_is_not_what_its_manifest_says_is_not_adopted(workshop: Workshop, f
     assert not list(workshop.store.root.glob("corpus/*"))
 
 
-def test_a_table_is_adopted_with_what_it_shows_alone(workshop: Workshop) -> None:
-    """It shows how fast things were made: what is made again has another speed."""
+def test_a_table_is_never_adopted(workshop: Workshop) -> None:
+    """It shows how fast things were made: those that are here may be others, with another speed."""
     trained = workshop.request(stage="train")
     table = workshop.request(stage="compare", made_from={"train": trained})
     workshop.make(trained)
     workshop.make(table, view=VIEW)
-    folders = workshop.folder(trained), workshop.folder(table)
-    shutil.rmtree(folders[1])
-    folders[0].rename(folders[0].with_name("elsewhere"))
+    shutil.rmtree(workshop.folder(table))
     assert not workshop.store.adopt(VIEW)
-    folders[0].with_name("elsewhere").rename(folders[0])
-    assert workshop.store.adopt(VIEW)
+
+
+def test_tables_go_when_what_they_show_is_made_again(workshop: Workshop) -> None:
+    trained = workshop.request(stage="train")
+    table = workshop.request(stage="compare", made_from={"train": trained})
+    workshop.make(trained)
+    workshop.make(table)
+    shutil.rmtree(workshop.folder(trained))
+    workshop.make(trained)
+    assert not workshop.folder(table).exists()
+
+
+def test_a_folder_that_holds_another_artifact_is_damaged(workshop: Workshop) -> None:
+    """Two folders that changed places: each is whole by its own manifest."""
+    receipts = [workshop.make(workshop.request(words=words)) for words in ("one", "two")]
+    one, two = (workshop.store.folder("corpus", receipt.identity) for receipt in receipts)
+    one.rename(one.with_name("aside"))
+    two.rename(one)
+    one.with_name("aside").rename(two)
+    assert "holds another artifact" in workshop.store.damage(receipts[0])
+
+
+def test_a_file_that_is_nobodys_is_damage(workshop: Workshop) -> None:
+    receipt = workshop.make(workshop.request())
+    folder = workshop.store.folder("corpus", receipt.identity)
+    (folder / "train-00001.parquet").write_text("more")
+    assert "is no part of the artifact" in workshop.store.damage(receipt)
+
+
+def test_a_receipt_under_another_key_does_not_count(workshop: Workshop) -> None:
+    requests = [workshop.request(words=words) for words in ("one", "two")]
+    for request in requests:
+        workshop.make(request)
+    first, second = (workshop.store.receipt_path("corpus", request.key) for request in requests)
+    shutil.copy(first, second)
+    assert workshop.store.receipt("corpus", requests[1].key) is None
 
 
 def test_what_somebody_is_making_is_not_waited_for(workshop: Workshop) -> None:

@@ -7,7 +7,7 @@ from workshop import Workshop, rewrite
 
 from gptgrid.artifact.files import Remembered, file_digest
 from gptgrid.artifact.manifest import MANIFEST, VOLATILE, first_damage
-from gptgrid.artifact.view import link_view, remove_view, shows
+from gptgrid.artifact.view import claim_views, link_view, remove_view, shows, view_lock
 
 VIEW = Path("results/small/cells/tales/train")
 OURS = {MANIFEST, *VOLATILE}
@@ -122,3 +122,14 @@ def test_a_damaged_stale_view_is_not_thrown_away(
     remove_view(shown.store, VIEW)
     assert {"one.txt", "two.txt", "notes.txt"} <= names()
     assert (VIEW / MANIFEST).exists() == left
+
+
+def test_a_program_of_an_earlier_run_leaves_a_view_to_the_newest(workshop: Workshop) -> None:
+    """Two runs in one folder, with the same names for other things: the one that began last decides."""
+    early, late = workshop.request(words="early"), workshop.request(words="late")
+    with view_lock():
+        claim_views({str(VIEW): late.key})
+    workshop.make(late, view=VIEW)
+    workshop.make(early, view=VIEW)
+    assert (VIEW / "late.txt").is_file() and not (VIEW / "early.txt").exists()
+    assert workshop.folder(early).is_dir()

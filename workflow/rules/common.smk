@@ -87,6 +87,7 @@ def begin():
         return Requests(plan, STORE, os.environ[AGAIN].split())
     if computes():
         Run.lock = plan.register()
+        plan.claim_views()
     plan.look()
     if computes():
         plan.show()
@@ -126,6 +127,8 @@ def receipt_of_view(wildcards):
     """The receipt of the artifact that people see there."""
     try:
         artifact = plan.artifact_of_view(wildcards.view)
+        requests()
+        plan.check_file_of_view(artifact, wildcards.view)
     except UserError as error:
         raise WorkflowError(str(error))
     path = requests().receipt_path(artifact)

@@ -12,7 +12,33 @@ from typing import Any
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.files import file_digest
+from gptgrid.artifact.fingerprint import fingerprint, forget
 from gptgrid.artifact.manifest import read_manifest, read_provenance
+
+
+@dataclass(frozen=True)
+class SourceCheck:
+    """The source that a program had when the plan was made."""
+
+    script: str
+    """Path of the program."""
+    variants: list[str]
+    """Names of the configuration that choose from tables of variants."""
+    fingerprint: str
+
+    def check(self) -> None:
+        """Refuse to run another source; call it after the imports and before the work.
+
+        Raises:
+            UserError: it changed.
+        """
+        forget()
+        path = Path(self.script)
+        if fingerprint(path, self.variants) != self.fingerprint:
+            raise UserError(
+                f"the source of {path.name}, or of a module that it imports, changed after the plan was "
+                "made; run the same command again"
+            )
 
 
 @dataclass
@@ -36,6 +62,10 @@ class Job:
     started with such inputs; they are not among `inputs`."""
     accepted: dict[str, str] = field(default_factory=dict)
     """Name of an input that an older source made, and that a person accepted → a sentence about that."""
+    doubtful: set[str] = field(default_factory=set)
+    """Names of inputs whose provenance is not as it was written."""
+    source: SourceCheck | None = None
+    """For stages that start processes, which import the source anew; None where no program asks."""
     threads: int = 1
     """Threads for work whose result does not depend on their number."""
     provenance: dict[str, Any] = field(default_factory=dict)
@@ -63,8 +93,8 @@ class Job:
         return read_manifest(self.inputs[name])
 
     def provenance_of(self, name: str) -> dict[str, Any]:
-        """Return the volatile facts of an input; empty if they were not kept."""
-        return read_provenance(self.inputs[name])
+        """Return the volatile facts of an input; empty if they were not kept, or were changed since."""
+        return {} if name in self.doubtful else read_provenance(self.inputs[name])
 
     @contextmanager
     def timing(self, step: str) -> Iterator[None]:

@@ -19,21 +19,20 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TextIO
 
 from gptgrid.artifact.errors import UserError
-from gptgrid.artifact.fingerprint import fingerprint, forget
-from gptgrid.artifact.identity import OVERVIEWS, digest, identity_of, namespace
-from gptgrid.artifact.job import Build, Job, peak_memory_mb
+from gptgrid.artifact.identity import OVERVIEWS, content_digest, digest, identity_of, namespace
+from gptgrid.artifact.job import Build, Job, SourceCheck, peak_memory_mb
 from gptgrid.artifact.manifest import MANIFEST, describe_outputs, read_manifest, write_manifest
 from gptgrid.artifact.provenance import describe_environment
 from gptgrid.artifact.receipt import Failure, Receipt
 from gptgrid.artifact.request import Request
-from gptgrid.artifact.store import Store
+from gptgrid.artifact.store import Store, provenance_digest
 from gptgrid.artifact.variants import Variants
-from gptgrid.artifact.view import link_view, view_lock
+from gptgrid.artifact.view import link_view, owners, view_lock
 
 AGAIN = "run the same command again"
 
@@ -187,6 +186,8 @@ class Program:
     record_failure: bool = False
     seconds_of_checks: float = 0.0
     """What reading and hashing the inputs took."""
+    checked: dict[str, dict[str, list[int] | None]] = field(default_factory=dict)
+    """Identity of an input → stamps of its files when they were found whole."""
     difference: str | None = None
     """How what was made again differs from what the store has."""
 
@@ -227,7 +228,10 @@ class Program:
 
     def is_whole(self, receipt: Receipt) -> bool:
         """Say whether a receipt stands for an artifact that is whole and complete."""
-        return bool(receipt.identity) and not receipt.incomplete and not self.store.damage(receipt)
+        if not receipt.identity or receipt.incomplete or self.store.damage(receipt):
+            return False
+        folder = self.store.folder(receipt.stage, receipt.identity)
+        return content_digest(read_manifest(folder)) == receipt.content
 
     def receipts_of_inputs(self) -> dict[str, Receipt]:
         """Return the receipts of the inputs, after checking that the artifacts are whole.
@@ -240,11 +244,31 @@ class Program:
             receipt = self.store.awaited_receipt(stage, key)
             if receipt is None:
                 raise UserError(f"the receipt of its {name} is missing from {self.store.root}; {AGAIN}")
-            if receipt.identity and (damage := self.store.damage(receipt, self.unread)):
-                self.store.set_aside(stage, receipt.identity, damage)
-                raise UserError(f"{damage}; {AGAIN}, which makes it again")
+            if receipt.identity:
+                self.check_input(receipt)
             found[name] = receipt
         return found
+
+    def check_inputs(self, inputs: dict[str, Receipt]) -> None:
+        """Refuse a result that was made from something that was damaged while it was read.
+
+        Raises:
+            UserError: an input is damaged; it is set aside.
+        """
+        for made in inputs.values():
+            if made.identity and self.store.stamps(made) != self.checked.get(made.identity):
+                self.check_input(made)
+
+    def check_input(self, receipt: Receipt) -> None:
+        """Set a damaged artifact aside.
+
+        Raises:
+            UserError: it is damaged.
+        """
+        self.checked[receipt.identity] = self.store.stamps(receipt)
+        if damage := self.store.damage(receipt, self.unread):
+            self.store.set_aside(receipt.stage, receipt.identity, damage)
+            raise UserError(f"{damage}; {AGAIN}, which makes it again")
 
     def is_in_store(self, identity: str) -> bool:
         """Say whether the store has the artifact, whole; a damaged one is set aside."""
@@ -263,12 +287,12 @@ class Program:
         Raises:
             UserError: it changed.
         """
-        forget()
-        if fingerprint(self.script, self.request.variants) != self.request.source:
-            raise UserError(
-                f"the source of {self.script.name}, or of a module that it imports, changed after the plan "
-                f"was made; {AGAIN}"
-            )
+        self.source.check()
+
+    @property
+    def source(self) -> SourceCheck:
+        """Return what knows the source of the plan."""
+        return SourceCheck(str(self.script), self.request.variants, self.request.source)
 
     def make(self, identity: str, inputs: dict[str, Receipt], digests: dict[str, str]) -> Failure | None:
         """Build the artifact and publish it; return why that failed, if that is to be recorded."""
@@ -307,8 +331,10 @@ class Program:
         self.check_source()  # of what was just imported
         with job.timing("total"), Variants.covering(request.variants):
             facts = build(job)
+        # What was read is what was asked for, and no edit in the meantime.
         for name in request.raw:
-            job.own_file(name)  # what was read, and not an edit in the meantime
+            job.own_file(name)
+        self.check_inputs(inputs)
         if request.stage in OVERVIEWS:
             facts["identities"] = sorted({made.identity for made in inputs.values() if made.identity})
         write_volatile(job)
@@ -340,6 +366,13 @@ class Program:
             },
             failed={name: f"{m.failure.name}: {m.failure.reason}" for name, m in inputs.items() if m.failure},
             accepted={name: made.accepted for name, made in inputs.items() if made.accepted},
+            doubtful={
+                name
+                for name, made in inputs.items()
+                if made.identity
+                and provenance_digest(self.store.folder(made.stage, made.identity)) != made.provenance
+            },
+            source=self.source,
             folder=partial / "artifact",
             scratch=partial / "scratch",
             run=namespace({**self.request.run, **self.run_section}),
@@ -379,7 +412,11 @@ class Program:
         canonical = self.store.receipt_path(receipt.stage, receipt.key)
         if receipt.identity and self.view is not None:
             with view_lock():
-                link_view(self.store, receipt.stage, receipt.identity, self.view)
+                # A newer run may have another artifact there.
+                if owners().get(str(self.view), receipt.key) == receipt.key:
+                    link_view(self.store, receipt.stage, receipt.identity, self.view)
+            # A link that is made changes a date.
+            receipt = replace(receipt, files=self.store.stamps(receipt))
         with self.store.writing():
             receipt.write(canonical)
             if self.receipt is not None and self.receipt != canonical:

@@ -40,7 +40,9 @@ class Receipt:
     made_from: str | None = None
     """Digest of what its inputs hold; where they hold something else now, the receipt does not count."""
     files: dict[str, list[int]] = field(default_factory=dict)
-    """File in the store → size, inode, and time of modification in nanoseconds, when it was found whole."""
+    """File in the store → size, inode, and times of modification and change, when it was found whole."""
+    provenance: str | None = None
+    """sha256 of provenance.json, which decides nothing, but is shown."""
     failure: Failure | None = None
     incomplete: bool = False
     """Whether some of what a table or report shows could not be made: it is made again when that is."""

@@ -12,7 +12,7 @@ import os
 import platform
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -38,11 +38,14 @@ class Root:
     """Seconds since 1970 when it was written."""
     keys: dict[str, dict[str, str]]
     """Stage → key → folder in which people see the artifact, "" for none."""
+    store: str = ""
+    """Where the store lies in the checkout, and moves with it; "" for a store elsewhere."""
 
     @property
     def user(self) -> str:
         """Return what tells the checkouts and experiments apart that use a store."""
-        return digest([self.host, self.checkout, self.experiment])[:16]
+        place = [self.store] if self.store else [self.host, self.checkout]
+        return digest([*place, self.experiment])[:16]
 
     @property
     def name(self) -> str:
@@ -51,12 +54,19 @@ class Root:
 
     def is_gone(self) -> bool:
         """Say whether the checkout was deleted, as far as this machine can tell."""
-        return self.host == platform.node() and not Path(self.checkout).is_dir()
+        return self.host == platform.node() and not Path(self.checkout).is_dir() and not self.store
 
 
 def root_of(experiment: str, keys: dict[str, dict[str, str]]) -> Root:
     """Return the root of an experiment in the current folder."""
     return Root(str(Path.cwd()), experiment, platform.node(), user_name(), time.time(), keys)
+
+
+def placed(root: Root, store: Store) -> Root:
+    """Return a root that knows where the store lies in its checkout."""
+    inside = Path(os.path.relpath(store.root.resolve(), root.checkout))
+    elsewhere = inside.is_absolute() or inside.parts[0] == ".."
+    return replace(root, store="" if elsewhere else str(inside))
 
 
 def user_name() -> str:
@@ -78,6 +88,7 @@ def register(store: Store, root: Root) -> FileLock | None:
     None where the store cannot be written, so that nobody can prune it from here either, or where another run
     with the same keys holds the lock.
     """
+    root = placed(root, store)
     folder = store.root / "roots"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -102,10 +113,17 @@ def roots(store: Store) -> Iterator[tuple[Path, Root]]:
     found = []
     for path in store.root.glob("roots/*.json"):
         try:
-            found.append((path, Root(**json.loads(path.read_text(encoding="utf-8")))))
+            found.append((path, where_it_is_now(store, Root(**json.loads(path.read_text(encoding="utf-8"))))))
         except (OSError, ValueError, TypeError):
             continue
     yield from sorted(found, key=lambda pair: -pair[1].time)
+
+
+def where_it_is_now(store: Store, root: Root) -> Root:
+    """Return a root with the present place of its checkout: one that holds the store moves with it."""
+    if not root.store:
+        return root
+    return replace(root, checkout=str(store.root.resolve()).removesuffix(f"/{root.store}"))
 
 
 def counting_roots(store: Store) -> list[Root]:

@@ -26,7 +26,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from gptgrid.artifact.errors import UserError
-from gptgrid.artifact.files import Remembered, sync, write_text
+from gptgrid.artifact.files import Remembered, file_digest, sync, write_text
 from gptgrid.artifact.identity import OVERVIEWS, content_digest, overview_digest
 from gptgrid.artifact.manifest import MANIFEST, VOLATILE, first_damage, read_manifest, sound_manifest
 from gptgrid.artifact.receipt import Receipt, read_receipt
@@ -83,13 +83,15 @@ class Store:
         """Return a request; None if there is none, or not one that is as it was written."""
         try:
             text = self.request_path(stage, key).read_text(encoding="utf-8")
-            return Request.from_json(json.loads(text))
+            request = Request.from_json(json.loads(text))
         except (OSError, ValueError):
             return None
+        return request if request and (request.stage, request.key) == (stage, key) else None
 
     def receipt(self, stage: str, key: str) -> Receipt | None:
         """Return a receipt; None if there is none that can be read."""
-        return read_receipt(self.receipt_path(stage, key))
+        receipt = read_receipt(self.receipt_path(stage, key))
+        return receipt if receipt and (receipt.stage, receipt.key) == (stage, key) else None
 
     def awaited_receipt(self, stage: str, key: str) -> Receipt | None:
         """Return a receipt; wait a little for one that another run may be about to write."""
@@ -113,8 +115,14 @@ class Store:
             overview=overview_digest(manifest),
             made_from=made_from,
             files=files,
+            provenance=provenance_digest(folder),
             incomplete=incomplete,
         )
+
+    def stamps(self, receipt: Receipt) -> dict[str, list[int] | None]:
+        """Return file → stamp as it is now, for the files of an artifact."""
+        folder = self.folder(receipt.stage, receipt.identity)
+        return {name: stamp_or_none(folder / name) for name in receipt.files}
 
     def is_whole(self, receipt: Receipt, digests: Remembered) -> bool:
         """Say whether an artifact is as its receipt says; what has the dates that it had is not read.
@@ -124,7 +132,7 @@ class Store:
             digests: what is known of the sha256 of files.
         """
         folder = self.folder(receipt.stage, receipt.identity)
-        changed = [name for name, known in receipt.files.items() if stamp_or_none(folder / name) != known]
+        changed = [name for name, now in self.stamps(receipt).items() if receipt.files[name] != now]
         if not changed:
             return True
         manifest = sound_manifest(folder)
@@ -149,9 +157,9 @@ class Store:
         known = tuple(
             name
             for name, before in receipt.files.items()
-            if before[0] > LARGE and before == stamp_or_none(folder / name)
+            if before[0] > LARGE and before[:3] == (stamp_or_none(folder / name) or [])[:3]
         )
-        return first_damage(folder, (*unread, *known))
+        return first_damage(folder, (*unread, *known)) or foreign(folder)
 
     # -------------------------------------------------------------------------------- artifacts
 
@@ -211,6 +219,7 @@ class Store:
             self.set_aside(stage, identity, f"{folder / MANIFEST} is missing")
         work.rename(folder)
         sync(self.root / stage)
+        self.drop_overviews(identity)
 
     def set_aside(self, stage: str, identity: str, damage: str) -> None:
         """Take a damaged artifact out of the store, and the overviews that show its speed and device.
@@ -228,6 +237,10 @@ class Store:
             except FileNotFoundError:
                 return
         print(f"{damage}; set aside as {aside}", flush=True)
+        self.drop_overviews(identity)
+
+    def drop_overviews(self, identity: str) -> None:
+        """Delete the tables and reports that show an artifact: another of its identity has another speed."""
         for overview in OVERVIEWS:
             for path in self.root.glob(f"{overview}/*/{MANIFEST}"):
                 manifest = sound_manifest(path.parent)
@@ -240,11 +253,9 @@ class Store:
         if manifest is None:
             return False
         stage, identity = manifest["stage"], manifest["identity"]
-        if self.has(stage, identity) or first_damage(folder):
+        # An overview shows speeds of artifacts that may be others here: it is made again.
+        if stage in OVERVIEWS or self.has(stage, identity) or first_damage(folder):
             return False
-        shown = manifest["facts"].get("identities", [])
-        if not all(any(self.root.glob(f"*/{made}/{MANIFEST}")) for made in shown):
-            return False  # an overview of artifacts that are to be made again, at another speed
         # Whoever adopts holds up others that wait for `view_lock`, so it waits for nobody.
         with suppress(Timeout), self.lock(stage, identity, wait=False):
             if self.has(stage, identity):
@@ -257,10 +268,27 @@ class Store:
         return False
 
 
+def foreign(folder: Path) -> str | None:
+    """Return a sentence on what in an artifact's folder is another's, or nobody's; None if nothing is.
+
+    The manifest is sound.
+    """
+    manifest = read_manifest(folder)
+    if manifest["identity"] != folder.name:
+        return f"{folder} holds another artifact, {manifest['identity']}"
+    known = {*manifest["outputs"], *VOLATILE, MANIFEST}
+    files = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    strays = sorted(name for name in files if name not in known)
+    return f"{folder / strays[0]} is no part of the artifact" if strays else None
+
+
 def stamp(path: Path) -> list[int]:
-    """Return size, inode and time of modification in nanoseconds of a file."""
+    """Return size, inode, and times of modification and change, in nanoseconds, of a file.
+
+    The time of change cannot be set back; it also changes when a link to the file is made or deleted.
+    """
     stat = path.stat()
-    return [stat.st_size, stat.st_ino, stat.st_mtime_ns]
+    return [stat.st_size, stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns]
 
 
 def stamp_or_none(path: Path) -> list[int] | None:
@@ -269,6 +297,12 @@ def stamp_or_none(path: Path) -> list[int] | None:
         return stamp(path)
     except OSError:
         return None
+
+
+def provenance_digest(folder: Path) -> str | None:
+    """Return the sha256 of an artifact's provenance; None if it was not kept."""
+    path = folder / "provenance.json"
+    return file_digest(path) if path.is_file() else None
 
 
 def files_of(folder: Path, manifest: dict[str, Any]) -> list[str]:

@@ -5,13 +5,15 @@ Nothing reads them but people. A file that a person puts beside ours stays.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock
 
-from gptgrid.artifact.files import STATE, Remembered
+from gptgrid.artifact.files import STATE, Remembered, write_text
+from gptgrid.artifact.identity import OVERVIEWS
 from gptgrid.artifact.manifest import MANIFEST, VOLATILE, read_manifest, sound_manifest
 from gptgrid.artifact.receipt import Receipt
 from gptgrid.artifact.store import Store, link_files
@@ -23,6 +25,25 @@ def view_lock() -> Iterator[None]:
     STATE.mkdir(parents=True, exist_ok=True)
     with FileLock(STATE / "views.lock"):
         yield
+
+
+def claim_views(views: dict[str, str]) -> None:
+    """Say what belongs into views from now on: folder → key. Hold `view_lock`.
+
+    Programs of an earlier run, which may still be at work, then leave these views alone.
+    """
+    write_text(OWNERS, json.dumps({**owners(), **views}))
+
+
+def owners() -> dict[str, str]:
+    """Return folder → key of what belongs there, as the newest run of each experiment said."""
+    try:
+        return json.loads(OWNERS.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+OWNERS = STATE / "views.json"
 
 
 def link_view(store: Store, stage: str, identity: str, view: Path) -> None:
@@ -52,7 +73,7 @@ def remove_view(store: Store, view: Path) -> None:
             (view / MANIFEST).unlink()  # damaged: what lies there is not to be taken for an artifact
         return
     store.adopt(view)
-    if not store.has(manifest["stage"], manifest["identity"]):
+    if not (store.has(manifest["stage"], manifest["identity"]) or manifest["stage"] in OVERVIEWS):
         return  # damaged, or the store is full: rather a wrong place than none
     for name in reversed([*manifest["outputs"], *VOLATILE, MANIFEST]):
         (view / name).unlink(missing_ok=True)

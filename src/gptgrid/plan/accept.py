@@ -13,7 +13,7 @@ from typing import Any
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.garbage import Entry, entries
-from gptgrid.artifact.identity import OVERVIEWS, digest
+from gptgrid.artifact.identity import OVERVIEWS, canonical, digest
 from gptgrid.artifact.roots import user_name
 from gptgrid.plan.artifacts import Artifact
 from gptgrid.plan.names import listed, match
@@ -115,14 +115,15 @@ def cause(stage: str, config: dict[str, Any], inputs: dict[str, str]) -> str:
 
 
 def sample_of(plan: Plan, found: dict[Artifact, Entry]) -> list[Finished]:
-    """Return one artifact of each stage to make again: of trainings the cheapest."""
+    """Return what to make again: of each stage and model one, of trainings the cheapest."""
 
     def cost(artifact: Artifact) -> float:
         return found[artifact].manifest["facts"].get("train_flops", 0)
 
     cheapest: dict[str, Artifact] = {}
     for artifact in sorted(found, key=cost):
-        cheapest.setdefault(artifact.stage, artifact)
+        train = artifact.inputs.get("train", artifact)
+        cheapest.setdefault(f"{artifact.stage} {canonical(train.slice.get('model'))}", artifact)
     return [finished(plan, artifact) for artifact in cheapest.values()]
 
 

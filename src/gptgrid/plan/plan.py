@@ -17,13 +17,13 @@ from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.files import Remembered, file_digest
 from gptgrid.artifact.fingerprint import fingerprint, sources, variant_names
 from gptgrid.artifact.identity import OVERVIEWS, digest, identity_of
-from gptgrid.artifact.manifest import sound_manifest
+from gptgrid.artifact.manifest import VOLATILE, sound_manifest
 from gptgrid.artifact.program import digests_of
 from gptgrid.artifact.receipt import Receipt
 from gptgrid.artifact.request import Request
-from gptgrid.artifact.roots import Root, register, root_of
+from gptgrid.artifact.roots import Root, placed, register, root_of
 from gptgrid.artifact.store import Store
-from gptgrid.artifact.view import link_view, remove_view, shows, view_lock
+from gptgrid.artifact.view import claim_views, link_view, owners, remove_view, shows, view_lock
 from gptgrid.config.read import Configuration, load
 from gptgrid.plan.artifacts import STAGES, Artifact, Artifacts
 
@@ -44,6 +44,11 @@ class Plan:
         experiment = configuration.experiment
         self.run = experiment.run.model_dump(mode="json")
         self.store = Store(Path(os.environ.get("GPTGRID_STORE") or experiment.run.store))
+        if self.store.root.exists() and not self.store.root.is_dir():
+            raise UserError(
+                f"the store {self.store.root} is no folder; set GPTGRID_STORE, or run.store in "
+                f"{configuration.origin}, to one"
+            )
         self.digests = Remembered("digests.json", file_digest)
         needed = Artifacts(configuration, self.digests)
         self.artifacts, self.cells, self.results = needed.by_folder, needed.cells, needed.results
@@ -127,12 +132,18 @@ class Plan:
             return None
         request = self.requests[artifact]
         identity = identity_of(stage, request.slice, request.source, digests)
-        if sound_manifest(self.store.folder(stage, identity)) is None:
+        folder = self.store.folder(stage, identity)
+        manifest = sound_manifest(folder)
+        if manifest is None or manifest["identity"] != identity or not self.has_outputs(folder, manifest):
             return None
-        try:
-            return self.store.make_receipt(stage, self.keys[artifact], identity, digest(digests))
-        except FileNotFoundError:  # somebody deleted a file of it
-            return None
+        return self.store.make_receipt(stage, self.keys[artifact], identity, digest(digests))
+
+    def has_outputs(self, folder: Path, manifest: dict[str, Any]) -> bool:
+        """Say whether the files of an artifact are those of its manifest."""
+        return all(
+            (folder / name).is_file() and self.digests.of(folder / name) == output["sha256"]
+            for name, output in manifest["outputs"].items()
+        )
 
     def digests_of_inputs(self, artifact: Artifact) -> dict[str, str] | None:
         """Return what the identity of an artifact takes from its inputs; None where one is not known yet."""
@@ -159,7 +170,20 @@ class Plan:
         for folder in (path, *map(str, Path(path).parents)):
             if folder in self.artifacts:
                 return self.artifacts[folder]
+        if inside := [folder for folder in self.artifacts if folder.startswith(f"{path}/")]:
+            raise UserError(f"{path} is no result of its own; name a file in one of {', '.join(inside)}")
         raise UserError(f"{self.configuration.origin}: nothing in its grid makes {path}")
+
+    def check_file_of_view(self, artifact: Artifact, path: str) -> None:
+        """Refuse a file that an artifact which is there does not have.
+
+        Raises:
+            UserError: it has others.
+        """
+        if self.there[artifact] and path != artifact.folder:
+            names = [*self.receipts[artifact].files, *VOLATILE]
+            if (name := str(Path(path).relative_to(artifact.folder))) not in names:
+                raise UserError(f"{artifact.folder} has no file {name}; it has {', '.join(names)}")
 
     def computations(self) -> int:
         """Return how many programs will need torch."""
@@ -177,7 +201,12 @@ class Plan:
         keys: dict[str, dict[str, str]] = {stage: {} for stage in STAGES}
         for artifact in self.artifacts.values():
             keys[artifact.stage][self.keys[artifact]] = artifact.folder if artifact.shown else ""
-        return root_of(self.configuration.experiment.experiment, keys)
+        return placed(root_of(self.configuration.experiment.experiment, keys), self.store)
+
+    def claim_views(self) -> None:
+        """Say that what people see is from now on what this plan says."""
+        with view_lock():
+            claim_views({a.folder: self.keys[a] for a in self.artifacts.values() if a.shown})
 
     def register(self) -> Any:
         """Tell the store what this experiment uses; return the lock that is held while a run goes on."""
@@ -192,10 +221,15 @@ class Plan:
                     self.store.write_request(request)
 
     def show(self) -> None:
-        """Let people see what is there, and no longer what is not what the configuration says."""
+        """Let people see what is there, and no longer what is not what the configuration says.
+
+        Views that a newer run has claimed stay as they are.
+        """
         with view_lock():
+            owner = owners()
             for artifact in self.artifacts.values():
-                if not artifact.shown:
+                key = self.keys[artifact]
+                if not artifact.shown or owner.get(artifact.folder, key) != key:
                     continue
                 receipt, view = self.receipt_to_show(artifact), Path(artifact.folder)
                 if receipt is None:

@@ -58,8 +58,11 @@ def verify_plan(plan: Plan, names: list[str]) -> bool:
     Raises:
         UserError: a name means nothing that is finished, or something could not be made again.
     """
-    chosen = choose(plan, names)
-    agreed = True
+    chosen, agreed = choose(plan, names), True
+    for artifact in [] if names else plan.artifacts.values():
+        if not plan.there[artifact]:
+            agreed = False
+            print(f"{artifact.name}: not there, damaged, or of another source; run snakemake", flush=True)
     for artifact in chosen:
         if artifact.shown and not shows(
             plan.store, plan.receipts[artifact], Path(artifact.folder), plan.digests
@@ -86,7 +89,10 @@ def choose(plan: Plan, names: list[str]) -> list[Artifact]:
     trained = [folder for folder, artifact in finished.items() if artifact.stage == "train"]
     origin = plan.configuration.origin
     if not trained:
-        raise UserError(f"{origin}: none of its cells is trained (looked in {plan.results}); run snakemake")
+        raise UserError(
+            f"{origin}: none of its cells is trained and whole, by the present source and configuration "
+            f"(looked in {plan.store.root}); `gptgrid plan` says why"
+        )
     chosen: dict[str, Artifact] = {} if names else finished
     for name in names:
         wanted = os.path.relpath(name) if Path(name).is_dir() else name

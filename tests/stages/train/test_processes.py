@@ -14,7 +14,8 @@ import torch
 from processes import train_together
 
 from gptgrid.artifact.errors import UserError
-from gptgrid.artifact.job import Job
+from gptgrid.artifact.fingerprint import fingerprint
+from gptgrid.artifact.job import Job, SourceCheck
 from gptgrid.stages.train import checkpoint
 from gptgrid.stages.train import launch as launcher
 from gptgrid.stages.train.launch import launch
@@ -133,6 +134,22 @@ def test_each_process_can_tell_its_error(make_job, monkeypatch):
     command = [sys.executable, "-m", "gptgrid.stages.train.launch", str(job.scratch / "job.json")]
     subprocess.run(command, env={**os.environ, **place}, stdin=subprocess.PIPE, check=True)
     assert "batch_tokens 65 is not a multiple" in (job.scratch / "outcome.json").read_text()
+
+
+def test_processes_refuse_a_source_that_changed_before_they_imported_it(make_job, monkeypatch, tmp_path):
+    """torchrun's processes import it anew, seconds after the program checked what it imported itself."""
+    script = tmp_path / "program.py"
+    script.write_text("steps = 1")
+    job = make_job()
+    job.source = SourceCheck(str(script), ["adamw"], fingerprint(script, ["adamw"]))
+    begin = "os.environ['RANK'] = '0'; os.execv(sys.executable, [sys.executable, *sys.argv[3:]])"
+    stand_in(monkeypatch, begin)
+    assert launch(job)["steps"] == 12
+    stand_in(monkeypatch, f"pathlib.Path({str(script)!r}).write_text('steps = 2'); {begin}")
+    with pytest.raises(
+        UserError, match=r"the source of program\.py, .* changed .* run the same command again"
+    ):
+        launch(job)
 
 
 def test_more_processes_than_gpus_are_refused(monkeypatch):

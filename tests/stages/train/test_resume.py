@@ -176,12 +176,70 @@ def test_a_state_holds_nothing_but_tensors_and_plain_values(train):
     assert state["step"] == 12 and "effort" not in state
 
 
-def test_damaged_and_foreign_checkpoints_are_refused(train, make_job):
+@pytest.fixture
+def interrupted(make_job, monkeypatch):
+    """Return a function that trains until a kill and returns the checkpoint."""
+
+    def run(name, **options) -> Path:
+        trainer = Trainer(make_job(name, **options, run={"checkpoint_every": 1e-9}))
+        with monkeypatch.context() as patch:
+            kill_at(patch, 14)
+            with pytest.raises(Killed):
+                trainer.run()
+        assert checkpoint.read(trainer.checkpoint_path)["step"] > 4
+        return trainer.checkpoint_path
+
+    return run
+
+
+def flip_bit(path: Path, place: int) -> None:
+    """Flip one bit of a file."""
+    content = bytearray(path.read_bytes())
+    content[place] ^= 4
+    path.write_bytes(content)
+
+
+def test_a_training_begins_again_where_its_checkpoint_is_damaged(train, interrupted, same_files, capsys):
+    straight = train("straight")
+    path = interrupted("broken")
+    flip_bit(path, path.stat().st_size // 2)
+    same_files(straight, train("broken"))
+    said = capsys.readouterr().out
+    assert "state.pt is damaged" in said and "begins again" in said and "continues at step" not in said
+
+
+def test_a_continuation_begins_again_at_its_parent(train, interrupted, same_files, capsys):
+    longer = {"training": {"steps": 24}, "parent": train("parent")}
+    straight = train("straight", **longer)
+    path = interrupted("broken", **longer)
+    path.write_bytes(path.read_bytes()[:-1])
+    capsys.readouterr()
+    same_files(straight, train("broken", **longer))
+    said = capsys.readouterr().out
+    assert "begins again" in said and "continues its parent at step 12" in said
+
+
+def test_no_flipped_bit_changes_a_state_that_is_read(train, tmp_path):
+    """Most places hold tensors; the last ones are the archive's table of contents."""
+    content = (train() / "state.pt").read_bytes()
+    path, again = tmp_path / "flipped.pt", tmp_path / "again.pt"
+    damaged = 0
+    for place in [*range(0, len(content), len(content) // 100), *range(len(content) - 300, len(content))]:
+        path.write_bytes(content)
+        flip_bit(path, place)
+        try:
+            state = checkpoint.read(path)
+        except UserError:
+            damaged += 1
+        else:  # it lay between the records
+            checkpoint.write(again, state)
+            assert again.read_bytes() == content, place
+    assert damaged > 80
+
+
+def test_checkpoints_of_something_else_are_refused(train, make_job):
     job = make_job()
     path = job.scratch / "state.pt"
-    path.write_bytes(b"PK\x03\x04 half")
-    with pytest.raises(UserError, match=r"state\.pt is damaged .* delete"):
-        Trainer(job)
     torch.save({"weights": torch.zeros(3)}, path)
     with pytest.raises(UserError, match="is not a 'gptgrid training state 3'"):
         Trainer(job)
@@ -189,6 +247,14 @@ def test_damaged_and_foreign_checkpoints_are_refused(train, make_job):
     path.write_bytes((other / "state.pt").read_bytes())
     with pytest.raises(UserError, match=r"of another training \(training.lr: 0.0005 → 0.001\)"):
         Trainer(job)
+
+
+def test_a_parent_that_is_damaged_is_refused(train, make_job):
+    parent = train("parent")
+    path = parent / "state.pt"
+    flip_bit(path, path.stat().st_size // 2)
+    with pytest.raises(UserError, match=r"state\.pt is damaged \(.*\); delete .*parent/artifact"):
+        Trainer(make_job(training={"steps": 24}, parent=parent))
 
 
 def test_a_full_disk_is_named_as_such(tmp_path):

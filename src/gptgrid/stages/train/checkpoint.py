@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any, BinaryIO, TypedDict
 
@@ -18,6 +19,14 @@ from torch import Tensor
 from gptgrid.artifact.errors import UserError
 
 FORMAT = "gptgrid training state 3"
+
+
+class DamagedStateError(UserError):
+    """A state is not on the disk as it was written."""
+
+    def __init__(self, path: Path, how: str) -> None:
+        self.what = f"{path} is damaged ({how})"
+        super().__init__(f"{self.what}; {advice(path)}")
 
 
 class Best(TypedDict):
@@ -99,18 +108,41 @@ def read(path: Path) -> dict[str, Any]:
     """Return a written state, its tensors on the CPU.
 
     Raises:
-        UserError: the file is no state, or damaged.
+        DamagedStateError: it is not as it was written.
+        UserError: it is no state, or cannot be read.
     """
-    advice = f"delete {path.parent} and run the same command again"
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        damage = find_damage(path)
+        state = None if damage else torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds; each of them means the same here
         raise UserError(
-            f"{path} is damaged or no training state ({type(error).__name__}); {advice}"
+            f"{path} cannot be read as a training state ({type(error).__name__}); {advice(path)}"
         ) from error
+    if damage:
+        raise DamagedStateError(path, damage)
     if not isinstance(state, dict) or state.get("format") != FORMAT:
-        raise UserError(f"{path} is not a {FORMAT!r}; {advice}")
+        raise UserError(f"{path} is not a {FORMAT!r}; {advice(path)}")
     return state
+
+
+def advice(path: Path) -> str:
+    """Return what to do about a state that cannot be used."""
+    return f"delete {path.parent} and run the same command again, which begins the training again"
+
+
+def find_damage(path: Path) -> str | None:
+    """Return how a file differs from what torch wrote, in a few words; None if it does not.
+
+    torch stores a CRC-32 of each record, which torch.load does not compare.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            record = archive.testzip()
+    except (OSError, MemoryError):  # of the machine, not of the file
+        raise
+    except Exception as error:  # a damaged header may raise anything
+        return f"{type(error).__name__}: {error}"
+    return f"the checksum of {record} differs" if record else None
 
 
 def plain(value: Any) -> Any:

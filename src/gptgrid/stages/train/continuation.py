@@ -13,17 +13,26 @@ SHARED = ("batch_tokens", "windows", "stride", "optimizer")
 """Keys that a continuation has in common with its parent: they decide the data order and the moments."""
 
 
-def read_own(path: Path, recipe: str) -> dict[str, Any]:
+def read_own(path: Path, recipe: str) -> dict[str, Any] | None:
     """Return the checkpoint of an interrupted run of the same training.
 
+    Returns:
+        None if there is none, or it is damaged: a checkpoint only saves time.
+
     Raises:
-        UserError: it is damaged, or of another training.
+        UserError: it is of another training, or cannot be read.
     """
-    state = checkpoint.read(path)
+    if not path.is_file():
+        return None
+    try:
+        state = checkpoint.read(path)
+    except checkpoint.DamagedStateError as damage:
+        print(f"{damage.what}, so the training begins again", flush=True)
+        return None
     if state["recipe"] != recipe:
         raise UserError(
             f"{path} is the checkpoint of another training ({first_difference(state['recipe'], recipe)}); "
-            f"delete {path.parent} and run the same command again"
+            f"{checkpoint.advice(path)}"
         )
     return state
 

@@ -23,9 +23,11 @@ from filelock import FileLock
 from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.files import write_text
 from gptgrid.artifact.identity import namespace
-from gptgrid.artifact.job import Job, peak_memory_mb
+from gptgrid.artifact.job import Job, SourceCheck, peak_memory_mb
 from gptgrid.artifact.program import Labelled
+from gptgrid.stages.train.deliverables import deliver
 from gptgrid.stages.train.interrupt import Interrupts
+from gptgrid.stages.train.trainer import Trainer
 
 OUTCOME = "outcome.json"
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone")
@@ -38,9 +40,6 @@ def train(job: Job) -> dict[str, Any]:
         SystemExit: a signal asked to stop and the state is saved.
         UserError: something that a person can mend.
     """
-    from gptgrid.stages.train.deliverables import deliver
-    from gptgrid.stages.train.trainer import Trainer
-
     with job.timing("load"):
         trainer = Trainer(job)
     with job.timing("train"):
@@ -60,6 +59,7 @@ def launch(job: Job) -> dict[str, Any]:
     outcome.unlink(missing_ok=True)
     fields = {"inputs": {name: str(path) for name, path in job.inputs.items()}, "folder": str(job.folder)}
     fields |= {"scratch": str(job.scratch), "config": job.config, "run": job.run, "raw": job.raw}
+    fields["source"] = job.source
     fields["label"] = getattr(sys.stdout, "label", None)
     job_file.write_text(json.dumps(fields, default=vars), encoding="utf-8")
     command = [
@@ -105,6 +105,7 @@ def work(job_file: Path) -> None:
         scratch=Path(fields["scratch"]),
         run=namespace(fields["run"]),
         raw=fields["raw"],
+        source=SourceCheck(**fields["source"]) if fields["source"] else None,
     )
     first = os.environ["RANK"] == "0"
     if fields["label"]:
@@ -114,6 +115,8 @@ def work(job_file: Path) -> None:
     # Processes whose launcher was killed may not have saved yet; those of the next one wait for them.
     with FileLock(job.scratch / "ranks.lock") if first else nullcontext():
         try:
+            if job.source:
+                job.source.check()  # of what this process imported, later than the launcher
             facts = train(job)
             job.provenance.setdefault("peak_memory_mb", peak_memory_mb())  # the launcher's says nothing
             result = {"facts": facts, "provenance": job.provenance, "timings": job.timings}

@@ -172,8 +172,7 @@ class Trainer:
     def go_to_stored_state(self) -> None:
         """Start from the checkpoint, from the parent, or from the seed."""
         recipe = self.recipe
-        if self.checkpoint_path.is_file():
-            state = read_own(self.checkpoint_path, recipe.text())
+        if state := read_own(self.checkpoint_path, recipe.text()):
             restore(state, self.learner, self.progress)
             self.meter.add(state["effort"])
             print(f"continues at step {state['step']}/{recipe.steps}", flush=True)

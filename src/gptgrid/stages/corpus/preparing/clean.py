@@ -7,6 +7,8 @@ from hashlib import blake2b
 from types import SimpleNamespace
 from typing import Any
 
+from gptgrid.stages.corpus.preparing.near import NearDuplicates
+
 EXCERPT = 80
 """Characters shown of a document that was dropped."""
 
@@ -41,9 +43,6 @@ class Cleaner:
         self.seen: set[bytes] = set()
         self.near = None
         if settings.dedupe == "near":
-            # Loaded only where it is needed: it brings half of SciPy, which takes half a second.
-            from gptgrid.stages.corpus.preparing.near import NearDuplicates
-
             self.near = NearDuplicates(settings.similarity)
 
     def clean(self, documents: Iterable[str]) -> Iterator[str]:

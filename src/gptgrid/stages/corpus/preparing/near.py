@@ -4,9 +4,16 @@ datasketch does both. Two documents are as similar as the share of their shingle
 a shingle is five words in a row, and in scripts without spaces five characters.
 """
 
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
 import regex
 import xxhash
-from datasketch import MinHash, MinHashLSH
+
+if TYPE_CHECKING:
+    from datasketch import MinHash
 
 SHINGLE = 5
 PERMUTATIONS = 128
@@ -21,14 +28,18 @@ class NearDuplicates:
     """
 
     def __init__(self, similarity: float) -> None:
+        # Imported only where it is needed: it brings half of SciPy, which takes half a second.
+        from datasketch import MinHash, MinHashLSH
+
         self.similarity = similarity
+        self.sign = partial(MinHash, num_perm=PERMUTATIONS, seed=1, hashfunc=xxhash.xxh32_intdigest)
         # Better too many candidates, which are then compared, than one missed.
         self.index = MinHashLSH(threshold=similarity, num_perm=PERMUTATIONS, weights=(0.1, 0.9))
         self.kept: list[MinHash] = []
 
     def is_copy(self, text: str) -> bool:
         """Return whether a document is at least as similar to one that was kept; if not, keep it."""
-        signature = MinHash(num_perm=PERMUTATIONS, seed=1, hashfunc=xxhash.xxh32_intdigest)
+        signature = self.sign()
         signature.update_batch(shingles(text))
         if any(self.kept[i].jaccard(signature) >= self.similarity for i in self.index.query(signature)):
             return True
