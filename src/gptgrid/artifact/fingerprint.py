@@ -21,7 +21,7 @@ It reads the source and runs nothing, so it does not follow
 - a class that is found without its name: by `__subclasses__`, or by `__set_name__` of an attribute;
 - what the arguments of `print`, of an error or of the message of an `assert` change.
 
-Code that a fingerprint covers does without them.
+Code that a fingerprint covers must do without them; a test looks for those that can be told by their name.
 """
 
 from __future__ import annotations
