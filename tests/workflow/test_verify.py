@@ -176,7 +176,7 @@ def test_a_name_that_means_nothing_finished_is_explained(checkout: Checkout, tmp
     assert "config/config.yaml: no trained cell matches 'nobody'; give its --configfile, or one of:" in said
     assert f"\n  {CELL}" in said
     code, said = verify(Checkout(tmp_path / "new"))
-    assert code == 1 and "none of its cells is trained (looked in results/small); run snakemake" in said
+    assert code == 1 and "none of its cells is trained by the present source and configuration" in said
 
 
 def test_the_target_verifies_data_and_each_model_whenever_asked(checkout: Checkout) -> None:

@@ -58,11 +58,21 @@ def verify_plan(plan: Plan, names: list[str]) -> bool:
     Raises:
         UserError: a name means nothing that is finished, or something could not be made again.
     """
-    chosen, agreed = choose(plan, names), True
-    for artifact in [] if names else plan.artifacts.values():
+    named = choose(plan, names)
+    refuse_damage(plan, named)
+    chosen, agreed = [artifact for artifact in named if plan.there[artifact]], True
+    if not chosen:
+        raise UserError(
+            f"{plan.configuration.origin}: none of its cells is trained by the present source and "
+            f"configuration (looked in {plan.results}); run snakemake"
+        )
+    for artifact in named:
         if not plan.there[artifact]:
             agreed = False
-            print(f"{artifact.name}: not there, damaged, or of another source; run snakemake", flush=True)
+            print(
+                f"{artifact.name}: not made by the present source and configuration; run snakemake",
+                flush=True,
+            )
     for artifact in chosen:
         if artifact.shown and not shows(
             plan.store, plan.receipts[artifact], Path(artifact.folder), plan.digests
@@ -79,35 +89,53 @@ def finished(plan: Plan, artifact: Artifact) -> Finished:
     return Finished(artifact.name, plan.requests[artifact], plan.receipts[artifact], inputs)
 
 
-def choose(plan: Plan, names: list[str]) -> list[Artifact]:
-    """Return the finished artifacts that are meant; of a cell all of them.
+def refuse_damage(plan: Plan, artifacts: list[Artifact]) -> None:
+    """Hold artifacts that are not whole any more, and what they were made from, against their digests.
 
     Raises:
-        UserError: a name means nothing that is finished.
+        UserError: one is damaged; it was set aside.
     """
-    finished = {folder: artifact for folder, artifact in plan.artifacts.items() if plan.there[artifact]}
-    trained = [folder for folder, artifact in finished.items() if artifact.stage == "train"]
-    origin = plan.configuration.origin
-    if not trained:
-        raise UserError(
-            f"{origin}: none of its cells is trained and whole, by the present source and configuration "
-            f"(looked in {plan.store.root}); `gptgrid plan` says why"
-        )
-    chosen: dict[str, Artifact] = {} if names else finished
+    needed = {made for artifact in artifacts for made in (artifact, *artifact.ancestors())}
+    for artifact in plan.artifacts.values():
+        receipt = plan.store.receipt(artifact.stage, plan.keys[artifact])
+        if artifact in needed and not plan.there[artifact] and receipt and receipt.identity:
+            refuse(plan.store, receipt)
+
+
+def refuse(store: Store, receipt: Receipt) -> None:
+    """Set a damaged artifact aside.
+
+    Raises:
+        UserError: it is damaged.
+    """
+    if damage := store.damage(receipt):
+        store.set_aside(receipt.stage, receipt.identity, damage)
+        raise UserError(f"{damage}; run snakemake, which makes it again")
+
+
+def choose(plan: Plan, names: list[str]) -> list[Artifact]:
+    """Return the artifacts that are meant; of a cell all of them.
+
+    Raises:
+        UserError: a name means nothing in the experiment.
+    """
+    folders = list(plan.artifacts)
+    trainings = [folder for folder in folders if folder.endswith("/train")]
+    chosen: dict[str, Artifact] = {} if names else plan.artifacts
     for name in names:
-        wanted = os.path.relpath(name) if Path(name).is_dir() else name
-        found = [f for f in finished if f"{f}/".startswith(f"{wanted}/")] or [
+        path = os.path.relpath(name) if Path(name).is_dir() else name
+        matching = [f for f in folders if f"{f}/".startswith(f"{path}/")] or [
             folder
-            for cell in match(wanted, trained)
-            for folder in finished
-            if folder.startswith(cell.removesuffix("train"))
+            for training in match(path, trainings)
+            for folder in folders
+            if folder.startswith(training.removesuffix("train"))
         ]
-        if not found:
+        if not matching:
             raise UserError(
-                f"{origin}: no trained cell matches {name!r}; give its --configfile, or one of:"
-                f"\n{listed([Path(folder).parent.name for folder in trained])}"
+                f"{plan.configuration.origin}: no trained cell matches {name!r}; give its --configfile, or "
+                f"one of:\n{listed([Path(training).parent.name for training in trainings])}"
             )
-        chosen |= {folder: finished[folder] for folder in found}
+        chosen |= {folder: plan.artifacts[folder] for folder in matching}
     return list(chosen.values())
 
 
@@ -142,9 +170,7 @@ def check(items: list[Finished], store: Store) -> None:
     """
     receipts = [receipt for item in items for receipt in (item.receipt, *item.inputs.values())]
     for receipt in {made.identity: made for made in receipts if made.identity}.values():
-        if damage := store.damage(receipt):
-            store.set_aside(receipt.stage, receipt.identity, damage)
-            raise UserError(f"{damage}; run snakemake, which makes it again")
+        refuse(store, receipt)
 
 
 def make_again(item: Finished, store: Store, scratch: Path, run: dict[str, Any]) -> Path:
