@@ -39,8 +39,16 @@ def forget(folder: Path, stages: tuple[str, ...], views: bool = True) -> None:
             shutil.rmtree(folder / STORE / place, ignore_errors=True)
     if views:
         for path in views_of(folder):
-            if json.loads((path / MANIFEST).read_text())["stage"] in stages:
+            if stage_shown(path) in stages:
                 shutil.rmtree(path)
+
+
+def stage_shown(view: Path) -> str:
+    """Return the stage of what a view shows; of one whose manifest was damaged, that of the folder's name."""
+    try:
+        return json.loads((view / MANIFEST).read_text())["stage"]
+    except ValueError:
+        return view.name
 
 
 def views_of(folder: Path) -> list[Path]:
