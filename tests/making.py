@@ -3,9 +3,9 @@
 import runpy
 from pathlib import Path
 
+from gptgrid.artifact.identity import STAGES
 from gptgrid.artifact.program import Program
 from gptgrid.config.read import Configuration
-from gptgrid.plan.artifacts import STAGES
 from gptgrid.plan.plan import SCRIPTS, Plan
 
 

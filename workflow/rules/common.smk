@@ -9,12 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gptgrid.artifact.errors import UserError
+from gptgrid.artifact.identity import STAGES
 from gptgrid.artifact.store import Store
 from gptgrid.launch.server import start_server
-from gptgrid.plan.artifacts import STAGES
 from gptgrid.plan.plan import Plan, count_gpus, read_configuration
 from gptgrid.plan.requests import Requests
-from gptgrid.plan.show import hints
 
 # This file lies in workflow/rules of the checkout, whichever Snakefile includes it.
 ROOT = Path(workflow.current_basedir).resolve().parents[1]
@@ -125,12 +124,10 @@ def all_receipts():
 
 def receipt_of_view(wildcards):
     """The receipt of the artifact that people see there."""
-    try:
+    with explained():
         artifact = plan.artifact_of_view(wildcards.view)
         requests()
         plan.check_file_of_view(artifact, wildcards.view)
-    except UserError as error:
-        raise WorkflowError(str(error))
     path = requests().receipt_path(artifact)
     return ancient(path) if Path(path).exists() else path
 
@@ -161,6 +158,8 @@ def prepare_to_compute():
     requests()
     with explained():
         plan.write_requests()
+    from gptgrid.plan.show import hints  # tables for people: a dry run, and a node of a cluster, do without
+
     for hint in hints(plan):
         print(hint, file=sys.stderr)
     os.environ[AGAIN] = " ".join(made_again())

@@ -12,13 +12,12 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from gptgrid.artifact.identity import OVERVIEWS
+from gptgrid.artifact.identity import STAGES
 from gptgrid.artifact.manifest import MANIFEST, read_provenance, sound_manifest
 from gptgrid.artifact.receipt import read_receipt
 from gptgrid.artifact.roots import counting_roots, pruning_lock
 from gptgrid.artifact.store import Store
 
-STAGES = ("corpus", "tokenizer", "encode", "train", "evaluate", "sample", *OVERVIEWS)
 BATCH = 100
 """Artifacts that are deleted under one look at who uses what; each has a lock, a file that is open."""
 REMAINS = {

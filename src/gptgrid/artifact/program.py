@@ -94,9 +94,7 @@ def record_kill(stage: str) -> int:
     failure = Failure(options.name or stage, reason)
     print(f"gptgrid: {failure.name}: {failure.reason}", file=sys.stderr)
     receipt = Receipt(stage, options.request.stem, failure=failure)
-    for path in {Store(options.request.parents[2]).receipt_path(stage, receipt.key), options.receipt}:
-        if path is not None:
-            receipt.write(path)
+    Store(options.request.parents[2]).write_receipt(receipt, options.receipt)
     return 0
 
 
@@ -212,7 +210,7 @@ class Program:
         if old and old.made_from == digest(digests) and not self.again and self.is_whole(old):
             self.finish(old)
             return
-        self.check_source()
+        self.source.check()
         with self.store.lock(request.stage, identity):
             if self.is_in_store(identity) and not self.again:
                 print(f"restored: {request.stage} {identity[:12]} was in the store", flush=True)
@@ -266,9 +264,7 @@ class Program:
             UserError: it is damaged.
         """
         self.checked[receipt.identity] = self.store.stamps(receipt)
-        if damage := self.store.damage(receipt, self.unread):
-            self.store.set_aside(receipt.stage, receipt.identity, damage)
-            raise UserError(f"{damage}; {AGAIN}, which makes it again")
+        self.store.refuse_damage(receipt, AGAIN, self.unread)
 
     def is_in_store(self, identity: str) -> bool:
         """Say whether the store has the artifact, whole; a damaged one is set aside."""
@@ -280,14 +276,6 @@ class Program:
             self.store.set_aside(stage, identity, damage)
             return False
         return True
-
-    def check_source(self) -> None:
-        """Refuse to run a source that is not the one of the plan.
-
-        Raises:
-            UserError: it changed.
-        """
-        self.source.check()
 
     @property
     def source(self) -> SourceCheck:
@@ -328,7 +316,7 @@ class Program:
         with store.writing():
             job = self.job(partial, inputs)
         build = self.load()
-        self.check_source()  # of what was just imported
+        self.source.check()  # of what was just imported
         with job.timing("total"), Variants.covering(request.variants):
             facts = build(job)
         # What was read is what was asked for, and no edit in the meantime.
@@ -409,7 +397,6 @@ class Program:
         """Write a receipt, last of all, and show the artifact."""
         if receipt.failure and not self.record_failure:
             raise UserError(f"{receipt.failure.name} could not be made: {receipt.failure.reason}")
-        canonical = self.store.receipt_path(receipt.stage, receipt.key)
         if receipt.identity and self.view is not None:
             with view_lock():
                 # A newer run may have another artifact there.
@@ -417,10 +404,7 @@ class Program:
                     link_view(self.store, receipt.stage, receipt.identity, self.view)
             # A link that is made changes a date.
             receipt = replace(receipt, files=self.store.stamps(receipt))
-        with self.store.writing():
-            receipt.write(canonical)
-            if self.receipt is not None and self.receipt != canonical:
-                receipt.write(self.receipt)
+        self.store.write_receipt(receipt, self.receipt)
 
 
 def digests_of(inputs: dict[str, Receipt], request: Request) -> dict[str, str]:

@@ -6,6 +6,7 @@ that go on, and those of the last day: a run whose Snakemake was killed may have
 
 from __future__ import annotations
 
+import errno
 import getpass
 import json
 import os
@@ -97,7 +98,7 @@ def register(store: Store, root: Root) -> FileLock | None:
     except PermissionError:
         return None
     except OSError as error:
-        if error.errno != 30:  # a read-only file system
+        if error.errno != errno.EROFS:
             raise
         return None
     lock = FileLock(folder / f"{root.name}.lock")

@@ -16,7 +16,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
@@ -93,6 +93,14 @@ class Store:
         receipt = read_receipt(self.receipt_path(stage, key))
         return receipt if receipt and (receipt.stage, receipt.key) == (stage, key) else None
 
+    def write_receipt(self, receipt: Receipt, also: Path | None = None) -> None:
+        """Write a receipt under its key, and under the name of a further attempt."""
+        path = self.receipt_path(receipt.stage, receipt.key)
+        with self.writing():
+            receipt.write(path)
+            if also is not None and also != path:
+                receipt.write(also)
+
     def awaited_receipt(self, stage: str, key: str) -> Receipt | None:
         """Return a receipt; wait a little for one that another run may be about to write."""
         deadline = time.monotonic() + PATIENCE
@@ -138,11 +146,7 @@ class Store:
         manifest = sound_manifest(folder)
         if manifest is None or content_digest(manifest) != receipt.content:
             return False
-        return all(
-            (folder / name).is_file() and digests.of(folder / name) == manifest["outputs"][name]["sha256"]
-            for name in changed
-            if name != MANIFEST
-        )
+        return has_outputs(folder, manifest, [name for name in changed if name != MANIFEST], digests)
 
     def damage(self, receipt: Receipt, unread: tuple[str, ...] = ()) -> str | None:
         """Return a sentence on what of an artifact is not as it was made; None if it is whole.
@@ -239,13 +243,29 @@ class Store:
         print(f"{damage}; set aside as {aside}", flush=True)
         self.drop_overviews(identity)
 
+    def refuse_damage(self, receipt: Receipt, advice: str, unread: tuple[str, ...] = ()) -> None:
+        """Set an artifact aside if it is damaged.
+
+        Args:
+            receipt: with an identity.
+            advice: what a person is to do then.
+            unread: patterns of files that are not going to be read.
+
+        Raises:
+            UserError: it was.
+        """
+        if damage := self.damage(receipt, unread):
+            self.set_aside(receipt.stage, receipt.identity, damage)
+            raise UserError(f"{damage}; {advice}, which makes it again")
+
     def drop_overviews(self, identity: str) -> None:
         """Delete the tables and reports that show an artifact: another of its identity has another speed."""
         for overview in OVERVIEWS:
             for path in self.root.glob(f"{overview}/*/{MANIFEST}"):
-                manifest = sound_manifest(path.parent)
-                if manifest is None or identity in manifest["facts"].get("identities", []):
-                    shutil.rmtree(path.parent, ignore_errors=True)
+                # As bytes: each artifact that is made looks at all of them.
+                with suppress(FileNotFoundError):
+                    if path.parent.name != identity and identity.encode() in path.read_bytes():
+                        shutil.rmtree(path.parent, ignore_errors=True)
 
     def adopt(self, folder: Path) -> bool:
         """Keep a finished artifact that lies outside the store, if it is what its manifest says."""
@@ -266,6 +286,14 @@ class Store:
             self.publish(work, stage, identity)
             return True
         return False
+
+
+def has_outputs(folder: Path, manifest: dict[str, Any], names: Iterable[str], digests: Remembered) -> bool:
+    """Say whether some files of an artifact have the sha256 of its manifest."""
+    return all(
+        (folder / name).is_file() and digests.of(folder / name) == manifest["outputs"][name]["sha256"]
+        for name in names
+    )
 
 
 def foreign(folder: Path) -> str | None:

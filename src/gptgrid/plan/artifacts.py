@@ -13,7 +13,6 @@ from gptgrid.config.grid import Cell, cells_of, parent_of
 from gptgrid.config.read import ConfigError, Configuration
 from gptgrid.config.values import Section
 
-STAGES = ("corpus", "tokenizer", "encode", "train", "evaluate", "sample", "compare", "report")
 DOCUMENTS = {"tales": 2000, "toy": None}
 """Built-in corpus → how many documents it has where the configuration does not say."""
 TRAINING_ONLY = ("use", "continues")

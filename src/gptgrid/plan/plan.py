@@ -16,16 +16,16 @@ from typing import Any
 from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.files import Remembered, file_digest
 from gptgrid.artifact.fingerprint import fingerprint, sources, variant_names
-from gptgrid.artifact.identity import OVERVIEWS, digest, identity_of
+from gptgrid.artifact.identity import OVERVIEWS, STAGES, digest, identity_of
 from gptgrid.artifact.manifest import VOLATILE, sound_manifest
 from gptgrid.artifact.program import digests_of
 from gptgrid.artifact.receipt import Receipt
 from gptgrid.artifact.request import Request
 from gptgrid.artifact.roots import Root, placed, register, root_of
-from gptgrid.artifact.store import Store
+from gptgrid.artifact.store import Store, has_outputs
 from gptgrid.artifact.view import claim_views, link_view, owners, remove_view, shows, view_lock
 from gptgrid.config.read import Configuration, load
-from gptgrid.plan.artifacts import STAGES, Artifact, Artifacts
+from gptgrid.plan.artifacts import Artifact, Artifacts
 
 SCRIPTS = Path(__file__).resolve().parents[3] / "workflow" / "scripts"
 DEFAULT_CONFIG = Path("config") / "config.yaml"
@@ -134,16 +134,11 @@ class Plan:
         identity = identity_of(stage, request.slice, request.source, digests)
         folder = self.store.folder(stage, identity)
         manifest = sound_manifest(folder)
-        if manifest is None or manifest["identity"] != identity or not self.has_outputs(folder, manifest):
+        if manifest is None or manifest["identity"] != identity:
+            return None
+        if not has_outputs(folder, manifest, manifest["outputs"], self.digests):
             return None
         return self.store.make_receipt(stage, self.keys[artifact], identity, digest(digests))
-
-    def has_outputs(self, folder: Path, manifest: dict[str, Any]) -> bool:
-        """Say whether the files of an artifact are those of its manifest."""
-        return all(
-            (folder / name).is_file() and self.digests.of(folder / name) == output["sha256"]
-            for name, output in manifest["outputs"].items()
-        )
 
     def digests_of_inputs(self, artifact: Artifact) -> dict[str, str] | None:
         """Return what the identity of an artifact takes from its inputs; None where one is not known yet."""
@@ -250,7 +245,8 @@ class Plan:
     def failures(self) -> dict[str, list[str]]:
         """Return what could not be made, with its reason → the artifacts that lack it."""
         found: dict[str, list[str]] = {}
-        for artifact in self.artifacts.values():
+        missing = (artifact for artifact, there in self.there.items() if not there)
+        for artifact in missing:
             receipt = self.store.receipt(artifact.stage, self.keys[artifact])
             if receipt and receipt.failure:
                 reason = f"{receipt.failure.name}: {receipt.failure.reason}"

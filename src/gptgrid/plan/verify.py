@@ -99,18 +99,7 @@ def refuse_damage(plan: Plan, artifacts: list[Artifact]) -> None:
     for artifact in plan.artifacts.values():
         receipt = plan.store.receipt(artifact.stage, plan.keys[artifact])
         if artifact in needed and not plan.there[artifact] and receipt and receipt.identity:
-            refuse(plan.store, receipt)
-
-
-def refuse(store: Store, receipt: Receipt) -> None:
-    """Set a damaged artifact aside.
-
-    Raises:
-        UserError: it is damaged.
-    """
-    if damage := store.damage(receipt):
-        store.set_aside(receipt.stage, receipt.identity, damage)
-        raise UserError(f"{damage}; run snakemake, which makes it again")
+            plan.store.refuse_damage(receipt, "run snakemake")
 
 
 def choose(plan: Plan, names: list[str]) -> list[Artifact]:
@@ -170,7 +159,7 @@ def check(items: list[Finished], store: Store) -> None:
     """
     receipts = [receipt for item in items for receipt in (item.receipt, *item.inputs.values())]
     for receipt in {made.identity: made for made in receipts if made.identity}.values():
-        refuse(store, receipt)
+        store.refuse_damage(receipt, "run snakemake")
 
 
 def make_again(item: Finished, store: Store, scratch: Path, run: dict[str, Any]) -> Path:
