@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, model_validator
+from pydantic import Discriminator, Field, field_validator, model_validator
 
 from gptgrid.config.values import (
     Commit,
@@ -17,20 +18,29 @@ from gptgrid.config.values import (
     Sha256,
     Size,
 )
+from gptgrid.net.address import public
 
 
 class Split(Section):
     """How a text without published splits is cut."""
 
     valid: Fraction = 0.1
-    """Share of the text (or of the documents) for validation."""
+    """Share of the text for validation."""
     test: Fraction = 0.1
-    """Share of the text (or of the documents) for the test."""
+    """Share of the text for the test."""
     by: Literal["document", "position"] = "document"
-    """`document`: whole documents are drawn by seed. `position`: the text is cut in order: train, then
-    valid, then test; the only way for a text that is one document."""
+    """`document`: whole documents are drawn by seed; where a draw of few, or of very unlike ones, would miss
+    the shares, those that fit are taken. `position`: the text is cut in order: train, then valid, then test;
+    the only way for a text that is one document."""
     seed: int = 0
     """Seed of the draw; the split does not depend on the seeds of the cells."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def train_is_the_rest(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "train" in data:
+            raise ValueError("`train` is what valid and test leave over; leave that key out")
+        return data
 
     @model_validator(mode="after")
     def leave_something_to_train_on(self) -> Split:
@@ -71,7 +81,7 @@ class Reading(Section):
     """Which files of an archive, as patterns such as `data/*.txt` (`*` crosses folders); default: all."""
     format: Literal["text", "parquet", "jsonl", "json", "csv", "tsv"] | None = None
     """What a file holds: `text`, or records of which one `field` is the text; default: by its ending, `text`
-    where that says nothing."""
+    where that says nothing. A csv may have semicolons, tabs or bars in place of commas."""
     field: Annotated[str, Field(min_length=1)] | None = None
     """The field of a record that is the text, `a.b` for a field in a field; in a csv or tsv without a header
     the number of the column, from 0, in quotes; default: `text`."""
@@ -81,7 +91,10 @@ class TextFiles(Reading):
     """How a corpus of files is read."""
 
     encoding: str = "auto"
-    """Text encoding; `auto` reads byte order marks and UTF-8 and otherwise guesses, and says so."""
+    """Text encoding; `auto` looks at each file: byte order marks, UTF-8, and otherwise a guess, which the log
+    and the data card name: UTF-16 and UTF-32, GB18030, Big5, Shift-JIS, EUC-JP, EUC-KR, ISO-2022, the code
+    pages of Windows, KOI8, ISO 8859, and some of DOS and old Macs. Where two fit equally well, or nothing
+    fits, it asks for this key."""
     errors: Literal["strict", "replace"] = "strict"
     """What happens to bytes that do not fit: `strict` is an error with their place, `replace` puts U+FFFD and
     counts them in the manifest."""
@@ -93,7 +106,8 @@ class Remote(Reading):
     """One file on the web, pinned."""
 
     url: str
-    """Where it lies: an https address."""
+    """Where it lies: an https address. Its query, which may be a signature, identifies nothing, and is kept
+    out of the store, cards and logs."""
     sha256: Sha256
     """What it must contain."""
 
@@ -109,7 +123,20 @@ class CommonCorpus(Section):
     license: str | None = None
     """The licence of the text, carried into the data card."""
     private: bool = False
-    """Keep the text, examples of it and what models make of it out of the data card, the report and logs."""
+    """Keep the text, examples of it, tokens learned from it and what models make of it out of the data card,
+    the report and logs, also of other corpora whose tokenizer was trained on it."""
+
+
+KINDS_OF_DOCUMENTS = {
+    **{kind: kind for kind in ("whole", "line", "blank-line", "record")},
+    **{
+        **dict.fromkeys(("file", "text", "document"), "whole"),
+        **dict.fromkeys(("newline", "new-line"), "line"),
+        **dict.fromkeys(("blankline", "empty-line", "paragraph"), "blank-line"),
+        **dict.fromkeys(("row", "object"), "record"),
+    },
+}
+"""What a person may call a kind of document → its name."""
 
 
 class TextCorpus(CommonCorpus):
@@ -117,10 +144,40 @@ class TextCorpus(CommonCorpus):
 
     document: Annotated[str, Field(min_length=1)] | None = None
     """What one document is: `whole` (a file), `line`, `blank-line` (paragraphs), `record` (of a table), or
-    any other string: the delimiter between documents, for example `<|endoftext|>`. Default: `record` where
-    there are records, `blank-line` in texts."""
+    any other string: the delimiter between documents, which is taken out, for example `<|endoftext|>`. A word
+    that stands on a line of its own is given with its line ends, in double quotes: `"\\nline\\n"`. Default:
+    `record` where there are records, `blank-line` in texts."""
     clean: Clean = Clean()
     """Preparation of the documents."""
+    marks: Annotated[Literal["text", "special"], Neutral("text")] = "text"
+    """What the names of a tokenizer's `special_tokens` are in these documents: `text` like any other, or,
+    with `special`, the tokens that they name, as in chats with `<|user|>`; then the prompts of `sampling` are
+    read so, too. The name of the end of text is text even so: that token begins documents. Figures per byte
+    divide by the bytes of the documents as they stand, with those of the names."""
+
+    @field_validator("document")
+    @classmethod
+    def is_no_misspelt_kind(cls, value: str | None) -> str | None:
+        if value is None or value in KINDS_OF_DOCUMENTS.values():
+            return value
+        if re.search(r"\\n(?![a-z])", value):
+            raise ValueError(f'found a backslash and an n; YAML reads line ends in double quotes: "{value}"')
+        if value == value.strip() and re.fullmatch("[A-Za-z _-]+", value):
+            word = re.sub("[ _-]+", "-", value.lower()).removesuffix("s")
+            near = difflib.get_close_matches(word, KINDS_OF_DOCUMENTS, 1, 0.8)
+            itself = f'for the word itself give its line ends, too, in double quotes: "\\n{value}\\n"'
+            if near:
+                kind = KINDS_OF_DOCUMENTS[near[0]]
+                raise ValueError(
+                    f"found {value!r}, which would be a delimiter; did you mean {kind!r}? ({itself})"
+                )
+            if value.islower():
+                kinds = ", ".join(dict.fromkeys(KINDS_OF_DOCUMENTS.values()))
+                raise ValueError(
+                    f"found {value!r}, a word that would be taken out of the text wherever it stands; give "
+                    f"one of {kinds}, or {itself}"
+                )
+        return value
 
 
 class BuiltinCorpus(TextCorpus):
@@ -231,7 +288,9 @@ class FilesCorpus(TextCorpus, TextFiles):
     source: Literal["files"]
     """`files`"""
     paths: list[str] | None = None
-    """Files, folders or globs, relative to the folder that Snakemake runs in; cut into splits."""
+    """Files, folders or globs, relative to the folder that Snakemake runs in; cut into splits. Hidden and
+    empty files, copies that editors make, and what is no file are left out of folders and globs, and
+    counted."""
     train: list[str] | None = None
     """Training files, in place of `paths`."""
     valid: list[str] | None = None
@@ -297,12 +356,12 @@ class ShardsCorpus(CommonCorpus):
 def check_address(url: str, insecure: bool) -> None:
     """Accept an https address without a password; http and file addresses where the corpus allows them."""
     schemes = ("https://", "http://", "file://") if insecure else ("https://",)
-    if re.match("[a-z]+://[^/]*@", url):
+    if re.match("[a-z]*:?//[^/?#]*@", url, re.IGNORECASE):
         raise ValueError(
             "an address with a user name or password; set GPTGRID_HEADERS in the environment instead"
         )
     if not url.startswith(schemes):
-        raise ValueError(f"{url!r} is not an {' or '.join(schemes)} address; see the key `insecure`")
+        raise ValueError(f"{public(url)!r} is not an {' or '.join(schemes)} address; see the key `insecure`")
 
 
 def check_split_sources(cut: Any, train: Any, valid: Any, test: Any, key: str) -> None:

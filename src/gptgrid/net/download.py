@@ -21,9 +21,9 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 from tenacity.wait import wait_exponential_jitter
 
 from gptgrid.artifact.errors import UserError
-from gptgrid.net.http import HUB, InterruptionError, RefusalError, check, get, hub_endpoint, label
+from gptgrid.net.address import DOWNLOADS, forget_address, public, whole_address
+from gptgrid.net.http import HUB, InterruptionError, RefusalError, check, get, hub_endpoint
 
-DOWNLOADS = Path("data") / "downloads"
 ATTEMPTS = 6
 """Attempts in a row that bring nothing new."""
 BACKOFF = wait_exponential_jitter(initial=1, max=60)
@@ -42,7 +42,7 @@ def fetch(
     """Return the file that a URL names, from the folder, the mirror `GPTGRID_MIRROR`, or the web.
 
     Args:
-        url: an https address.
+        url: an https address; its query may have been noted beside the downloads.
         sha256: what the file must contain, as 64 hex digits; or its git blob id, as 40.
         folder: where files are kept, under their checksum.
         limit: bytes; a larger file is refused.
@@ -51,12 +51,14 @@ def fetch(
     Raises:
         UserError: it cannot be had, is too large, or is another file.
     """
+    url = whole_address(url, sha256, folder)
     check(url, schemes)
     target, git = folder / sha256, len(sha256) == 40
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / f"{sha256}.lock"):
         if target.is_file():
             if checksum(target, git) == sha256:
+                forget_address(sha256, folder)
                 return target
             print(f"{target} is damaged; fetching it again", flush=True)
             target.unlink()
@@ -64,18 +66,19 @@ def fetch(
         place = obtain(url, part, schemes)
         digest = checksum(part.path, git)
         if digest != sha256 and part.continued:
-            print(f"{label(place)} is not what the received part belongs to; starting again", flush=True)
+            print(f"{public(place)} is not what the received part belongs to; starting again", flush=True)
             part.discard()
             place = obtain(url, part, schemes)
             digest = checksum(part.path, git)
         if digest != sha256:
             part.discard()
-            kind, origin = "git id" if git else "sha256", "" if place == url else f", from {label(place)}"
+            kind, origin = "git id" if git else "sha256", "" if place == url else f", from {public(place)}"
             raise UserError(
-                f"{label(url)} has {kind} {digest}, but {sha256} was expected{origin}; check both"
+                f"{public(url)} has {kind} {digest}, but {sha256} was expected{origin}; check both"
             )
         part.path.replace(target)
         part.discard()
+        forget_address(sha256, folder)
     return target
 
 
@@ -138,8 +141,7 @@ class Part:
 
 def obtain(url: str, part: Part, schemes: Collection[str]) -> str:
     """Fill the part from the first place that has the file; return that place."""
-    name = re.sub("^[a-z]+://", "", url)
-    for place, allowed in places(url, name, schemes):
+    for place, allowed in places(url, schemes):
         try:
             if "://" not in place:
                 copy(Path(place), part)
@@ -147,7 +149,7 @@ def obtain(url: str, part: Part, schemes: Collection[str]) -> str:
                 receive(place, part, allowed)
             return place
         except (RefusalError, InterruptionError) as failure:
-            reason = f"{label(place)}: {failure}"
+            reason = f"{public(place)}: {failure}"
             print(reason, flush=True)
         except OSError as error:
             raise UserError(
@@ -155,21 +157,30 @@ def obtain(url: str, part: Part, schemes: Collection[str]) -> str:
             ) from None
     raise UserError(
         f"{reason}; check the address and the network, or set GPTGRID_MIRROR to a folder that has "
-        f"{label(name)}"
+        f"{without_scheme(public(url))}"
     )
 
 
-def places(url: str, name: str, schemes: Collection[str]) -> Iterator[tuple[str, Collection[str]]]:
+def without_scheme(url: str) -> str:
+    """Return host and path of an address, and its query: its place in a mirror."""
+    return re.sub("^[a-z]+://", "", url)
+
+
+def places(url: str, schemes: Collection[str]) -> Iterator[tuple[str, Collection[str]]]:
     """Yield paths and addresses at which a file may lie, and the schemes that are allowed there."""
     mirror = os.environ.get("GPTGRID_MIRROR", "").rstrip("/")
+    # A signature is for its own host. A folder may have it, or another query, in the name of a file.
+    names = [without_scheme(address) for address in (url, public(url))]
     if url.startswith("file://"):
         yield url2pathname(url.removeprefix("file://")), schemes
         return
     if mirror.startswith(("http://", "https://")):
-        yield f"{mirror}/{name}", ("https", "http")
-    elif mirror and (copy := Path(mirror) / unquote(name)).is_file():
-        yield str(copy), schemes
-        return
+        yield f"{mirror}/{names[1]}", ("https", "http")
+    elif mirror:
+        for name in names:
+            if (copy := Path(mirror) / unquote(name)).is_file():
+                yield str(copy), schemes
+                return
     if url.startswith(HUB + "/"):  # a user who sets HF_ENDPOINT trusts it
         url = hub_endpoint() + url.removeprefix(HUB)
         schemes = {*schemes, url.split(":")[0]}
@@ -220,7 +231,7 @@ def pause(state: RetryCallState) -> float:
 def print_failure(place: str, part: Part, state: RetryCallState) -> None:
     """Print why an attempt failed and what comes next."""
     print(
-        f"{label(place)}: {state.outcome.exception()}; "
+        f"{public(place)}: {state.outcome.exception()}; "
         f"{part.size:,} bytes are there, next attempt in {state.next_action.sleep:.0f} s",
         flush=True,
     )
@@ -240,13 +251,13 @@ def transfer(place: str, part: Part, schemes: Collection[str]) -> None:
             part.continued = True
         else:
             part.begin(answer.headers.get("etag", ""))
-        part.check(total or 0, label(place))
-        progress = Progress(label(place), start, total)
+        part.check(total or 0, public(place))
+        progress = Progress(public(place), start, total)
         with part.path.open("ab") as file:
             for piece in answer.iter_raw():
                 file.write(piece)
                 progress.add(len(piece))
-                part.check(progress.size, label(place))
+                part.check(progress.size, public(place))
             file.flush()
             os.fsync(file.fileno())
         if total is not None and progress.size != total:

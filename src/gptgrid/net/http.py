@@ -18,6 +18,7 @@ from email.utils import parsedate_to_datetime
 import httpx
 
 from gptgrid.artifact.errors import UserError
+from gptgrid.net.address import public
 
 HUB = "https://huggingface.co"
 TIMEOUT = 30.0
@@ -93,7 +94,7 @@ def check(url: str, schemes: Collection[str]) -> httpx.URL:
         )
     if address.scheme not in schemes or (address.scheme != "file" and not address.host):
         allowed = " or ".join(f"{scheme}://" for scheme in schemes)
-        raise UserError(f"{label(url)} is not an {allowed} address; see the key `insecure` of the corpus")
+        raise UserError(f"{public(url)} is not an {allowed} address; see the key `insecure` of the corpus")
     return address
 
 
@@ -151,19 +152,16 @@ def credentials(address: httpx.URL) -> dict[str, str]:
 
 def checked(name: str, value: str) -> str:
     """Return the value of a header, which must be printable ASCII; the message does not contain it."""
-    if not re.fullmatch(r"[ -~]*", value):
-        raise UserError(f"{name} contains characters that no header can have; set it again")
+    if not re.fullmatch(r"([!-~]([ -~]*[!-~])?)?", value):
+        raise UserError(
+            f"{name} contains characters that no header can have, or blanks at an end; set it again"
+        )
     return value
 
 
 def origin(address: httpx.URL) -> str:
     """Return scheme, host and port."""
     return f"{address.scheme}://{address.netloc.decode()}"
-
-
-def label(url: str) -> str:
-    """Return an address for messages: without its query, which may be a signature."""
-    return url.split("?")[0]
 
 
 # --------------------------------------------------------------------------------------- failures
@@ -182,7 +180,7 @@ def judge(answer: httpx.Response) -> None:
         message += (
             "; set HF_TOKEN to a token that may read it, and accept the conditions on its page"
             if hub
-            else "; if it needs credentials, set GPTGRID_HEADERS"
+            else "; if it needs credentials, set GPTGRID_HEADERS, or an address that is signed anew"
         )
     raise RefusalError(message)
 
@@ -201,6 +199,8 @@ def pause_asked(header: str) -> float | None:
 def failure(error: httpx.TransportError) -> Exception:
     """Return what to raise for an error of the connection."""
     message = str(error) or type(error).__name__
+    if isinstance(error, httpx.LocalProtocolError):  # its text may contain what was to be sent
+        return RefusalError("the request cannot be sent; check GPTGRID_HEADERS")
     if isinstance(error, httpx.ReadTimeout):
         return InterruptionError(f"nothing came for {TIMEOUT:g} s")
     if "in location header" in message:
@@ -209,4 +209,4 @@ def failure(error: httpx.TransportError) -> Exception:
         return RefusalError(
             "its certificate is not trusted; set SSL_CERT_FILE if it is your organization's own"
         )
-    return InterruptionError(message)
+    return InterruptionError(public(message))

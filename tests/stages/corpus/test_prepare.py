@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from itertools import chain
 from pathlib import Path
 
@@ -38,6 +39,7 @@ def test_facts_count_what_was_written(make_job):
             "bytes": len("".join(texts).encode()),
             "words": len(" ".join(texts).split()),
             "newlines": "".join(texts).count("\n"),
+            "spaceless": 0,
         }
 
 
@@ -60,6 +62,7 @@ def test_random_corpus_has_ids_and_no_text(make_job):
         "bytes": None,
         "words": None,
         "newlines": None,
+        "spaceless": None,
     }
 
 
@@ -126,6 +129,225 @@ def test_a_split_without_documents_is_an_error(make_job, tmp_path, files, keys, 
         prepare(job)
     assert said in str(error.value)
     assert not list(job.folder.iterdir())
+
+
+# --------------------------------------------------------------------------- text in two splits
+
+
+def sentences(first, number):
+    return "".join(f"sentence {i} of a text about {i * i}\n" for i in range(first, first + number))
+
+
+def files_job(make_job, tmp_path, texts, **keys):
+    """Return a job on files: part → texts, each in a file of its own."""
+    files = {}
+    for part, several in texts.items():
+        for number, text in enumerate(several):
+            path = tmp_path / f"{part}{number}.txt"
+            path.write_text(text)
+            files.setdefault(part, []).append(str(path))
+    return make_job(source="files", files=files, **{"document": "line", **keys})
+
+
+@pytest.mark.parametrize(
+    ("texts", "pair"),
+    [
+        ({"train": [sentences(0, 9), sentences(20, 9)], "valid": [sentences(20, 9)]}, ("train1", "valid0")),
+        ({"train": [sentences(0, 9)], "test": [sentences(0, 9)]}, ("train0", "test0")),
+        (
+            {"train": [sentences(0, 9)], "valid": [sentences(30, 9)], "test": [sentences(30, 9)]},
+            ("valid0", "test0"),
+        ),
+    ],
+)
+def test_a_file_in_two_splits_is_refused_whatever_its_name(make_job, tmp_path, texts, pair):
+    with pytest.raises(UserError, match=rf"{pair[0]}\.txt is in .* and, as .*{pair[1]}\.txt, in "):
+        prepare(files_job(make_job, tmp_path, texts))
+
+
+def test_documents_in_two_splits_are_said_with_their_share(make_job, tmp_path, capsys):
+    texts = {
+        "train": [sentences(0, 100)],
+        "valid": [sentences(90, 20).upper()],
+        "test": [sentences(95, 15) + sentences(200, 5)],
+    }
+    job = files_job(make_job, tmp_path, texts)
+    about = prepare(job)["about"]
+    found = about["leakage"]["documents"]
+    assert [found[pair]["documents"] for pair in found] == [5, 10, 15]
+    assert [found[pair]["share"] for pair in found] == [0.25, 0.5, 0.75]
+    assert 0.2 < found["test in train"]["size_share"] < 0.25
+    assert "25.00% of the documents of the test split (5, 2" in about["cautions"][0]
+    assert "`clean: {dedupe: exact}`" in about["cautions"][0]
+    said = capsys.readouterr().out
+    assert all(f"warning: {caution}" in said for caution in about["cautions"]) and len(about["cautions"]) == 3
+    assert all(caution in (job.folder / "card.md").read_text() for caution in about["cautions"])
+
+
+@pytest.mark.parametrize(("dedupe", "upper"), [("exact", False), ("near", True)])
+def test_what_a_caution_says_helps(make_job, tmp_path, dedupe, upper):
+    valid = sentences(10, 20).upper() if upper else sentences(10, 20)
+    texts = {"train": [sentences(0, 100)], "valid": [valid], "test": [sentences(200, 9)]}
+    about = prepare(files_job(make_job, tmp_path, texts, clean={"dedupe": dedupe, "similarity": 0.99}))[
+        "about"
+    ]
+    assert about["cautions"] == []
+
+
+def test_headings_that_come_back_are_counted_and_no_caution(make_job, tmp_path):
+    texts = {
+        part: ["Plot\n" + sentences(first, 60)]
+        for part, first in (("train", 0), ("test", 100), ("valid", 200))
+    }
+    about = prepare(files_job(make_job, tmp_path, texts))["about"]
+    assert about["leakage"]["documents"]["test in train"]["documents"] == 1 and about["cautions"] == []
+
+
+def test_a_file_that_is_read_twice_is_said(make_job, tmp_path):
+    texts = {"all": [sentences(0, 50), sentences(0, 50)]}
+    cautions = prepare(files_job(make_job, tmp_path, texts))["about"]["cautions"]
+    assert len(cautions) == 1 and "all0.txt and" in cautions[0] and "are the same file" in cautions[0]
+
+
+def test_copies_on_both_sides_of_a_cut_are_said(make_job, tmp_path):
+    texts = {"all": [sentences(0, 50) * 2]}
+    cautions = prepare(files_job(make_job, tmp_path, texts, split={"by": "position"}))["about"]["cautions"]
+    assert "100.00%" in cautions[0] and "test split" in cautions[0]
+
+
+def test_a_text_that_comes_back_inside_another_is_said(make_job, tmp_path):
+    text = sentences(0, 300)
+    texts = {"train": [text + "an end"], "test": [text], "valid": [sentences(500, 100)]}
+    job = files_job(make_job, tmp_path, texts, document="whole")
+    cautions = prepare(job)["about"]["cautions"]
+    assert ["100.00% of the 13-grams of words of the test split" in caution for caution in cautions] == [True]
+
+
+def test_ids_in_two_splits_are_said(make_job):
+    job = make_job(
+        source="random", vocab_size=1, tokens=1000, document_tokens=10, seed=0, split={"by": "position"}
+    )
+    about = prepare(job)["about"]
+    assert about["leakage"]["documents"]["test in train"]["share"] == 1
+    assert "of its ids) stand in the training split, too" in about["cautions"][0]
+    assert about["cautions"][0] in (job.folder / "card.md").read_text()
+
+
+# ----------------------------------------------------------------------------------------- shares
+
+
+def test_facts_say_which_shares_were_asked_for_and_came_out(make_job, tmp_path):
+    job = files_job(make_job, tmp_path, {"all": [sentences(0, 400)]}, split={"valid": 0.2})
+    facts = prepare(job)
+    split = facts["about"]["split"]
+    assert split["asked"] == pytest.approx({"train": 0.7, "valid": 0.2, "test": 0.1})
+    for key, share in (("documents", "documents"), ("bytes", "size")):
+        total = sum(counts[key] for counts in facts["splits"].values())
+        assert split[share] == {name: counts[key] / total for name, counts in facts["splits"].items()}
+        assert split[share] == pytest.approx(split["asked"], abs=0.06)
+    assert facts["about"]["cautions"] == [] and "20.0% asked, " in (job.folder / "card.md").read_text()
+
+
+def test_published_splits_have_no_shares(make_job, tmp_path):
+    texts = {"train": [sentences(0, 90)], "valid": [sentences(100, 9)]}
+    assert set(prepare(files_job(make_job, tmp_path, texts))["about"]["split"]["asked"]) == {"train", "test"}
+    texts["test"] = [sentences(200, 9)]
+    assert "split" not in prepare(files_job(make_job, tmp_path, texts))["about"]
+
+
+def test_shares_that_cannot_be_had_are_said(make_job, tmp_path):
+    texts = {"all": [f"{'long ' * 900}\n{sentences(0, 4)}"]}
+    job = files_job(make_job, tmp_path, texts)
+    (caution,) = prepare(job)["about"]["cautions"]
+    assert re.search(
+        r"other shares of the bytes than were asked for: train 9\d\.\d% \(asked: 80\.0%\)", caution
+    )
+    assert "`document: line`" not in caution and "inside documents (`document: whole` and" in caution
+
+
+@pytest.mark.parametrize(
+    ("keys", "said", "unsaid"),
+    [
+        ({"document": "line"}, "`document: whole` and `split: {by: position}`", "`document: line`"),
+        ({"document": "whole"}, "`document: blank-line` or `line`", "`document: whole`"),
+        ({"document": None, "split": {"by": "position"}}, "`document: whole`", "different"),
+        ({"document": "line", "split": {"by": "position"}}, "`document: whole`", "`document: line`"),
+    ],
+)
+def test_an_error_of_the_split_recommends_what_is_not_in_use(make_job, tmp_path, keys, said, unsaid):
+    with pytest.raises(UserError, match="cannot fill 3 splits; ") as error:
+        prepare(files_job(make_job, tmp_path, {"all": ["the only line\n"]}, **keys))
+    assert said in str(error.value) and unsaid not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({"source": "builtin", "name": "toy", "documents": 2, "seed": 0}, "raise `documents`"),
+        (
+            {"source": "random", "vocab_size": 9, "tokens": 20, "document_tokens": 10, "seed": 0},
+            "raise `tokens`, or lower `document_tokens`",
+        ),
+    ],
+)
+def test_an_error_of_the_split_recommends_what_the_source_has(make_job, keys, said):
+    with pytest.raises(UserError, match=said) as error:
+        prepare(make_job(**keys))
+    assert "`document:" not in str(error.value)
+
+
+# ------------------------------------------------------------------------------------------ cards
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "keys", "said"),
+    [
+        (
+            "a.txt",
+            "\ufeffone\r\n\r\ntwo\r\n\r\nthree",
+            {"document": None},
+            ["a paragraph,", "CRLF", "byte order mark"],
+        ),
+        (
+            "a.csv",
+            "id,poem\n1,one\n2,two\n3,three\n",
+            {"document": None, "field": "poem"},
+            ["a record.", "`poem`"],
+        ),
+        (
+            "a.txt",
+            "one<|end|>two<|end|>three",
+            {"document": "<|end|>"},
+            ['between two "<|end|>", which are left out'],
+        ),
+        ("a.txt", "one\n\ntwo\n\nthree", {"license": None}, ["Licence: not stated.", "license: unknown"]),
+        ("a.txt", "one\n\ntwo\n\nthree", {"license": "CC0"}, ["Licence: CC0", 'license: "CC0"']),
+    ],
+)
+def test_the_card_says_what_was_done(make_job, tmp_path, name, content, keys, said):
+    path = tmp_path / name
+    path.write_bytes(content.encode())
+    job = make_job(source="files", files={"all": [str(path)]}, **{"document": "blank-line", **keys})
+    prepare(job)
+    card = (job.folder / "card.md").read_text()
+    assert all(part in card for part in said), card
+    assert not ("paragraph" in card and "record." in card)
+
+
+def test_private_text_is_not_in_card_facts_or_log(make_job, tmp_path, capsys):
+    secret = "".join(f"geheim {word}\n" for word in "abcdefghijklmnopqrstuvwxyz")
+    texts = {
+        "train": [secret * 2 + "geheim Ä\n"],
+        "valid": [secret.upper() + "GEHEIM 9\n"],
+        "test": [secret + "geheimst\n\n"],
+    }
+    clean = {"dedupe": "near", "min_chars": 5, "max_chars": 9}
+    job = files_job(make_job, tmp_path, texts, private=True, clean=clean)
+    facts = prepare(job)
+    said = capsys.readouterr().out
+    for shown in ((job.folder / "card.md").read_text(), repr(facts), said):
+        assert "geheim" not in shown.lower()
+    assert facts["about"]["dropped"]
 
 
 @pytest.mark.skipif(not MIRROR, reason="GPTGRID_MIRROR is not set")
@@ -206,9 +428,8 @@ class TestRealTexts:
         facts = prepare(job)
         records = facts["about"]["source"]["files"]
         ends = {Path(record["name"]).name: record["line_ends"] for record in records}
-        assert ends["红楼梦.txt"] == ends["三国演义.txt"] == ["CRLF"] and ends["tinystories_val.txt"] == [
-            "LF"
-        ]
+        assert ends["红楼梦.txt"] == {"CRLF": 5591} and ends["三国演义.txt"] == {"CRLF": 3612}
+        assert list(ends["tinystories_val.txt"]) == ["LF"]
         assert all(record["encodings"] == {"utf-8": 1} for record in records)
         texts = list(chain(*(rows(job, split) for split in SPLITS)))
         kept = sum(map(len, texts))

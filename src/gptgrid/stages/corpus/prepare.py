@@ -11,11 +11,13 @@ from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.identity import ABOUT, CARD
 from gptgrid.artifact.job import Job
 from gptgrid.stages.corpus.preparing.cards import describe_documents, render
+from gptgrid.stages.corpus.preparing.cautions import cautions, remedy, split_shares
 from gptgrid.stages.corpus.preparing.clean import Cleaner
-from gptgrid.stages.corpus.preparing.leakage import measure_leakage
+from gptgrid.stages.corpus.preparing.leakage import measure_documents, measure_passages
 from gptgrid.stages.corpus.preparing.split import decide, hash_key
 from gptgrid.stages.corpus.preparing.staging import StagedDocuments
 from gptgrid.stages.corpus.preparing.writing import SplitFiles
+from gptgrid.stages.corpus.reading.fields import MissingFieldError
 from gptgrid.stages.corpus.sources.source import Source
 from gptgrid.stages.corpus.sources.table import SOURCES
 from gptgrid.text.documents import SPLITS
@@ -38,7 +40,7 @@ def prepare(job: Job) -> dict[str, Any]:
         files = write_splits(job, source, parts)
     counts = {name: files[name].counts() for name in SPLITS}
     with job.timing("describe"):
-        about = describe(job, source, cleaner, files)
+        about = describe(job, source, cleaner, files, list(parts))
     facts: dict[str, Any] = {"splits": counts, **source.vocabulary}
     (job.folder / CARD).write_text(render(job.config, facts, about), encoding="utf-8")
     return {**facts, ABOUT: about}
@@ -56,7 +58,10 @@ def stage_documents(job: Job, source: Source, cleaner: Cleaner | None) -> dict[s
         if part in source.parts:
             documents = source.parts[part] if cleaner is None else cleaner.clean(source.parts[part])
             path = job.scratch / f"{part}.parquet"
-            parts[part] = StagedDocuments.write(path, documents, key, source.has_ids)
+            try:
+                parts[part] = StagedDocuments.write(path, documents, key, source.has_ids)
+            except MissingFieldError as error:
+                raise (UserError(error.unlisted) if job.config.private else error) from None
             if not len(parts[part]):
                 refuse_empty(part, cleaner)
     return parts
@@ -65,8 +70,10 @@ def stage_documents(job: Job, source: Source, cleaner: Cleaner | None) -> dict[s
 def refuse_empty(part: str, cleaner: Cleaner | None) -> None:
     """Raise a UserError that names the part of a corpus that has no documents."""
     subject = "the corpus has" if part == "all" else f"the {part} files have"
-    dropped = f" (dropped: {cleaner.dropped})" if cleaner and cleaner.dropped.counts else ""
-    raise UserError(f"{subject} no documents left{dropped}; give more text, or loosen `clean`")
+    reasons = cleaner.dropped.counts if cleaner else {}
+    dropped = f" (dropped: {cleaner.dropped})" if reasons else ""
+    loosen = ", or loosen `clean`" if set(reasons) - {"empty"} else ""
+    raise UserError(f"{subject} no documents left{dropped}; give more text{loosen}")
 
 
 def write_splits(job: Job, source: Source, parts: dict[str, StagedDocuments]) -> dict[str, SplitFiles]:
@@ -76,14 +83,14 @@ def write_splits(job: Job, source: Source, parts: dict[str, StagedDocuments]) ->
         UserError: a split would have no documents, or fewer than shards.
     """
     config = job.config
-    unpublished = [name for name in ("valid", "test") if name not in parts]
     with ExitStack() as stack:
         files = {name: SplitFiles(stack, job.folder, name, source.has_ids) for name in SPLITS}
         for part, documents in parts.items():
             published = part in ("valid", "test")
-            names = (part,) if published else ("train", *unpublished)
+            names = [part] if published else cut_splits(list(parts))
             shares = [getattr(config.split, name) for name in names[1:]]
-            decision = decide(documents.sizes, shares, config.split.by, source.continuous)
+            todo = remedy(config, source)
+            decision = decide(documents.sizes, shares, config.split.by, source.continuous, todo)
             if not published:
                 files["train"].set_shards(config.shards, decision.first_length(documents.sizes))
             for index, document in enumerate(documents):
@@ -95,8 +102,13 @@ def write_splits(job: Job, source: Source, parts: dict[str, StagedDocuments]) ->
     return files
 
 
+def cut_splits(parts: list[str]) -> list[str]:
+    """Return the splits that the text without a published split is cut into."""
+    return ["train", *(name for name in ("valid", "test") if name not in parts)]
+
+
 def describe(
-    job: Job, source: Source, cleaner: Cleaner | None, files: dict[str, SplitFiles]
+    job: Job, source: Source, cleaner: Cleaner | None, files: dict[str, SplitFiles], parts: list[str]
 ) -> dict[str, Any]:
     """Return what is worth knowing about a corpus that no later stage computes with."""
     config = job.config
@@ -105,10 +117,17 @@ def describe(
         "license": config.license or source.license,
         "private": config.private,
     }
+    if len(cut := cut_splits(parts)) > 1:
+        about["split"] = split_shares(config, files, cut)
+    about["leakage"] = {"documents": measure_documents(job.folder)}
     if cleaner is not None:
         about |= cleaner.facts(config.private)
         about |= describe_documents(job.folder, files, config.private)
         if source.measure is not None:
             about |= source.measure(job.folder)
-        about["leakage"] = measure_leakage(job.folder, files["test"].counts()["characters"])
+        characters = {name: split.counts()["characters"] for name, split in files.items()}
+        about["leakage"] |= measure_passages(job.folder, characters)
+    about["cautions"] = list(cautions(config, source, about))
+    for caution in about["cautions"]:
+        print(f"warning: {caution}", flush=True)
     return about

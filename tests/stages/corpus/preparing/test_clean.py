@@ -5,6 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from gptgrid.stages.corpus.preparing.clean import Cleaner
+from gptgrid.stages.corpus.preparing.near import shingles
+from gptgrid.text import documents
 
 SETTINGS = {"normalize": "none", "dedupe": "none", "similarity": 0.8, "min_chars": 0, "max_chars": None}
 
@@ -77,3 +79,13 @@ def test_examples_of_what_was_dropped_are_not_shown_of_private_text():
     assert not list(cleaning.clean(["abc", "abd"]))
     assert cleaning.facts(private=False)["dropped_examples"] == {"min_chars": "abc"}
     assert cleaning.facts(private=True)["dropped_examples"] == {}
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a", "!?", "a b c d", "a b c d e", "the old mill 话说天下 by the river. " * 30]
+)
+@pytest.mark.parametrize("size", [1, 10, 100])
+def test_shingles_are_those_of_the_whole_text(monkeypatch, text, size):
+    whole = set(shingles(text))
+    monkeypatch.setattr(documents, "PART", size)
+    assert set(shingles(text)) == whole and whole

@@ -1,8 +1,11 @@
 """Documents are cut where the configuration says, and keep what is inside them."""
 
+from collections import Counter
+
 import pytest
 
-from gptgrid.stages.corpus.reading.documents import as_lines, cut
+from gptgrid.artifact.errors import UserError
+from gptgrid.stages.corpus.reading.documents import as_lines, check_delimiter, cut
 
 
 @pytest.mark.parametrize(
@@ -16,15 +19,33 @@ from gptgrid.stages.corpus.reading.documents import as_lines, cut
         ("a\n", "blank-line", ["a"]),
         ("a\n<|e|>\nb<|e|>", "<|e|>", ["a\n", "\nb"]),
         ("a<|e|><|e|>b", "<|e|>", ["a", "", "b"]),
+        ("one\nlines\ntwo lines", "\nlines\n", ["one", "two lines"]),
+        ("one\n---\ntwo", "\r\n---\r\n", ["one", "two"]),
     ],
 )
 @pytest.mark.parametrize("block", [1, 2, 3, 100])
 def test_cut(text, document, expected, block):
     blocks = [text[start : start + block] for start in range(0, len(text), block)]
-    assert list(cut(iter(blocks), document)) == expected
+    counts = Counter()
+    assert list(cut(iter(blocks), document, counts)) == expected
+    assert counts["delimiters"] == (text.count(document.replace("\r", "")) if document[0] in "<\n\r" else 0)
 
 
 def test_records_end_their_lines():
     rows = ["", " = Title = \n", "no end", "", "more\n"]
     assert "".join(as_lines(rows)) == "\n = Title = \nno end\n\nmore\n"
-    assert list(cut(as_lines(rows), "blank-line")) == [" = Title = \nno end", "more"]
+    assert list(cut(as_lines(rows), "blank-line", Counter())) == [" = Title = \nno end", "more"]
+
+
+@pytest.mark.parametrize("part", ["all", "train"])
+def test_a_delimiter_that_cuts_nothing_is_refused(part, capsys):
+    with pytest.raises(
+        UserError, match=r"the delimiter '<\|e\|>' \(`document`\) stands nowhere in the (text|train)"
+    ):
+        check_delimiter("<|e|>", 0, part)
+    with pytest.raises(UserError, match='in YAML, "\\\\n" in double quotes is a line end'):
+        check_delimiter(r"\t--", 0, part)
+    check_delimiter("<|e|>", 0, "valid")
+    assert "each file is one document" in capsys.readouterr().out
+    for document, found in ((None, 0), ("line", 0), ("whole", 0), ("record", 0), ("<|e|>", 1)):
+        check_delimiter(document, found, part)

@@ -9,7 +9,7 @@ import pytest
 from pyarrow import parquet
 
 from gptgrid.artifact.errors import UserError
-from gptgrid.stages.corpus.reading import json_records
+from gptgrid.stages.corpus.reading import encoding
 from gptgrid.stages.corpus.reading.records import format_of, read_records
 
 TEXTS = ["one", "", "zwei\nZeilen \"q\" 'x', \\ \t", "红楼梦 😀\u2028", "x" * 200_000, "[{"]
@@ -122,8 +122,19 @@ def test_fields_that_hold_no_text(form, field, said):
         ("jsonl", b'{"text": "a"}\n{"text": }\n', r"x, line 2 is no JSON \(Expecting value"),
         ("jsonl", b'{"text": "a"}\n[1]\n', "x, line 2 is a list, not an object"),
         ("jsonl", b'{"text": "\\ud800"}\n', "x, line 1: the field 'text' has half a character"),
-        ("jsonl", b"[" * 100_000, "x, line 1 is no JSON"),
-        ("jsonl", b'{"text": "\xff"}\n', r"x is not utf-8-sig \(invalid start byte: byte 0xff\)"),
+        ("jsonl", b"[" * 100_000, "x, line 1 is nested too deeply"),
+        ("jsonl", b'{"a":' * 100_000 + b"1" + b"}" * 100_000, "x, line 1 is nested too deeply"),
+        ("jsonl", b'{"text": ' + b"1" * 5000 + b"}", "x, line 1: the field 'text' is a number"),
+        ("json", b'[{"text": ' + b"1" * 5000 + b"}]", "record 1, which starts in line 1,: the field 'text' is a number"),
+        ("jsonl", b'{"text": NaN}', "x, line 1: the field 'text' is a number"),
+        ("jsonl", b'{"text": true}', "x, line 1: the field 'text' is true or false"),
+        ("jsonl", b'{"text": "a", "text": "b"}', "x, line 1 has the field 'text' twice"),
+        ("json", b'["a", "b"]', "x, record 1, which starts in line 1, is a text, not an object with the field 'text'"),
+        ("json", b'[{"text": "a"}] tail', "x, line 1 is no JSON list of objects: expected the end, found t"),
+        ("json", b'[{"text": "a"}]\0', "expected the end, found"),
+        ("json", b'{"text": "a"} tail', "x, line 1 is no JSON"),
+        ("csv", b"text,id,text\na,1,b\n", "x has 2 columns 'text'"),
+        ("jsonl", b'{"text": "\xff"}\n', "x: not utf-8: byte 0xff at offset 10"),
         ("json", b'[{"text": "a"},\n{"text": }]', r"x, line 2 is no JSON \(Expecting value"),
         ("json", b'[{"text": "a"}\n\n{"text": "b"}]', "x, line 3 is no JSON list of objects: expected ,, found {"),
         ("json", b'[{"text": "a"},', "x, line 1 is no JSON"),
@@ -147,13 +158,13 @@ def test_wrong_content_is_located(form, content, said):
 
 
 def test_json_list_is_read_in_pieces(monkeypatch):
-    monkeypatch.setattr(json_records, "PIECE", 7)
+    monkeypatch.setattr(encoding, "BLOCK", 7)
     assert read(CONTENT["json"], "json") == TEXTS
     assert read(b"  [ ]\n ", "json") == []
 
 
 def test_wrong_json_is_found_without_reading_on(monkeypatch):
-    monkeypatch.setattr(json_records, "PIECE", 100)
+    monkeypatch.setattr(encoding, "BLOCK", 100)
     stream = io.BufferedReader(io.BytesIO(b'[{"text": x}, ' + b'{"text": "a"}, ' * 1_000_000), 100)
     with pytest.raises(UserError, match="x, line 1 is no JSON"):
         list(read_records(stream, "x", "json", "text"))
@@ -162,8 +173,22 @@ def test_wrong_json_is_found_without_reading_on(monkeypatch):
 
 def test_objects_in_lines_may_be_called_json():
     assert read(CONTENT["jsonl"], "json") == TEXTS
+    assert read(json.dumps(ROWS[2], indent=2).encode(), "json") == [TEXTS[2]]
+    assert read("\n\n".join(json.dumps(row, indent=2) for row in ROWS).encode(), "json") == TEXTS
     with pytest.raises(UserError, match="x, line 4 is no JSON"):
         read(b'\n\n{"text": "a"}\n{', "json")
+
+
+@pytest.mark.parametrize("form", ["jsonl", "json"])
+def test_other_fields_may_hold_anything(form):
+    more = (
+        b'"n": '
+        + b"9" * 100_000
+        + b', "f": '
+        + b"9" * 5000
+        + b'.5, "i": -Infinity, "s": "\\ud800", "d": 1, "d": 2'
+    )
+    assert read(b'\xef\xbb\xbf{"text": "a", ' + more + b"}", form) == ["a"]
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "gb18030"])
@@ -188,3 +213,45 @@ def test_stream_stays_open():
 )  # fmt: skip
 def test_form_by_ending(name, form):
     assert format_of(name) == form
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_other_separators_of_csv_are_found_out(separator, capsys):
+    rows = [["id", "text"], ["1", "a, b"], ["2", 'two\nlines; "q" | \t'], ["3", ""]]
+    facts = {}
+    assert read(csv_of(rows, delimiter=separator), "csv", facts=facts) == [row[1] for row in rows[1:]]
+    assert facts["separator"] == {";": "semicolons", "\t": "tabs", "|": "bars"}[separator]
+    assert f"x is separated by {facts['separator']}" in capsys.readouterr().out
+    assert read(csv_of(rows, delimiter=separator), "csv", "1") == [row[1] for row in rows]
+    with pytest.raises(UserError, match="x has no field 'txt'; it has id, text"):
+        read(csv_of(rows, delimiter=separator), "csv", "txt")
+
+
+def test_commas_stay_commas():
+    rows = [["text"], ["a; b"], ["c; d"]]
+    assert read(csv_of(rows), "csv") == ["a; b", "c; d"]
+    assert read(csv_of([["a; b", "c; d"], ["e", "f; g"]]), "csv", "1") == ["c; d", "f; g"]
+    assert read(csv_of([["no separator"], ["one; here"]]), "csv", "0") == ["no separator", "one; here"]
+
+
+@pytest.mark.parametrize("form", CONTENT)
+def test_line_ends_in_texts_are_line_feeds_and_counted(form):
+    text, facts = "a\r\nb\rc\nd", {}
+    content = {
+        "csv": csv_of([["text", "id"], [text, "1"]]),
+        "tsv": b"text\tid\r\na\t1\r\n",
+        "jsonl": json.dumps({"text": text}).encode(),
+        "json": json.dumps([{"text": text}]).encode(),
+        "parquet": parquet_of([{"text": text}]),
+    }
+    assert read(content[form], form, facts=facts) == ["a" if form == "tsv" else "a\nb\nc\nd"]
+    assert facts["line_ends"]["CRLF"] >= 1 and (form == "tsv" or facts["line_ends"]["CR"] == 1)
+
+
+@pytest.mark.parametrize("form", ["csv", "tsv", "jsonl"])
+def test_bytes_that_do_not_fit_may_be_replaced(form):
+    content = {"csv": b"text,id\na\xff,1\n", "tsv": b"text\tid\na\xff\t1\n", "jsonl": b'{"text": "a\xff"}'}[
+        form
+    ]
+    facts = {}
+    assert read(content, form, errors="replace", facts=facts) == ["a\ufffd"] and facts["replaced"] == 1

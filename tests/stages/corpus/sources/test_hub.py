@@ -434,3 +434,12 @@ def test_unusable_listing_of_a_mirror(mirror, tmp_path, content, said):
     listing_path(mirror).write_bytes(content)
     with pytest.raises(UserError, match=said):
         fetch_data_set(config(), tmp_path)
+
+
+def test_the_licence_comes_from_the_card(hub, tmp_path):
+    assert fetch_data_set(config(), tmp_path).license == "mit"
+
+
+def test_one_split_is_not_two(hub, tmp_path):
+    with pytest.raises(UserError, match=r"small/train-00000-of-00002\.parquet is in train and in test too"):
+        fetch_data_set(config(train="train", test="train"), tmp_path)

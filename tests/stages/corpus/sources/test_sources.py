@@ -55,9 +55,11 @@ def test_files_of_published_splits(make_job, tmp_path):
         "name": str(tmp_path / "v"),
         "sha256": hashlib.sha256((tmp_path / "v").read_bytes()).hexdigest(),
         "bytes": 14,
+        "formats": {"text": 1},
         "encodings": {"utf-8": 1},
         "guessed": 0,
-        "line_ends": ["CRLF"],
+        "marks": 0,
+        "line_ends": {"CRLF": 2},
         "replaced": 0,
     }
 
@@ -73,6 +75,36 @@ def test_url_is_fetched_by_its_checksum(make_job, tmp_path, monkeypatch):
     source = open_source(make_job(source="url", document="blank-line", files=files))
     assert list(source.parts["all"]) == ["one", "two"]
     assert source.facts["files"][0]["name"] == "https://x/y"
+
+
+def entry(name, sha256, members=None, field=None):
+    return {"url": f"https://x/{name}", "sha256": sha256, "members": members, "format": None, "field": field}
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "refused"),
+    [
+        (entry("a", "1"), entry("a", "2"), False),
+        (entry("a", "1"), entry("b", "1"), True),
+        (entry("a", "1", members=["train/*"]), entry("a", "1", members=["test/*"]), False),
+        (entry("a", "1", members=["train/*", "all"]), entry("a", "1", members=["test/*", "all"]), True),
+        (entry("a", "1"), entry("a", "1", members=["test/*"]), True),
+        (entry("a", "1", field="en"), entry("a", "1", field="de"), False),
+    ],
+)
+def test_a_file_is_in_one_split_and_an_archive_may_be_in_several(make_job, train, test, refused):
+    job = make_job(source="url", document="line", files={"train": [train], "test": [test]})
+    if refused:
+        with pytest.raises(UserError, match=r"in train and.* in test too: figures on test would not be"):
+            open_source(job)
+    else:
+        open_source(job)
+
+
+def test_an_address_that_is_listed_twice_is_refused(make_job):
+    job = make_job(source="url", document="line", files={"train": [entry("a", "1"), entry("a", "1")]})
+    with pytest.raises(UserError, match="https://x/a is in train twice; leave one"):
+        open_source(job)
 
 
 @pytest.mark.parametrize(

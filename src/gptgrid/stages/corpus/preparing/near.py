@@ -6,11 +6,15 @@ a shingle is five words in a row, and in scripts without spaces five characters.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import regex
 import xxhash
+
+from gptgrid.text.documents import parts
 
 if TYPE_CHECKING:
     from datasketch import MinHash
@@ -19,6 +23,9 @@ SHINGLE = 5
 PERMUTATIONS = 128
 """The similarity is estimated within about ±0.04 (one standard deviation at 0.8)."""
 UNIT = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]|\w+")
+BORDER = regex.compile(r"\W")
+BATCH = 2**12
+"""Shingles that are hashed at once: each takes a kilobyte while it is."""
 
 
 class NearDuplicates:
@@ -40,7 +47,9 @@ class NearDuplicates:
     def is_copy(self, text: str) -> bool:
         """Return whether a document is at least as similar to one that was kept; if not, keep it."""
         signature = self.sign()
-        signature.update_batch(shingles(text))
+        found = shingles(text)
+        while batch := list(islice(found, BATCH)):
+            signature.update_batch(batch)
         if any(self.kept[i].jaccard(signature) >= self.similarity for i in self.index.query(signature)):
             return True
         self.index.insert(len(self.kept), signature)
@@ -48,8 +57,15 @@ class NearDuplicates:
         return False
 
 
-def shingles(text: str) -> list[bytes]:
-    """Return the different shingles of a text; a short text is one."""
-    units = UNIT.findall(text.lower())
-    places = range(max(1, len(units) - SHINGLE + 1))
-    return sorted({" ".join(units[place : place + SHINGLE]).encode() for place in places})
+def shingles(text: str) -> Iterator[bytes]:
+    """Yield the shingles of a text in order, some more than once; a short text is one."""
+    units: list[str] = []
+    short = True
+    for part in parts(text, BORDER):
+        units += UNIT.findall(part.lower())
+        for place in range(len(units) - SHINGLE + 1):
+            yield " ".join(units[place : place + SHINGLE]).encode()
+        short = short and len(units) < SHINGLE
+        units = units[1 - SHINGLE :]
+    if short:
+        yield " ".join(units).encode()

@@ -46,6 +46,11 @@ class SplitFiles:
                 f"shards, not {self.shards}; lower `shards`, or cut the text finer"
             )
 
+    @property
+    def size(self) -> int:
+        """Bytes, or ids, of the split."""
+        return self.written if self.ids else self.counted.bytes
+
     def counts(self) -> dict[str, int | None]:
         """Return the size of the split; for token ids, what has no meaning is None."""
         if self.ids:

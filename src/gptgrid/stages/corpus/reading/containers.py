@@ -17,6 +17,7 @@ import tarfile
 import tempfile
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from gptgrid.artifact.errors import UserError
+from gptgrid.text.litter import is_litter
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -51,6 +53,13 @@ PACKED: dict[bytes, Callable[[BinaryIO], BinaryIO]] = {
 """First bytes → how to unpack."""
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 BY_HAND = "unpack it yourself and use `source: files`"
+DOCUMENTS = {
+    "[Content_Types].xml": "a document of an office program",
+    "mimetype": "a document of an office program, or an e-book",
+}
+"""Member of a zip file that is no archive of texts → what it is."""
+LEFT_OUT = "left_out"
+"""Fact of an archive: how many of its files are no texts of anybody, and not read."""
 ENDINGS = re.compile(r"\.(gz|zst|bz2|xz)$", re.IGNORECASE)
 BROKEN = (
     EOFError,
@@ -66,16 +75,23 @@ BROKEN = (
 
 
 def open_members(
-    path: Path, name: str, members: list[str] | None, limit: int = LIMIT, scratch: Path | None = None
+    path: Path,
+    name: str,
+    members: list[str] | None,
+    limit: int = LIMIT,
+    scratch: Path | None = None,
+    counts: Counter[str] | None = None,
 ) -> Iterator[tuple[str, BinaryIO]]:
     """Yield what a file holds, in the order of the names; each stream is valid until the next is taken.
 
     Args:
         path: the file: plain, gz, zst, bz2, xz, zip, tar, or a packed tar.
         name: what a person calls it.
-        members: patterns such as `data/*.txt` (`*` crosses folders); None: every file in the archive.
+        members: patterns such as `data/*.txt` (`*` crosses folders); None: every file in the archive that a
+            person put there.
         limit: bytes that it may have unpacked.
         scratch: where a packed tar is unpacked, as one nameless file; default: the system's folder.
+        counts: gets how many files of an archive are LEFT_OUT.
 
     Yields:
         The name (of a packed file without its ending, of a member as `archive.zip/member`) and the content,
@@ -84,17 +100,18 @@ def open_members(
     Raises:
         UserError: it is damaged, encrypted, too large, has not the members, or a link or device among them.
     """
+    counts = Counter() if counts is None else counts
     try:
         with path.open("rb") as file:
             packed = path.stat().st_size
             budget = Budget(name, packed, limit)
             if file.peek(4).startswith(ZIP):
-                yield from zip_members(file, name, members, budget)
+                yield from zip_members(file, name, members, budget, counts)
                 return
             stream, plain_name = unpacked(file, name, budget)
             if is_tar(stream):
                 with seekable(stream, scratch) as tar:
-                    yield from tar_members(tar, name, members, Budget(name, packed, limit))
+                    yield from tar_members(tar, name, members, Budget(name, packed, limit), counts)
                 return
             if members:
                 raise UserError(f"{name} is one file, not an archive; take `members` out")
@@ -117,12 +134,15 @@ def unpacked(stream: BinaryIO, name: str, budget: Budget) -> tuple[BinaryIO, str
 
 
 def zip_members(
-    file: BinaryIO, name: str, members: list[str] | None, budget: Budget
+    file: BinaryIO, name: str, members: list[str] | None, budget: Budget, counts: Counter[str]
 ) -> Iterator[tuple[str, BinaryIO]]:
     """Yield the chosen members of a zip archive."""
     with zipfile.ZipFile(file) as archive:
         entries = {info.filename: info for info in archive.infolist() if not info.is_dir()}
-        for member in select(entries, name, members):
+        for member, kind in DOCUMENTS.items():
+            if member in entries and members is None:
+                raise UserError(f"{name} is {kind}; save what it says as a text, or name its `members`")
+        for member in select(entries, name, members, counts):
             info, full = entries[member], f"{name}/{member}"
             if info.flag_bits & 1:
                 raise UserError(f"{full} is encrypted; {BY_HAND}")
@@ -131,7 +151,7 @@ def zip_members(
 
 
 def tar_members(
-    file: BinaryIO, name: str, members: list[str] | None, budget: Budget
+    file: BinaryIO, name: str, members: list[str] | None, budget: Budget, counts: Counter[str]
 ) -> Iterator[tuple[str, BinaryIO]]:
     """Yield the chosen members of a tar archive."""
     with tarfile.open(fileobj=file, mode="r:") as archive:
@@ -139,7 +159,7 @@ def tar_members(
         file.seek(archive.offset)
         if file.read(512) != bytes(512):  # tarfile takes a damaged header for the end
             raise tarfile.ReadError("it ends without its end mark")
-        for member in select(entries, name, members):
+        for member in select(entries, name, members, counts):
             info, full = entries[member], f"{name}/{member}"
             check_place(member, full, regular=info.isreg())
             yield from member_stream(lambda info=info: archive.extractfile(info), full, budget)
@@ -160,13 +180,16 @@ def member_stream(
         raise damaged(name, error) from None
 
 
-def select(entries: dict[str, object], name: str, patterns: list[str] | None) -> list[str]:
-    """Return the sorted names of the members that the patterns name.
+def select(
+    entries: dict[str, object], name: str, patterns: list[str] | None, counts: Counter[str]
+) -> list[str]:
+    """Return the sorted names of the members that the patterns name, or of those that a person put there.
 
     Raises:
         UserError: a pattern names none.
     """
-    selected = set(entries if patterns is None else ())
+    selected = set() if patterns else {member for member in entries if not is_litter(member)}
+    counts[LEFT_OUT] += 0 if patterns else len(entries) - len(selected)
     for pattern in patterns or ():
         matching = {member for member in entries if fnmatchcase(member, pattern)}
         if not matching:
@@ -174,7 +197,8 @@ def select(entries: dict[str, object], name: str, patterns: list[str] | None) ->
             raise UserError(f"{name} has no member {pattern}; it has {len(entries)}: {some}")
         selected |= matching
     if not selected:
-        raise UserError(f"{name} has no files; take it out of the corpus")
+        hidden = f" but {len(entries)} that are hidden; name them in `members`, or" if entries else ";"
+        raise UserError(f"{name} has no files{hidden} take it out of the corpus")
     return sorted(selected)
 
 

@@ -6,6 +6,11 @@ from typing import Any
 
 from gptgrid.artifact.errors import UserError
 
+TWICE = object()
+"""Value of a field that a record has twice."""
+SHOWN = 30
+"""Fields that a message lists."""
+
 
 def text_of(record: Any, field: str, where: str) -> str:
     """Return the text of a field; the whole of a dotted name may be a key, too.
@@ -16,10 +21,14 @@ def text_of(record: Any, field: str, where: str) -> str:
     value = record
     for key in [field] if isinstance(record, dict) and field in record else field.split("."):
         if not isinstance(value, dict):
-            raise UserError(f"{where} is {name_of_type(value)}, not an object with the field {field!r}")
+            raise UserError(
+                f"{where} is {name_of_type(value)}, not an object with the field {field!r}; convert the file"
+            )
         if key not in value:
-            raise missing_field(field, list(value), where)
+            raise MissingFieldError(field, list(value), where)
         value = value[key]
+        if value is TWICE:
+            raise UserError(f"{where} has the field {key!r} twice; leave one")
         if value is None:
             return ""
     if not isinstance(value, str):
@@ -35,12 +44,18 @@ def text_of(record: Any, field: str, where: str) -> str:
     return value
 
 
-def missing_field(field: str, fields: list[str], where: str) -> UserError:
-    """Return what to say about a field that is not there."""
-    return UserError(f"{where} has no field {field!r}; it has {', '.join(fields)}; set `field`")
+class MissingFieldError(UserError):
+    """A record has no such field. The message lists those that it has, which are text where a table has no
+    header; `unlisted` does not."""
+
+    def __init__(self, field: str, fields: list[str], where: str) -> None:
+        there = ", ".join(fields[:SHOWN]) + (" …" if len(fields) > SHOWN else "")
+        super().__init__(f"{where} has no field {field!r}; it has {there or 'none'}; set `field`")
+        self.unlisted = f"{where} has no field {field!r}; it has {len(fields)} others; set `field`"
 
 
 def name_of_type(value: Any) -> str:
     """Return what a value is, in words."""
-    names = {dict: "an object", list: "a list", str: "a text", int: "a number", float: "a number"}
+    names = {dict: "an object", list: "a list", str: "a text", bool: "true or false"}
+    names |= dict.fromkeys((int, float), "a number")
     return names.get(type(value), type(value).__name__)

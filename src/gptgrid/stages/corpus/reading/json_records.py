@@ -6,38 +6,56 @@ a word, takes gigabytes for a file of opening brackets, and does not know the li
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from collections.abc import Iterator
-from typing import Any, TextIO
+from typing import Any
 
 from gptgrid.artifact.errors import UserError
-from gptgrid.stages.corpus.reading.fields import text_of
+from gptgrid.stages.corpus.reading.documents import pieces
+from gptgrid.stages.corpus.reading.fields import TWICE, text_of
 
-PIECE = 2**16
-"""Characters that are read at a time."""
+BLANKS = re.compile(r"[ \t\r\n]*")
+GROWTH = 4
+"""What is in memory of a value that goes on grows by one part in so many at a time."""
 
 
-def jsonl_texts(text: TextIO, name: str, field: str) -> Iterator[str]:
+def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object; a field that it has twice is marked."""
+    record = dict(pairs)
+    if len(record) < len(pairs):
+        names = [name for name, _ in pairs]
+        record |= {name: TWICE for name in record if names.count(name) > 1}
+    return record
+
+
+DECODER = json.JSONDecoder(object_pairs_hook=object_of, parse_int=float)
+"""No number is a text, so that its digits do not matter; Python refuses whole ones of many digits."""
+
+
+def jsonl_texts(blocks: Iterator[str], name: str, field: str, facts: dict[str, Any]) -> Iterator[str]:
     """Yield the texts of JSON lines; blank lines are none."""
-    for number, line in enumerate(text, 1):
+    for number, line in enumerate(pieces(blocks, "\n"), 1):
         if line.strip():
             try:
-                record = json.loads(line)
-            except (json.JSONDecodeError, RecursionError) as error:
+                record = DECODER.decode(line)
+            except json.JSONDecodeError as error:
                 raise UserError(f"{name}, line {number} is no JSON ({error})") from None
+            except RecursionError:
+                raise UserError(f"{name}, line {number} is nested too deeply") from None
             yield text_of(record, field, f"{name}, line {number}")
 
 
-def json_texts(text: TextIO, name: str, field: str) -> Iterator[str]:
+def json_texts(blocks: Iterator[str], name: str, field: str, facts: dict[str, Any]) -> Iterator[str]:
     """Yield the texts of a JSON list of objects; only one object is in memory at a time.
 
-    A file that starts with an object instead has an object a line, as many call `.json`.
+    A file that starts with an object instead has one object after the other, as many call `.json`.
     """
-    window = Window(text, name)
+    window = Window(blocks, name)
     if window.next() == "{":
-        yield from jsonl_texts(window.lines(), name, field)
+        while window.next():
+            record, line = window.value()
+            yield text_of(record, field, f"{name}, line {line}")
         return
     window.expect("[")
     number = 0
@@ -55,20 +73,18 @@ def json_texts(text: TextIO, name: str, field: str) -> Iterator[str]:
 class Window:
     """The part of a JSON text that is in memory."""
 
-    decoder = json.JSONDecoder()
-
-    def __init__(self, text: TextIO, name: str) -> None:
-        self.text, self.name = text, name
+    def __init__(self, blocks: Iterator[str], name: str) -> None:
+        self.blocks, self.name = blocks, name
         self.buffer, self.start, self.line = "", 0, 1
 
     def next(self) -> str:
         """Go to the next character that is no blank, and return it; at the end, the empty text."""
         while True:
-            end = re.compile(r"[ \t\r\n]*").match(self.buffer, self.start).end()
+            end = BLANKS.match(self.buffer, self.start).end()
             self.go(end)
             if end < len(self.buffer):
                 return self.buffer[end]
-            if not self.more(PIECE):
+            if not self.more():
                 return ""
 
     def go(self, end: int) -> None:
@@ -76,11 +92,17 @@ class Window:
         self.line += self.buffer.count("\n", self.start, end)
         self.start = end
 
-    def more(self, size: int) -> bool:
+    def more(self) -> bool:
         """Read on; return whether there was something."""
-        piece = self.text.read(size)
-        self.buffer, self.start = self.buffer[self.start :] + piece, 0
-        return bool(piece)
+        parts = [self.buffer[self.start :]]
+        wanted, read = len(parts[0]) // GROWTH, 0
+        for block in self.blocks:
+            parts.append(block)
+            read += len(block)
+            if read > wanted:
+                break
+        self.buffer, self.start = "".join(parts), 0
+        return read > 0
 
     def expect(self, character: str) -> None:
         """Go past a character.
@@ -97,11 +119,11 @@ class Window:
         self.next()
         while True:
             try:
-                value, end = self.decoder.raw_decode(self.buffer, self.start)
+                value, end = DECODER.raw_decode(self.buffer, self.start)
             except json.JSONDecodeError as error:
                 # Text that is cut off fails at its end, or at the start of its last string.
                 cut = error.msg.startswith("Unterminated string") or error.pos > len(self.buffer) - 16
-                if not cut or not self.more(max(PIECE, len(self.buffer))):
+                if not cut or not self.more():
                     self.go(min(error.pos, len(self.buffer)))
                     raise UserError(f"{self.name}, line {self.line} is no JSON ({error.msg})") from None
             except RecursionError:
@@ -110,12 +132,6 @@ class Window:
                 line = self.line
                 self.go(end)
                 return value, line
-
-    def lines(self) -> Iterator[str]:
-        """Yield the lines from here on, after blank ones for those before, so that numbers are right."""
-        read = "\n" * (self.line - 1) + self.buffer[self.start :] + self.text.readline()
-        yield from io.StringIO(read)
-        yield from self.text
 
     def wrong(self, expected: str) -> UserError:
         """Return the error for anything but what was expected."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import io
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePath
-from typing import BinaryIO, TextIO
+from typing import Any, BinaryIO
 
-from gptgrid.artifact.errors import UserError
 from gptgrid.stages.corpus.reading.containers import ENDINGS
+from gptgrid.stages.corpus.reading.documents import pieces
+from gptgrid.stages.corpus.reading.encoding import decode
 from gptgrid.stages.corpus.reading.json_records import json_texts, jsonl_texts
+from gptgrid.stages.corpus.reading.line_ends import counted, unify
 from gptgrid.stages.corpus.reading.parquet_records import parquet_texts
 from gptgrid.stages.corpus.reading.table_records import csv_texts, tsv_texts
 
@@ -34,10 +36,12 @@ def read_records(
     name: str,
     file_format: str,
     field: str,
-    encoding: str = "utf-8-sig",
+    encoding: str = "utf-8",
     scratch: Path | None = None,
+    errors: str = "strict",
+    facts: dict[str, Any] | None = None,
 ) -> Iterator[str]:
-    """Yield one text a record, in order; a field that is null gives the empty text.
+    """Yield one text a record, in order, with LF line ends; a field that is null gives the empty text.
 
     Args:
         stream: the content; it stays open.
@@ -49,40 +53,34 @@ def read_records(
             from 0, of a table without a header.
         encoding: of all but parquet, which needs none.
         scratch: where a parquet file that cannot be sought is kept meanwhile; default: the system's folder.
+        errors: what happens to bytes that do not fit the encoding, as in `decode`.
+        facts: gets what `decode` finds out, with the line ends inside the texts, and of csv the `separator`.
 
     Raises:
         UserError: a record has no such field, or it holds no text, or the content is not in the format.
     """
+    facts = {} if facts is None else facts
     if file_format == "parquet":
-        return parquet_texts(stream, name, field, scratch)
-    return decoded_texts(stream, name, file_format, field, encoding)
+        texts = parquet_texts(stream, name, field, scratch)
+    else:
+        texts = READERS[file_format](decode(stream, name, encoding, errors, facts), name, field, facts)
+    ends = Counter()
+    for text in texts:
+        yield unify(text, ends) if "\r" in text else text
+    ends["LF"] = 0  # those of a table were counted when it was decoded
+    facts["line_ends"] = counted(ends + Counter(facts.get("line_ends")))
 
 
-def decoded_texts(stream: BinaryIO, name: str, file_format: str, field: str, encoding: str) -> Iterator[str]:
-    """Yield the texts of a format that is text itself."""
-    lines = io.TextIOWrapper(stream, encoding=encoding, newline="" if file_format == "csv" else None)
-    try:
-        yield from READERS[file_format](lines, name, field)
-    except UnicodeDecodeError as error:
-        raise UserError(
-            f"{name} is not {encoding} ({error.reason}: byte {error.object[error.start]:#x}); "
-            "give its `encoding`, or convert it"
-        ) from None
-    finally:
-        if not stream.closed:
-            lines.detach()  # so that the stream stays open for the caller
+def line_texts(blocks: Iterator[str], name: str, field: str, facts: dict[str, Any]) -> Iterator[str]:
+    """Return the lines of a text, which have no fields."""
+    return pieces(blocks, "\n")
 
 
-def line_texts(text: TextIO, name: str, field: str) -> Iterator[str]:
-    """Yield the lines of a text, which have no fields."""
-    return (line.removesuffix("\n") for line in text)
-
-
-READERS: dict[str, Callable[[TextIO, str, str], Iterator[str]]] = {
+READERS: dict[str, Callable[[Iterator[str], str, str, dict[str, Any]], Iterator[str]]] = {
     "jsonl": jsonl_texts,
     "json": json_texts,
     "csv": csv_texts,
     "tsv": tsv_texts,
     "text": line_texts,
 }
-"""Format → reader: (text, name of the file, field) → texts."""
+"""Format → reader: (text in blocks, name of the file, field, facts) → texts."""

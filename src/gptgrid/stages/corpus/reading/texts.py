@@ -11,8 +11,10 @@ from typing import Any, BinaryIO
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.stages.corpus.reading.containers import LIMIT, open_members
+from gptgrid.stages.corpus.reading.detection import check_given, detect
 from gptgrid.stages.corpus.reading.documents import cut, documents_of_records
-from gptgrid.stages.corpus.reading.encoding import decode, detect
+from gptgrid.stages.corpus.reading.encoding import decode
+from gptgrid.stages.corpus.reading.line_ends import counted
 from gptgrid.stages.corpus.reading.records import format_of, read_records
 
 
@@ -51,60 +53,82 @@ def read_texts(path: Path, facts: dict[str, Any], reading: Reading, scratch: Pat
 
     Args:
         path: where it lies.
-        facts: `name`, what a person calls it; what is found out about encodings is added at the end.
+        facts: `name`, what a person calls it; what is found out about it is added at the end.
         reading: how it is read.
         scratch: folder for what must be kept meanwhile.
 
     Raises:
         UserError: the file is damaged, empty, or not what `reading` says.
     """
-    name, blank = facts["name"], True
+    name, blank, counts = facts["name"], True, Counter()
     encodings = find_encodings(path, name, reading, scratch)
-    for member, stream in open_members(path, name, reading.members, reading.max_bytes, scratch):
-        for document in read_member(stream, member, encodings, reading, scratch):
+    found = []
+    for member, stream in open_members(path, name, reading.members, reading.max_bytes, scratch, counts):
+        found.append({"format": reading.format_of(member), **encodings.get(member, {})})
+        for document in read_member(stream, member, found[-1], reading, scratch, counts):
             blank = blank and (not document or document.isspace())
             yield document
-    if encodings:
-        facts.update(summary(list(encodings.values())))
+    facts |= summary(found, reading) | counts
     if blank:
         raise UserError(f"{name} is empty; take it out of the corpus, or put text in it")
 
 
 def find_encodings(path: Path, name: str, reading: Reading, scratch: Path) -> dict[str, dict[str, Any]]:
-    """Return name → encoding of the texts in a file. Guessing reads them, so they are opened again later."""
+    """Return name → encoding of what is text in a file. Guessing reads it, so it is opened again later."""
     return {
-        member: {"encoding": reading.encoding, "guessed": False}
-        if reading.encoding != "auto"
-        else detect(stream, member)
+        member: detect(stream, member, reading.errors)
+        if reading.encoding == "auto"
+        else check_given(stream, member, reading.encoding)
         for member, stream in open_members(path, name, reading.members, reading.max_bytes, scratch)
-        if reading.format_of(member) == "text"
+        if reading.format_of(member) != "parquet"
     }
 
 
 def read_member(
-    stream: BinaryIO, name: str, encodings: dict[str, dict[str, Any]], reading: Reading, scratch: Path
+    stream: BinaryIO,
+    name: str,
+    facts: dict[str, Any],
+    reading: Reading,
+    scratch: Path,
+    counts: Counter[str],
 ) -> Iterator[str]:
-    """Return the documents of a file that is no archive."""
-    file_format = reading.format_of(name)
+    """Return the documents of a file that is no archive.
+
+    Args:
+        stream: its content.
+        name: what a person calls it.
+        facts: `format`, and `encoding` but of parquet; what is found out is added at the end.
+        reading: how it is read.
+        scratch: folder for what must be kept meanwhile.
+        counts: as in `cut`.
+    """
+    file_format, encoding = facts["format"], facts.get("encoding", "utf-8")
     if file_format != "text":
-        encoding = "utf-8-sig" if reading.encoding == "auto" else reading.encoding
-        records = read_records(stream, name, file_format, reading.field, encoding, scratch)
-        return documents_of_records(records, reading.document)
+        records = read_records(
+            stream, name, file_format, reading.field, encoding, scratch, reading.errors, facts
+        )
+        return documents_of_records(records, reading.document, counts)
     if reading.document == "record":
         raise UserError(
             f"{name} is a text, which has no records; set `document` to whole, line, blank-line or a "
             "delimiter, or `format` to what the file is"
         )
-    facts = encodings[name]
-    blocks = decode(stream, name, facts["encoding"], reading.errors, facts)
-    return cut(blocks, reading.document or "blank-line")
+    blocks = decode(stream, name, encoding, reading.errors, facts)
+    return cut(blocks, reading.document or "blank-line", counts)
 
 
-def summary(encodings: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return what is known of the encodings of some texts, in few words."""
+def summary(found: list[dict[str, Any]], reading: Reading) -> dict[str, Any]:
+    """Return what is known of some texts, in few words: what there was → how often."""
+    encoded = [facts for facts in found if "encoding" in facts]
+    ends = sum((Counter(facts["line_ends"]) for facts in found), Counter())
+    separators = Counter(facts["separator"] for facts in found if "separator" in facts)
     return {
-        "encodings": dict(sorted(Counter(facts["encoding"] for facts in encodings).items())),
-        "guessed": sum(facts["guessed"] for facts in encodings),
-        "line_ends": sorted({end for facts in encodings for end in facts["line_ends"]}),
-        "replaced": sum(facts["replaced"] for facts in encodings),
+        "formats": dict(sorted(Counter(facts["format"] for facts in found).items())),
+        **({"field": reading.field} if any(facts["format"] != "text" for facts in found) else {}),
+        **({"separators": dict(sorted(separators.items()))} if separators else {}),
+        "encodings": dict(sorted(Counter(facts["encoding"] for facts in encoded).items())),
+        "guessed": sum(facts["guessed"] for facts in encoded),
+        "marks": sum(facts["mark"] for facts in encoded),
+        "line_ends": counted(ends),
+        "replaced": sum(facts["replaced"] for facts in encoded),
     }

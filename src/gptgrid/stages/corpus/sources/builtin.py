@@ -23,7 +23,7 @@ def open_tales(job: Job) -> Source:
         {"all": (tale.text for tale in tales(*settings))},
         {"name": "tales", "seed": config.seed},
         LICENSE,
-        measure=lambda folder: measure_tales(folder, tales(*settings)),
+        measure=lambda folder: measure_tales(folder, tales(*settings), config.clean),
     )
 
 

@@ -1,6 +1,7 @@
 """A user's own text files."""
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 from gptgrid.artifact.job import Job
 from gptgrid.stages.corpus.reading.texts import Reading, read_texts
@@ -9,7 +10,10 @@ from gptgrid.stages.corpus.sources.source import Source, SourceFile, own_file, r
 
 def open_files(job: Job) -> Source:
     """Open the files that the configuration names."""
-    return Source(*read_files(job, own_file, read_file), continuous=job.config.document == "whole")
+    parts, facts = read_files(job, own_file, read_file)
+    if left_out := vars(vars(job.config).get("left_out") or SimpleNamespace()):
+        facts["left_out"] = left_out
+    return Source(parts, facts, continuous=job.config.document == "whole")
 
 
 def read_file(job: Job, name: str, file: SourceFile) -> Iterator[str]:

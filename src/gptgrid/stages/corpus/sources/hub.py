@@ -6,6 +6,7 @@ cache on the disk that grows with the data.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +16,11 @@ from typing import Any
 from gptgrid.artifact.job import Job
 from gptgrid.net.download import DOWNLOADS, checksum, fetch
 from gptgrid.stages.corpus.reading.containers import LIMIT, open_members
-from gptgrid.stages.corpus.reading.documents import documents_of_records
+from gptgrid.stages.corpus.reading.documents import DELIMITERS, check_delimiter, documents_of_records
 from gptgrid.stages.corpus.reading.records import format_of, read_records
-from gptgrid.stages.corpus.sources.hub_files import CARD, choose_files
+from gptgrid.stages.corpus.sources.hub_files import CARD, choose_files, read_license
 from gptgrid.stages.corpus.sources.hub_listing import file_address, list_files
-from gptgrid.stages.corpus.sources.source import Source
+from gptgrid.stages.corpus.sources.source import Pinned, Source, refuse_shared
 
 
 @dataclass
@@ -40,13 +41,18 @@ class DataSet:
     """`train`, `valid`, `test`, as far as the configuration names them → files in order."""
     facts: dict[str, Any]
     """For the manifest: `path`, `name`, `revision`, and of each file `part`, `name`, `sha256`, `bytes`."""
+    license: str | None = None
+    """As its card says."""
 
 
 def open_hub(job: Job) -> Source:
     """Fetch the data set that the configuration names, and open it."""
     data = fetch_data_set(job.config)
-    parts = {part: read_documents(job, files) for part, files in data.parts.items()}
-    return Source(parts, data.facts, continuous=job.config.document == "whole")
+    for file in data.facts["files"]:
+        if format_of(file["name"]) != "text":
+            file["field"] = job.config.field
+    parts = {part: read_documents(job, part, files) for part, files in data.parts.items()}
+    return Source(parts, data.facts, data.license, continuous=job.config.document == "whole")
 
 
 def fetch_data_set(config: SimpleNamespace, downloads: Path = DOWNLOADS) -> DataSet:
@@ -70,10 +76,12 @@ def fetch_data_set(config: SimpleNamespace, downloads: Path = DOWNLOADS) -> Data
         return fetch(file_address(config, name), digests[name], downloads, config.max_bytes)
 
     card = obtain(CARD).read_text(encoding="utf-8") if CARD in digests else None
-    data = DataSet({}, {"path": config.path, "name": config.name, "revision": config.revision, "files": []})
+    facts = {"path": config.path, "name": config.name, "revision": config.revision, "files": []}
+    data = DataSet({}, facts, read_license(card) if card is not None else None)
     for part, names in choose_files(digests, card, config).items():
         data.parts[part] = [DataFile(name, obtain(name)) for name in names]
         data.facts["files"] += [file_facts(part, file) for file in data.parts[part]]
+    refuse_shared(Pinned(file["part"], file["name"], file["sha256"]) for file in data.facts["files"])
     return data
 
 
@@ -82,12 +90,13 @@ def file_facts(part: str, file: DataFile) -> dict[str, Any]:
     return {"part": part, "name": file.name, "sha256": checksum(file.path), "bytes": file.path.stat().st_size}
 
 
-def read_documents(job: Job, files: list[DataFile]) -> Iterator[str]:
+def read_documents(job: Job, part: str, files: list[DataFile]) -> Iterator[str]:
     """Yield the documents of a split."""
-    config = job.config
+    config, counts = job.config, Counter()
     for file in files:
         rows = read_rows(file, config.field, config.max_bytes or LIMIT, job.scratch)
-        yield from documents_of_records(rows, config.document)
+        yield from documents_of_records(rows, config.document, counts)
+    check_delimiter(config.document, counts[DELIMITERS], part)
 
 
 def read_rows(file: DataFile, field: str, limit: int = LIMIT, scratch: Path | None = None) -> Iterator[str]:

@@ -156,6 +156,18 @@ def read_card(card: str, path: str) -> tuple[dict[str, Entry], str | None]:
     return entries, next(iter(defaults), None)
 
 
+def read_license(card: str) -> str | None:
+    """Return the licence that a card states; None if it states none that can be read."""
+    from huggingface_hub import DatasetCard
+
+    try:
+        found = DatasetCard(card, ignore_metadata_errors=True).data.get("license")
+    except (ValueError, TypeError, AttributeError):
+        return None
+    names = [str(name) for name in (found if isinstance(found, list) else [found]) if name]
+    return ", ".join(names) or None
+
+
 def entry_of(item: dict[str, Any]) -> Entry:
     """Return the entry of a configuration, whose `data_files` are one pattern, several, or some a split."""
     folder, files = str(item.get("data_dir") or ""), item.get("data_files")

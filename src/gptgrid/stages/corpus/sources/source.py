@@ -5,10 +5,13 @@ What is dropped, and how text without published splits is cut, is decided later.
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain, combinations
 from pathlib import Path
 from typing import Any
 
+from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.job import Job
+from gptgrid.stages.corpus.reading.documents import DELIMITERS, check_delimiter
 from gptgrid.text.documents import Document
 
 
@@ -56,6 +59,55 @@ class SourceFile:
         return self.facts["name"]
 
 
+@dataclass(frozen=True)
+class Pinned:
+    """A file, or what is taken from it, in a split."""
+
+    part: str
+    name: str
+    sha256: str
+    members: tuple[str, ...] | None = None
+    """Patterns of what is taken of an archive; None: all."""
+    field: str | None = None
+    """Of records."""
+
+    @classmethod
+    def of(cls, job: Job, part: str, entry: Any) -> "Pinned":
+        """Return an entry of a list of files: the name of a user's own, or a file on the web."""
+        if isinstance(entry, str):
+            return cls(part, entry, job.raw[entry])
+        members = None if entry.members is None else tuple(entry.members)
+        return cls(part, entry.url, entry.sha256, members, entry.field)
+
+    def shares(self, other: "Pinned") -> bool:
+        """Say whether another, of the same file, has some of the same text."""
+        apart = self.members and other.members and set(self.members).isdisjoint(other.members)
+        return self.field == other.field and not apart
+
+
+def refuse_shared(files: Iterable[Pinned]) -> None:
+    """Refuse a file in two splits: a figure on text that was trained on would look like one on new text.
+
+    Raises:
+        UserError: there is one, or one that a split has twice.
+    """
+    same: dict[str, list[Pinned]] = {}
+    for file in files:
+        same.setdefault(file.sha256, []).append(file)
+    for one, other in chain.from_iterable(combinations(group, 2) for group in same.values()):
+        if not one.shares(other):
+            continue
+        if one.part == other.part and one.name == other.name:
+            raise UserError(f"{one.name} is in {one.part} twice; leave one")
+        if one.part != other.part:
+            copy = "" if one.name == other.name else f", as {other.name},"
+            raise UserError(
+                f"{one.name} is in {one.part} and{copy} in {other.part} too: figures on {other.part} would "
+                f"not be those on new text; take it out of one, or leave `{other.part}` out, which is then "
+                "cut off"
+            )
+
+
 def own_file(job: Job, part: str, name: str) -> SourceFile:
     """Return a user's own file.
 
@@ -76,7 +128,13 @@ def read_files(
         job: its `files` are part → entries.
         locate: (job, part, entry) → the file of an entry.
         read: (job, entry, file) → its documents.
+
+    Raises:
+        UserError: a file stands in two splits; later, that the delimiter of documents stands nowhere.
     """
+    refuse_shared(
+        Pinned.of(job, part, entry) for part, entries in vars(job.config.files).items() for entry in entries
+    )
     facts: list[dict[str, Any]] = []
 
     def documents(part: str, entries: list[Any]) -> Iterator[Document]:
@@ -84,6 +142,8 @@ def read_files(
             file = locate(job, part, entry)
             facts.append(file.facts)
             yield from read(job, entry, file)
+        found = sum(file.get(DELIMITERS, 0) for file in facts if file["part"] == part)
+        check_delimiter(vars(job.config).get("document"), found, part)
 
     parts = {part: documents(part, entries) for part, entries in vars(job.config.files).items()}
     return parts, {"files": facts}

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from gptgrid.stages.corpus.builtin.tales.generate import floor_bpb, tales
+from gptgrid.stages.corpus.builtin.tales.generate import generator_bpb, tales
 from gptgrid.stages.corpus.sources.builtin import open_tales
 
 LANGUAGES = ("en", "zh", "both")
@@ -77,10 +77,10 @@ def test_question_and_answer_close_the_text(language):
         assert len(set(tale.alternatives)) == len(tale.alternatives)
 
 
-def test_floor_is_the_share_of_bits_in_bytes():
+def test_the_generator_needs_the_share_of_bits_in_bytes():
     few = MANY["zh"][:3]
     data = "".join(tale.text for tale in few).encode()
-    assert floor_bpb(few) == pytest.approx(sum(tale.bits for tale in few) / len(data))
+    assert generator_bpb(few) == pytest.approx(sum(tale.bits for tale in few) / len(data))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

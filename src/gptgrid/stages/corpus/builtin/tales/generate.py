@@ -2,7 +2,8 @@
 
 Who is who, what belongs to whom, where things were left, who speaks in which way and how the day began: a
 story keeps to all of it, and comes back to it later. The text of a story shows every choice that made it, so
-its exact probability is known: no model can need fewer bits on average.
+its exact probability is known: on average over tales no model can need fewer bits than that takes. On the few
+of a split one may, by chance.
 """
 
 from collections.abc import Iterable, Iterator
@@ -46,8 +47,8 @@ class Tale:
     """What happens in the story, in order."""
 
 
-def floor_bpb(documents: Iterable[Tale]) -> float:
-    """Return the bits per byte that the generator itself needs; no model needs fewer on average."""
+def generator_bpb(documents: Iterable[Tale]) -> float:
+    """Return the bits per byte that the generator itself needs; on average no model needs fewer."""
     bits, size = 0.0, 0
     for document in documents:
         bits += document.bits

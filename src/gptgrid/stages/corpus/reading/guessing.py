@@ -1,0 +1,160 @@
+"""The encoding of bytes that are not UTF-8: the likeliest one, by how its letters follow each other."""
+
+from __future__ import annotations
+
+import codecs
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+WIDE = ("utf_32_le", "utf_32_be", "utf_16_le", "utf_16_be")
+ESCAPED = ("iso2022_jp_2", "iso2022_jp_ext", "iso2022_jp_2004", "iso2022_kr", "hz")
+"""All their bytes are below 128, so that they would pass as ASCII."""
+ASIAN = {
+    "gb18030": (),
+    "big5hkscs": ("cp950", "big5"),
+    "cp932": ("shift_jis_2004",),
+    "euc_jis_2004": ("euc_jp",),
+    "cp949": (),
+}
+"""Encodings in which a character has one byte or several → variants with other rare characters."""
+OLD = ("cp850", "cp437", "cp852", "cp866", "mac-roman", "mac-cyrillic")
+"""Of DOS and of old Macs."""
+LATIN = ("cp1252", "cp1250", "iso8859-2", "cp1254", "cp1257", "cp850", "cp437", "cp852", "mac-roman")
+"""Most of their letters are ASCII."""
+LIKELY = (
+    *("cp1252", "cp1250", "iso8859-2", "cp1251", "koi8-r", "koi8-u", "iso8859-5", "cp1253", "iso8859-7"),
+    *("cp1254", "cp1255", "cp1256", "cp1257", "cp874", *ASIAN, *OLD),
+)
+"""What a guess may come to, more usual ones first."""
+
+NEAR = 0.97
+"""Encodings with this share of the best one's confidence are told apart by how odd the text is."""
+LIKELY_SHARE = 0.5
+"""With less of the best one's confidence an encoding is none of the likely ones."""
+CHAOS = 0.4
+"""More than this is no text in any language, by the measure of charset_normalizer."""
+FAULTS = 0.02
+"""Share of damaged characters with which a text may still be in one of the ASIAN encodings."""
+ODD = 0.01
+"""Share of unassigned and control characters in what is still a text."""
+
+
+@dataclass(frozen=True)
+class Guess:
+    """The likeliest encoding, and others that fit as well and give another text."""
+
+    encoding: str
+    rivals: tuple[str, ...] = ()
+
+    @property
+    def is_toss_up(self) -> bool:
+        """Whether nothing speaks for it: an old encoding is no match for one of today that fits as well."""
+        return any(rival not in OLD for rival in self.rivals)
+
+
+def guess(sample: bytes) -> Guess | None:
+    """Return the likeliest encoding of a piece of a text that is not UTF-8; None if it is no text.
+
+    The piece may end inside a character, and have a damaged byte here and there.
+    """
+    # Much English around a few lines or words of another language would speak for an encoding of English.
+    lines = b"\n".join(line for line in sample.split(b"\n") if not line.isascii())
+    found = rank(lines, LIKELY) or rank(telling_words(sample), LIKELY)
+    if found is None or found.encoding not in ASIAN:
+        # One damaged byte excludes the right one of them, and leaves others that fit any bytes.
+        for encoding in ASIAN:
+            mended = (whole := without_faults(sample, encoding)) and rank(whole, LIKELY)
+            if mended and mended.encoding == encoding:
+                found = mended
+                break
+    if found and (variants := ASIAN.get(found.encoding)):
+        fitting = min((found.encoding, *variants), key=lambda variant: count_faults(sample, variant))
+        found = replace(found, encoding=fitting)
+    return found
+
+
+def guess_escaped(sample: bytes) -> Guess | None:
+    """Return the encoding of bytes below 128 that stand for other characters; None if they are ASCII."""
+    return rank(sample, ESCAPED)
+
+
+def guess_wide(sample: bytes) -> str | None:
+    """Return the form of UTF-16 or UTF-32 that the start of a file is in; None if it is in none."""
+    fitting = {}
+    for encoding in WIDE:
+        text = strictly(sample, encoding)
+        if text and "\0" not in text and odd_share(text) <= ODD:
+            # In the wrong byte order, the letters of a script lie all over Unicode.
+            fitting[encoding] = len({ord(character) >> 8 for character in text})
+    return min(fitting, key=fitting.get, default=None)
+
+
+def rank(sample: bytes, encodings: Sequence[str]) -> Guess | None:
+    """Return the likeliest of some encodings; None if none fits."""
+    # Loaded only where it is needed: nearly every text is UTF-8.
+    from chardet import detect_all
+
+    matches = detect_all(
+        sample,
+        ignore_threshold=True,
+        compat_names=False,
+        include_encodings=[*encodings, "ascii"],
+        no_match_encoding="ascii",
+    )
+    found = {match["encoding"]: match["confidence"] for match in matches if match["encoding"] in encodings}
+    telling = telling_words(sample)
+    likely = [name for name, confidence in found.items() if confidence >= LIKELY_SHARE * max(found.values())]
+    odd = {name: round(chaos(telling, name), 2) for name in likely}
+    fitting = [
+        name for name in likely if odd[name] <= CHAOS and odd_share(sample.decode(name, "replace")) <= ODD
+    ]
+    if not fitting:
+        return None
+    least = NEAR * max(found[name] for name in fitting)
+    near = sorted((odd[name], encodings.index(name), name) for name in fitting if found[name] >= least)
+    best, text = near[0][2], telling.decode(near[0][2], "replace")
+    equal = (name for share, _, name in near if share == near[0][0])
+    return Guess(best, tuple(name for name in equal if telling.decode(name, "replace") != text))
+
+
+def telling_words(sample: bytes) -> bytes:
+    """Return the words that have bytes beyond ASCII, each with its neighbours; of ASCII all of it."""
+    return b" ".join(re.findall(rb"(?:\S+\s)?\S*[\x80-\xff]\S*(?:\s\S+)?", sample)) or sample
+
+
+def chaos(sample: bytes, encoding: str) -> float:
+    """Return how unlike a text the bytes are in an encoding: 0 for a text, 1 for none."""
+    from charset_normalizer import from_bytes
+
+    whole = sample.decode(encoding, "ignore").encode(encoding)
+    match = from_bytes(whole, cp_isolation=[encoding], threshold=1.0, preemptive_behaviour=False).best()
+    return match.chaos if match else 1.0
+
+
+def without_faults(sample: bytes, encoding: str) -> bytes | None:
+    """Return a sample without what does not fit an encoding; None if nothing or too much does not."""
+    faults, letters = count_faults(sample, encoding), len(sample.decode(encoding, "ignore"))
+    if not 0 < faults <= FAULTS * letters:
+        return None
+    return sample.decode(encoding, "ignore").encode(encoding)
+
+
+def count_faults(sample: bytes, encoding: str) -> int:
+    """Return how often a sample does not fit an encoding."""
+    return sample.decode(encoding, "replace").count("\ufffd")
+
+
+def strictly(sample: bytes, encoding: str) -> str | None:
+    """Return the text of a sample that may end inside a character; None if it is not in the encoding."""
+    try:
+        return codecs.getincrementaldecoder(encoding)().decode(sample)
+    except UnicodeDecodeError:
+        return None
+
+
+def odd_share(text: str) -> float:
+    """Return the share of characters that no text has."""
+    odd = sum(unicodedata.category(c) in ("Cn", "Co", "Cs", "Cc") and c not in "\t\n\v\f\r" for c in text)
+    return odd / len(text)

@@ -1,0 +1,42 @@
+"""Memory does not depend on how long documents are, but for a few copies of the longest."""
+
+import json
+import subprocess
+import sys
+
+PROGRAM = """
+import hashlib, json, resource, sys
+from pathlib import Path
+from gptgrid.artifact.identity import namespace
+from gptgrid.artifact.job import Job
+from gptgrid.stages.corpus.prepare import prepare
+
+folder, config = Path(sys.argv[1]), json.loads(sys.argv[2])
+(path,) = config["files"]["all"]
+for name in ("artifact", "scratch"):
+    (folder / name).mkdir(exist_ok=True)
+raw = {path: hashlib.sha256(Path(path).read_bytes()).hexdigest()}
+prepare(Job(namespace(config), {}, folder / "artifact", folder / "scratch", raw=raw))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+SIZE = 24_000_000
+
+
+def peak_mb(folder, make_job):
+    """Return the memory that a corpus takes, nearly all of which is one line, in a process of its own."""
+    path = folder / "text.txt"
+    words = ". ".join(f"word {i} of many" for i in range(SIZE // 19))
+    path.write_text(words + "".join(f"\nshort {i}" for i in range(20)))
+    keys = {"document": "line", "encoding": "utf-8", "clean": {"dedupe": "near"}}
+    config = make_job(source="files", files={"all": [str(path)]}, **keys).config
+    text = json.dumps(config, default=vars)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(folder), text], capture_output=True, text=True, check=True
+    )
+    return float(done.stdout.splitlines()[-1])
+
+
+def test_a_long_document_is_held_a_few_times(tmp_path, make_job):
+    """Words, shingles and grams of it once took sixteen times its size."""
+    # Python, its libraries, and what is looked at in one go take 260 MB.
+    assert peak_mb(tmp_path, make_job) < 260 + 6 * SIZE / 2**20
