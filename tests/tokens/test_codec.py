@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import regex
 import tiktoken_ext.openai_public as openai_public
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
@@ -20,6 +20,7 @@ from gptgrid.tokens.base import END_OF_TEXT, Codec
 from gptgrid.tokens.codec import BpeCodec, BytesCodec, CharCodec, IdsCodec, read_codec, write_codec
 from gptgrid.tokens.huggingface import to_tokenizer_json
 from gptgrid.tokens.patterns import PATTERNS
+from gptgrid.tokens.seams import next_seam, spans
 
 DOCUMENTS = [
     "The cat sat on the mat. The dog sat on the log, and the cat's 12345 friends didn't.",
@@ -40,7 +41,8 @@ HARD = [
 ]
 
 
-SPECIAL = ("<|user|>", "<|assistant|>")
+SPECIAL = ("<|user|>", "<|assistant|>", "<|", "<|user|>>", "用户", "|>\n", "  ", "USER:", "x|>")
+"""Some are the start, the end or the middle of others, and of the end of text."""
 
 
 def codecs() -> dict[str, Codec]:
@@ -48,7 +50,7 @@ def codecs() -> dict[str, Codec]:
         f"bpe-{name}": BpeCodec("bpe", pattern, learn_merges(DOCUMENTS * 3, 399, pattern), SPECIAL)
         for name, pattern in PATTERNS.items()
     }
-    return {"bytes": BytesCodec(SPECIAL), "char": CharCodec(learn_characters(DOCUMENTS)), **merges}
+    return {"bytes": BytesCodec(SPECIAL), "char": CharCodec(learn_characters(DOCUMENTS), SPECIAL), **merges}
 
 
 CODECS = codecs()
@@ -83,9 +85,131 @@ def test_special_tokens_are_meant_only_where_one_says_so(codec: Codec) -> None:
     assert next(iter(codec.special_tokens)) == END_OF_TEXT
     for name, index in codec.special_tokens.items():
         text = f"one{name}two{name}"
-        assert codec.encode_marked(text) == [*codec.encode("one"), index, *codec.encode("two"), index]
+        marked = [*codec.encode("one"), index, *codec.encode("two"), index]
+        # The end of text begins documents, and stands nowhere in them.
+        assert codec.encode_marked(text) == (codec.encode(text) if name == END_OF_TEXT else marked)
+        assert codec.encode_stream([text, name], marks=True).tolist() == [
+            *(codec.eot, *codec.encode_marked(text)),
+            *(codec.eot, *codec.encode_marked(name)),
+        ]
         assert index not in codec.encode(text) and codec.decode(codec.encode(text)) == text
-        assert codec.token_bytes(index) == b""
+        assert codec.token_bytes(index) == b"" and codec.decode([index]) == ""
+        assert codec.decode([index], special=True) == name
+
+
+NAMES = st.lists(
+    st.sampled_from(
+        [*SPECIAL, "user", "<|use", "r|>", " ", "\n", ">", "<", "endoftext", "户", "é", "今", "x"]
+    ),
+    max_size=25,
+).map("".join)
+
+
+@pytest.mark.parametrize("name", CODECS)
+@settings(max_examples=150, deadline=None)
+@given(text=NAMES)
+def test_marks_are_those_of_the_exported_file(name: str, text: str) -> None:
+    codec, exported = CODECS[name], exchanged(name)
+    assume(END_OF_TEXT not in text)
+    ids = codec.encode_marked(text)
+    assert ids == exported.encode(text).ids
+    for special in (False, True):
+        assert codec.decode(ids, special=special) == exported.decode(ids, skip_special_tokens=not special)
+    assert codec.decode(ids, special=True) == text
+    assert codec.encode_stream([text], marks=True).tolist() == [codec.eot, *ids]
+
+
+@pytest.mark.parametrize("name", CODECS)
+def test_vocabulary_is_that_of_the_exported_file(name: str) -> None:
+    codec, exported = CODECS[name], exchanged(name)
+    assert codec.vocab_size == exported.get_vocab_size()
+    assert {token: exported.token_to_id(token) for token in codec.special_tokens} == codec.special_tokens
+
+
+@every_codec
+def test_a_marked_text_without_text(codec: Codec) -> None:
+    assert (
+        codec.encode_marked("") == []
+        and codec.encode_marked("<|user|><|user|>") == [codec.special_tokens["<|user|>"]] * 2
+    )
+
+
+WORDS = [
+    "the cat",
+    "don't",
+    " ",
+    "  ",
+    "\n",
+    "\r\n\t",
+    "1234",
+    "5",
+    "今天",
+    "〇",
+    "々",
+    "⺀",
+    "，",
+    "。\n",
+    "!/",
+    "'s",
+    "'",
+    "é",
+    "e\u0301",
+    "😀",
+    "ſ",
+    "-",
+    "A",
+    "\u0378",
+]
+
+
+@pytest.mark.parametrize("marks", [False, True])
+@every_codec
+@settings(max_examples=100, deadline=None)
+@given(
+    text=st.lists(st.sampled_from([*WORDS, *SPECIAL]), max_size=40).map("".join) | st.text(),
+    length=st.integers(1, 30),
+)
+def test_parts_of_a_text_have_the_ids_of_the_whole(codec: Codec, marks: bool, text: str, length: int) -> None:
+    parts = list(codec.parts(text, length, marks))
+    assert codec.join(parts).tolist() == (codec.encode_marked(text) if marks else codec.encode(text))
+
+
+@pytest.mark.parametrize("name", PATTERNS)
+def test_seams_are_where_the_pattern_cuts_anyway(name: str) -> None:
+    """On every text of four characters of every kind that a pattern tells from others."""
+    cut = regex.compile(PATTERNS[name], regex.VERSION1)
+    seams = 0
+    for letters in itertools.product("aS今〇⺀1 \n\t'\u0301。ſ", repeat=4):
+        text = "".join(letters)
+        place = next_seam(text, 1)
+        while place < len(text):
+            assert cut.findall(text[:place]) + cut.findall(text[place:]) == cut.findall(text), (text, place)
+            seams, place = seams + 1, next_seam(text, place + 1)
+    assert seams > 10_000
+
+
+def test_spans_are_the_text() -> None:
+    for text in ("", "a", "a b c", "a" * 30, "one two three, four. " * 9):
+        assert "".join(spans(text, 7)) == text
+    assert list(spans("a b c d", 2)) == ["a b", " c", " d"]
+
+
+@pytest.mark.parametrize("name", CODECS)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the cat sat on 12 mats, " * 500,
+        "今天天气很好，我们去公园。" * 800,
+        "f9a0b" * 2000,
+        "3.25;1e-7\n" * 1000,
+    ],
+    ids=["English", "Chinese", "hexadecimal", "numbers"],
+)
+def test_a_long_line_falls_apart(name: str, text: str) -> None:
+    codec = CODECS[name]
+    parts = list(codec.parts(text, 1000))
+    assert max(map(len, parts)) < 1020
+    assert codec.join(parts).tolist() == codec.encode(text)
 
 
 @every_codec
@@ -118,29 +242,31 @@ def test_file_gives_the_codec_back(codec: Codec, tmp_path: Path) -> None:
 @given(text=st.text() | st.text(alphabet="aT'sSlL 今\n\r\t1２é", max_size=60))
 def test_hugging_face_gives_the_same_ids(name: str, text: str) -> None:
     codec = CODECS[name]
-    assert exchanged(name).encode(text).ids == list(codec.encode(text)) or END_OF_TEXT in text
+    assert plain(name).encode(text).ids == list(codec.encode(text))
 
 
 @pytest.mark.parametrize("name", CODECS)
 @pytest.mark.parametrize("text", HARD, ids=range(len(HARD)))
 def test_hugging_face_gives_the_same_ids_on_hard_cases(name: str, text: str) -> None:
-    if END_OF_TEXT in text:
-        pytest.skip("there the end of text is a special token wherever it stands")
-    found = exchanged(name)
+    found = plain(name)
     assert found.encode(text).ids == CODECS[name].encode(text)
     assert found.decode(found.encode(text).ids) == text
     for special, index in CODECS[name].special_tokens.items():
         assert found.token_to_id(special) == index
 
 
-_exchanged: dict[str, Tokenizer] = {}
-
-
+@cache
 def exchanged(name: str) -> Tokenizer:
-    """Return the codec as the tokenizers library reads it, made once."""
-    if name not in _exchanged:
-        _exchanged[name] = Tokenizer.from_str(to_tokenizer_json(CODECS[name]))
-    return _exchanged[name]
+    """Return the codec as the tokenizers library reads it: names of special tokens are these."""
+    return Tokenizer.from_str(to_tokenizer_json(CODECS[name]))
+
+
+@cache
+def plain(name: str) -> Tokenizer:
+    """Return the same, to which these names are text."""
+    found = Tokenizer.from_str(to_tokenizer_json(CODECS[name]))
+    found.encode_special_tokens = True
+    return found
 
 
 def test_ids_have_no_exchange_format() -> None:
@@ -225,7 +351,7 @@ def test_gpt2_reads_the_verdict_as_published(gpt2: BpeCodec) -> None:
 def test_gpt2_ids_are_those_of_its_encoder_file(gpt2: BpeCodec) -> None:
     mirror = Path(os.environ["GPTGRID_MIRROR"]) / "openaipublic.blob.core.windows.net/gpt-2/encodings/main"
     published = json.loads((mirror / "encoder.json").read_text())
-    from gptgrid.tokens.bytelevel import byte_letters
+    from gptgrid.tokens.alphabet import byte_letters
 
     letters = byte_letters()
     for index in np.random.default_rng(0).integers(0, 50256, 500):
@@ -282,4 +408,4 @@ def test_endless_runs_are_lossless(name: str, text: str) -> None:
 def test_long_runs_have_the_same_ids_in_the_hugging_face_format(name: str, blanks: int) -> None:
     codec = CODECS[f"bpe-{name}"]
     text = "a" + " " * blanks + "b" + "\n" * blanks + "c"
-    assert exchanged(f"bpe-{name}").encode(text).ids == codec.encode(text)
+    assert plain(f"bpe-{name}").encode(text).ids == codec.encode(text)

@@ -58,6 +58,13 @@ def test_windows_cross_from_shard_to_shard(shards: Shards) -> None:
     assert (shards[0:1] == IDS[:1]).all()
 
 
+def test_ids_are_taken_from_any_places(shards: Shards) -> None:
+    places = np.array([[0, 499, 100], [99, 350, 100]])
+    found = shards.take(places)
+    assert found.dtype == np.int64
+    assert (found == IDS[places]).all()
+
+
 def test_document_starts(shards: Shards) -> None:
     eot = int(IDS[123])
     assert shards.document_starts(eot).tolist() == np.flatnonzero(eot == IDS).tolist()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, model_validator
+from pydantic import Discriminator, Field, field_validator, model_validator
 
 from gptgrid.config.values import (
     Commit,
@@ -13,19 +13,31 @@ from gptgrid.config.values import (
     Section,
     Sha256,
 )
+from gptgrid.tokens.special import unfit
+
+PATTERN_NAMES = {
+    **dict.fromkeys(("gpt-2", "r50k", "r50k_base", "p50k", "p50k_base"), "gpt2"),
+    **dict.fromkeys(("gpt-4", "cl100k", "cl100k_base", "llama3"), "gpt4"),
+    **dict.fromkeys(("gpt-4o", "gpt4o", "o200k_base"), "o200k"),
+}
+"""What others call a pattern → its name."""
 
 
 class OwnTokenizer(Section):
     """Keys of tokenizers that are made here."""
 
     special_tokens: list[Annotated[str, Field(min_length=1)]] = []
-    """Names of tokens beside the end of text that stand for no text, such as `<|user|>` for chats."""
+    """Names of tokens beside the end of text that stand for no text, such as `<|user|>` for chats. In texts
+    that spell them they are text, unless the corpus says `marks: special`; of several, the longest counts."""
 
     @model_validator(mode="after")
-    def each_name_once(self) -> OwnTokenizer:
+    def each_name_fits_once(self) -> OwnTokenizer:
         names = ["<|endoftext|>", *self.special_tokens]
         if twice := [name for name in names if names.count(name) > 1]:
             raise ValueError(f"{twice[0]} is there twice (<|endoftext|> always is)")
+        for name in self.special_tokens:
+            if why := unfit(name, getattr(self, "pattern", None)):
+                raise ValueError(f"special_tokens: {name!r} {why}; write it like <|user|>")
         return self
 
 
@@ -61,6 +73,13 @@ class BpeTokenizer(OwnTokenizer):
     train_on: str | None = None
     """The corpus to train on; default: the cell's own."""
 
+    @field_validator("pattern", mode="before")
+    @classmethod
+    def has_its_name_here(cls, value: Any) -> Any:
+        if isinstance(value, str) and (name := PATTERN_NAMES.get(value.lower())):
+            raise ValueError(f"found {value!r}; did you mean {name!r}?")
+        return value
+
     @model_validator(mode="after")
     def room_for_special_tokens(self) -> BpeTokenizer:
         if self.vocab_size < (least := 257 + len(self.special_tokens)):
@@ -76,13 +95,25 @@ class TiktokenTokenizer(Section):
     encoding: Literal["gpt2"] = "gpt2"
     """Which one."""
 
+    @field_validator("encoding", mode="before")
+    @classmethod
+    def is_published_here(cls, value: Any) -> Any:
+        if value in ("gpt-2", "GPT-2", "GPT2", "r50k_base"):
+            raise ValueError(f"found {value!r}; did you mean 'gpt2'?")
+        if value != "gpt2":
+            raise ValueError(
+                f"found {value!r}, expected 'gpt2'; for others take a tokenizer.json and `kind: huggingface`"
+            )
+        return value
+
 
 class HuggingFaceTokenizer(Section):
-    """A byte-level tokenizer.json, such as those of GPT-2, Llama 3, Qwen or SmolLM; its ids are kept."""
+    """A tokenizer.json, such as those of GPT-2, GPT-NeoX, Llama, Qwen or SmolLM; its ids are kept. One that
+    does not give back every text is refused; Unicode normalization is left out (see `clean: normalize`)."""
 
     kind: Literal["huggingface"]
     """`huggingface`"""
-    file: str | None = None
+    file: Annotated[str, Field(min_length=1)] | None = None
     """A tokenizer.json of your own."""
     path: HubName | None = None
     """In its place, a model of the Hugging Face hub, such as `HuggingFaceTB/SmolLM2-135M`."""
@@ -90,7 +121,7 @@ class HuggingFaceTokenizer(Section):
     """Of the model: the commit, 40 hex digits."""
     sha256: Sha256 | None = None
     """Of the model's tokenizer.json."""
-    eot: str | None = None
+    eot: Annotated[str, Field(min_length=1)] | None = None
     """Name of the end-of-text token; default: a usual one, such as `<|endoftext|>` or `</s>`."""
 
     @model_validator(mode="after")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,12 @@ END_OF_TEXT = "<|endoftext|>"
 
 
 class Codec:
-    """A tokenizer. Special tokens that a text spells out are ordinary text there."""
+    """A tokenizer.
+
+    The names of special tokens that a text spells out are ordinary text, unless one asks for marks: then the
+    longest name that fits becomes its id. The name of the end of text is ordinary text even so, as that token
+    begins documents and stands nowhere else.
+    """
 
     kind: str
     vocab_size: int
@@ -22,6 +28,8 @@ class Codec:
     """The end-of-text id that begins every document; None where there is none."""
     special_tokens: dict[str, int]
     """Name → id of tokens that stand for no text, the end of text among them."""
+    prefix: bytes = b""
+    """What the ids of a text say before the text itself: a blank, in tokenizers that begin words with one."""
 
     def encode(self, text: str) -> list[int]:
         """Return the ids of a text.
@@ -35,37 +43,93 @@ class Codec:
         """Return the ids of a text as a uint32 array."""
         raise NotImplementedError
 
-    def encode_stream(self, texts: Sequence[str]) -> np.ndarray:
-        """Return the ids of documents one after the other, each behind an end-of-text token (uint32)."""
-        mark = [] if self.eot is None else [np.array([self.eot], dtype=np.uint32)]
-        return np.concatenate([part for text in texts for part in (*mark, self.encode_array(text))])
+    def encode_stream(self, texts: Sequence[str], marks: bool = False) -> np.ndarray:
+        """Return the ids of documents one after the other, each behind an end-of-text token (uint32).
+
+        With `marks`, the names of special tokens are these.
+        """
+        start = self.ids_of_part([] if self.eot is None else [self.eot])
+        read = self.encode_marked_array if marks else self.encode_array
+        return np.concatenate([part for text in texts for part in (start, read(text))])
 
     def encode_marked(self, text: str) -> list[int]:
         """Return the ids of a text in which the names of special tokens mean these, as in a chat."""
-        if not self.special_tokens:
-            return self.encode(text)
-        names = re.compile(f"({'|'.join(map(re.escape, self.special_tokens))})")
-        # The pieces between the names, and at every second place a name.
-        ids = []
-        for place, piece in enumerate(names.split(text)):
-            ids += [self.special_tokens[piece]] if place % 2 else self.encode(piece)
-        return ids
+        return self.encode_marked_array(text).tolist()
 
-    def begin(self, prompt: str) -> list[int]:
-        """Return the ids of the beginning of a document: the end-of-text token, then the prompt."""
-        return [self.eot, *self.encode(prompt)]
+    def encode_marked_array(self, text: str) -> np.ndarray:
+        """Return the same as a uint32 array."""
+        return self.join(self.parts(text, len(text), marks=True))
+
+    def parts(self, text: str, length: int, marks: bool = False) -> Iterator[str | list[int]]:
+        """Yield texts, each the shortest of at least `length` characters, and ids of marks between them.
+
+        Their ids one after the other are those of the whole text. A text that can be cut nowhere stays whole.
+        """
+        for piece in self.marked(text) if marks else [text]:
+            yield from self.cut(piece, length) if isinstance(piece, str) else [piece]
+
+    def ids_of_part(self, part: str | list[int]) -> np.ndarray:
+        """Return the ids of what `parts` yields as a uint32 array."""
+        return self.encode_array(part) if isinstance(part, str) else np.array(part, dtype=np.uint32)
+
+    def join(self, parts: Iterable[str | list[int]]) -> np.ndarray:
+        """Return the ids of some parts one after the other (uint32)."""
+        return np.concatenate([np.zeros(0, dtype=np.uint32), *map(self.ids_of_part, parts)])
+
+    def marked(self, text: str) -> Iterator[str | list[int]]:
+        """Yield the texts between the marks, and the id of each mark."""
+        marks = {name: index for name, index in self.special_tokens.items() if index != self.eot}
+        return replaced(text, self.names, marks)
+
+    @cached_property
+    def names(self) -> re.Pattern[str]:
+        """What finds the names of the special tokens."""
+        return any_of(self.special_tokens)
+
+    def cut(self, text: str, length: int) -> Iterator[str]:
+        """Yield a text in pieces of at least `length` characters; see `parts`."""
+        start = 0
+        while len(text) - start > length:
+            end = self.seam(text, start + length)
+            yield text[start:end]
+            # The blank that the rest begins with is there without it.
+            start = end + len(self.prefix)
+        if start < len(text):
+            yield text[start:]
+
+    def seam(self, text: str, place: int) -> int:
+        """Return the first place from `place` on where a text can be cut in two; its end if there is none."""
+        return place
+
+    def begin(self, prompt: str, marks: bool = False) -> list[int]:
+        """Return the ids of the beginning of a document: the end-of-text token, then the prompt.
+
+        With `marks`, the names of special tokens in the prompt are these.
+        """
+        return [self.eot, *(self.encode_marked(prompt) if marks else self.encode(prompt))]
 
     def token_bytes(self, index: int) -> bytes:
         """Return the bytes that an id stands for; nothing for a special token."""
         raise NotImplementedError
 
-    def decode_bytes(self, ids: Iterable[int]) -> bytes:
-        """Return the bytes that ids stand for."""
-        return b"".join(map(self.token_bytes, ids))
+    def decode_bytes(self, ids: Iterable[int], special: bool = False) -> bytes:
+        """Return the bytes that ids stand for, with `special` the names of special tokens among them."""
+        if not special:
+            return b"".join(map(self.token_bytes, ids))
+        names = {index: name.encode() for name, index in self.special_tokens.items()}
+        return b"".join(names.get(index) or self.token_bytes(index) for index in ids)
 
-    def decode(self, ids: Iterable[int]) -> str:
-        """Return ids as text, with U+FFFD for bytes that are not UTF-8."""
-        return self.decode_bytes(ids).decode("utf-8", errors="replace")
+    def decode(self, ids: Iterable[int], special: bool = False, continues: bool = False) -> str:
+        """Return ids as text, with U+FFFD for bytes that are not UTF-8.
+
+        Args:
+            ids: of a text.
+            special: show special tokens by their names.
+            continues: the ids go on with an earlier text, so that a blank at their start belongs to it.
+        """
+        found = self.decode_bytes(ids, special)
+        found = found if continues else found.removeprefix(self.prefix)
+        return found.decode("utf-8", errors="replace")
 
     def to_json(self) -> dict[str, Any]:
         """Return what codec.json holds."""
@@ -75,6 +139,28 @@ class Codec:
 def special_ids(special: Sequence[str], first: int) -> dict[str, int]:
     """Return name → id of special tokens: the end of text, then others."""
     return {name: first + place for place, name in enumerate((END_OF_TEXT, *special))}
+
+
+def any_of(names: Iterable[str]) -> re.Pattern[str]:
+    """Return what finds names in a text, of several that begin at one place the longest.
+
+    So does the Hugging Face format. Without names it finds nothing.
+    """
+    longest_first = sorted(names, key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
+
+
+def replaced(text: str, names: re.Pattern[str], ids: Mapping[str, int]) -> Iterator[str | list[int]]:
+    """Yield a text with names replaced by their ids; names without one stay text."""
+    start = 0
+    for found in names.finditer(text):
+        if found[0] in ids:
+            if start < found.start():
+                yield text[start : found.start()]
+            yield [ids[found[0]]]
+            start = found.end()
+    if start < len(text):
+        yield text[start:]
 
 
 def utf8(text: str) -> bytes:

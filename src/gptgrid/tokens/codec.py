@@ -16,8 +16,8 @@ import numpy as np
 from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.variants import Variants
 from gptgrid.tokens.base import END_OF_TEXT, Codec, special_ids, utf8
-from gptgrid.tokens.bytelevel import ByteLevelCodec
 from gptgrid.tokens.fast_bpe import FastBpeCodec, tiktoken_encoding
+from gptgrid.tokens.imported import HuggingFaceCodec
 
 
 class BytesCodec(Codec):
@@ -136,7 +136,7 @@ class IdsCodec(Codec):
             raise UserError(f"{text[:40]!r} has ids outside 0 … {self.vocab_size - 1}")
         return np.array(ids, dtype=np.uint32)
 
-    def begin(self, prompt: str) -> list[int]:
+    def begin(self, prompt: str, marks: bool = False) -> list[int]:
         # A model needs something to start from.
         return [*([] if self.eot is None else [self.eot]), *self.encode(prompt)] or [0]
 
@@ -196,7 +196,7 @@ def read_bpe(data: dict[str, Any], special: list[str]) -> Codec:
 
 def read_huggingface(data: dict[str, Any], special: list[str]) -> Codec:
     """Return a tokenizer of the Hugging Face format."""
-    return ByteLevelCodec(data["tokenizer"], data["eot"])
+    return HuggingFaceCodec(data["tokenizer"], data["eot"])
 
 
 def read_ids(data: dict[str, Any], special: list[str]) -> Codec:

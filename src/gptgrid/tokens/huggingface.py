@@ -9,9 +9,10 @@ from itertools import pairwise
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
 
 from gptgrid.artifact.variants import Variants
+from gptgrid.tokens.alphabet import byte_letters
 from gptgrid.tokens.base import Codec
-from gptgrid.tokens.bytelevel import ByteLevelCodec, byte_letters
 from gptgrid.tokens.codec import BpeCodec, BytesCodec, CharCodec
+from gptgrid.tokens.imported import HuggingFaceCodec
 
 
 def to_tokenizer_json(codec: Codec) -> str | None:
@@ -20,7 +21,7 @@ def to_tokenizer_json(codec: Codec) -> str | None:
     return None if export is None else export(codec)
 
 
-def export_huggingface(codec: ByteLevelCodec) -> str:
+def export_huggingface(codec: HuggingFaceCodec) -> str:
     """Return the tokenizer.json that the codec was made from."""
     return json.dumps(codec.data, ensure_ascii=False)
 

@@ -84,9 +84,18 @@ class Shards:
 
         A window may cross from one shard to the next.
         """
+        return self.take(starts[:, None] + np.arange(length))
+
+    def take(self, places: np.ndarray) -> np.ndarray:
+        """Return the ids at some places, int64, in the shape of `places`."""
         if len(self.arrays) == 1:
-            return self.arrays[0][starts[:, None] + np.arange(length)].astype(np.int64)
-        return np.stack([self[int(start) : int(start) + length] for start in starts])
+            return self.arrays[0][places].astype(np.int64)
+        shards = np.searchsorted(self.starts, places, side="right") - 1
+        ids = np.empty(places.shape, dtype=np.int64)
+        for shard in np.unique(shards):
+            inside = shards == shard
+            ids[inside] = self.arrays[shard][places[inside] - self.starts[shard]]
+        return ids
 
     def __getitem__(self, span: slice) -> np.ndarray:
         """Return the ids of a span as int64."""

@@ -1,9 +1,11 @@
 """The figures of a tokenizer on a corpus are those of counting by hand."""
 
+import math
+
 import numpy as np
 import pytest
 
-from gptgrid.stages.encode.table import by_script, describe_tokenizer
+from gptgrid.stages.encode.table import by_script, describe_tokenizer, guessing
 from gptgrid.stages.tokenizer.make import learn_characters, learn_merges
 from gptgrid.text.documents import SPLITS, write_documents
 from gptgrid.tokens.codec import BpeCodec, BytesCodec, CharCodec
@@ -60,3 +62,34 @@ def test_merges_make_the_vocabulary_used(tmp_path):
     facts = describe_tokenizer(codec, *[encoded(tmp_path, codec)] * 2, private=False)
     ids = np.concatenate([codec.encode_array(text) for text in TEXTS])
     assert facts["used"] == len(set(ids.tolist())) / 262
+
+
+def test_guessing_by_frequency_by_hand(tmp_path):
+    """Of 4 tokens 0 stood there three times and 1 once; half of the vocabulary is new, and equally likely."""
+    for split, ids in (("train", [0, 0, 0, 1]), ("valid", [0, 1]), ("test", [2])):
+        write_shard(tmp_path / f"{split}-00000.bin", [np.array(ids)], 4)
+    shares = [(3 + 0.5) / 6, (1 + 0.5) / 6]
+    expected = {"valid": -(math.log(shares[0]) + math.log(shares[1])) / 2, "test": math.log(4)}
+    assert guessing(tmp_path, 4) == pytest.approx(expected)
+
+
+def test_marks_are_counted_and_no_text(tmp_path):
+    codec, texts = BytesCodec(["<|user|>", "<|end|>"]), ["<|user|>aab<|endoftext|>", "", "<|user|><|user|>"]
+    for split in SPLITS:
+        write_documents(tmp_path / f"{split}-00000.parquet", texts)
+        write_shard(
+            tmp_path / f"{split}-00000.bin", [codec.encode_stream(texts, marks=True)], codec.vocab_size
+        )
+    facts = describe_tokenizer(codec, tmp_path, tmp_path, private=False, marks=True)
+    assert facts["marks"] == {"<|user|>": 3, "<|end|>": 0}
+    assert facts["by_script"]["train"] == {"Latin": 1, "marks": 1}
+    assert facts["used"] == len(set("aab<|endoftext|>")) / 256 and facts["single_bytes"] == 1
+    assert "marks" not in describe_tokenizer(codec, tmp_path, tmp_path, private=False)
+
+
+def test_a_blank_before_each_text_counts_for_no_script(tmp_path):
+    codec = BytesCodec()
+    write_documents(tmp_path / "train-00000.parquet", ["ab", ""])
+    codec.prefix = b" "
+    codec.encode = lambda text: list(f" {text}".encode()) if text else []
+    assert by_script(codec, tmp_path, "train") == {"Latin": 1}

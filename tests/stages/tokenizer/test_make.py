@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -29,7 +30,7 @@ def make_job(tmp_path: Path, **config: object) -> Job:
     size = sum(len(text.encode()) for text in TEXTS)
     facts = {"splits": {"train": {"bytes": size}}, "vocab_size": 12}
     (corpus / "manifest.json").write_text(json.dumps({"facts": facts}))
-    config = {"special_tokens": [], "memory": 500_000_000, **config}
+    config = {"special_tokens": [], "memory": 500_000_000, "marks": "text", **config}
     return Job(SimpleNamespace(**config), {"corpus": corpus}, folder, tmp_path)
 
 
@@ -126,5 +127,97 @@ def test_hugging_face_file(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="changed after the plan"):
         make_tokenizer(job)
     job.raw = {str(path): file_digest(path)}
-    with pytest.raises(UserError, match="byte-level"):
+    with pytest.raises(
+        UserError, match=r"tokenizer.json: the tokenizers library cannot read it .Model missing.*take"
+    ):
         make_tokenizer(job)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"[1", b"\xff\xfe", b"[]", b"3", b'{"model": 1}', b'{"added_tokens": [1]}', b"{}" * 2]
+)
+def test_what_is_no_tokenizer_is_explained(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "mine.json"
+    path.write_bytes(content)
+    job = make_job(tmp_path, kind="huggingface", file=str(path), eot=None)
+    job.raw = {str(path): file_digest(path)}
+    with pytest.raises(UserError, match=r"mine.json.*take another file"):
+        make_tokenizer(job)
+
+
+def write_training_text(job: Job, texts: list[str]) -> int:
+    """Give a job another training text; return its bytes."""
+    write_documents(job.inputs["corpus"] / "train-00000.parquet", texts)
+    size = sum(len(text.encode()) for text in texts)
+    facts = {"splits": {"train": {"bytes": size}}}
+    (job.inputs["corpus"] / "manifest.json").write_text(json.dumps({"facts": facts}))
+    return size
+
+
+def novel(characters: int) -> str:
+    """Return a text in which nearly every piece is new."""
+    source = random.Random(0)
+    return "".join(chr(source.randrange(0x4E00, 0x4FFF)) if i % 7 else "。" for i in range(1, characters))
+
+
+@pytest.mark.parametrize("documents", [1, 700], ids=["one document", "many"])
+def test_bpe_is_trained_on_what_the_facts_say(tmp_path: Path, capsys, documents: int) -> None:
+    text = novel(70_000)
+    step = len(text) // documents + 1
+    texts = [text[start : start + step] for start in range(0, len(text), step)]
+    job = make_job(tmp_path, kind="bpe", vocab_size=600, pattern="gpt4", memory=6_000_000)
+    size = write_training_text(job, texts)
+    about = make_tokenizer(job)["about"]
+    assert about["trained_on"] == about["trained_on_bytes"] / size == pytest.approx(0.5, abs=0.15)
+    assert (
+        f"trained on {about['trained_on']:.1%} of the text ({about['trained_on_bytes']:,} bytes)"
+        in capsys.readouterr().out
+    )
+    assert read_codec(job.folder).vocab_size == 600
+
+
+def test_bpe_of_nothing_is_refused(tmp_path: Path) -> None:
+    job = make_job(tmp_path, kind="bpe", vocab_size=600, pattern="gpt4", memory=1)
+    size = write_training_text(job, [novel(5000)])
+    with pytest.raises(
+        UserError, match=f"`memory` of 1 bytes takes nothing of {size:,} bytes of text; raise it"
+    ):
+        make_tokenizer(job)
+
+
+def test_one_long_document_gives_the_merges_of_its_lines(tmp_path: Path) -> None:
+    lines = [
+        f"the {word} sat on mat {n}, and 今天 didn't\n" for n in range(900) for word in ("cat", "dog", "cow")
+    ]
+    made = []
+    for name, texts in (("lines", lines), ("whole", ["".join(lines)])):
+        (tmp_path / name).mkdir()
+        job = make_job(tmp_path / name, kind="bpe", vocab_size=400, pattern="gpt4")
+        write_training_text(job, texts)
+        make_tokenizer(job)
+        made.append((job.folder / "codec.json").read_bytes())
+    assert made[0] == made[1]
+
+
+@pytest.mark.parametrize("kind", ["bpe", "char"])
+def test_marks_are_not_learned_from(tmp_path: Path, kind: str) -> None:
+    texts = ["<|u‖r|>the cat<|u‖r|>"] * 50 + ["<|endoftext|>"] * 9
+    codecs = {}
+    for marks in ("text", "special"):
+        job = make_job(
+            tmp_path, kind=kind, vocab_size=290, pattern="gpt4", special_tokens=["<|u‖r|>"], marks=marks
+        )
+        write_training_text(job, texts)
+        facts = make_tokenizer(job)
+        codecs[marks] = read_codec(job.folder)
+        train = facts["about"]["compression"]["train"]
+        assert train["bytes"] == sum(len(text.encode()) for text in texts)
+        read = codecs[marks].encode_marked if marks == "special" else codecs[marks].encode
+        assert train["tokens"] == sum(len(read(text)) for text in texts)
+    if kind == "char":
+        assert "‖" in codecs["text"].characters and "‖" not in codecs["special"].characters
+        assert set("<|endoftext|>the cat") == set(codecs["special"].characters)
+    else:
+        assert "‖" in codecs["text"].decode(range(256, 285)) and "‖" not in codecs["special"].decode(
+            range(256, 285)
+        )

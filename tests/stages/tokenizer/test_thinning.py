@@ -3,9 +3,17 @@
 import random
 
 import pytest
+import regex
 
 from gptgrid.stages.tokenizer import thinning
-from gptgrid.stages.tokenizer.thinning import PER_BYTE, affordable_share, bytes_of_pieces, thinned
+from gptgrid.stages.tokenizer.thinning import (
+    PER_BYTE,
+    SPAN,
+    Draw,
+    affordable_share,
+    bytes_of_pieces,
+    training_spans,
+)
 from gptgrid.text.documents import write_documents
 from gptgrid.tokens.patterns import PATTERNS
 
@@ -22,24 +30,36 @@ def english(seed, number):
     return [" ".join(source.choices(["cat", "dog", "cow", "owl"], k=8)) for _ in range(number)]
 
 
+def size_of(texts):
+    return sum(len(text.encode()) for text in texts)
+
+
+def thinned(texts, share):
+    return Draw(training_spans(texts, share * size_of(texts)), share)
+
+
 @pytest.fixture(autouse=True)
 def short_samples(monkeypatch):
     monkeypatch.setattr(thinning, "SHORTEST", 500)
 
 
+@pytest.mark.parametrize("whole", [False, True], ids=["lines", "one document"])
 @pytest.mark.parametrize(("make", "thin"), [(chinese, True), (english, False)])
-def test_what_is_kept_fits_into_the_memory(tmp_path, make, thin):
+def test_what_is_kept_fits_into_the_memory(tmp_path, make, thin, whole):
     texts = make(0, 20_000)
+    texts = ["".join(texts)] if whole else texts
     write_documents(tmp_path / "train-00000.parquet", texts)
-    size = sum(len(text.encode()) for text in texts)
-    memory = size * PER_BYTE // 10
-    share = affordable_share(tmp_path, size, PATTERNS["gpt4"], memory)
-    kept = list(thinned(texts, share))
+    memory = size_of(texts) * PER_BYTE // 10
+    share = affordable_share(tmp_path, size_of(texts), PATTERNS["gpt4"], memory)
+    drawn = thinned(texts, share)
+    kept = list(drawn)
     assert (share < 1) == thin
+    assert drawn.bytes == size_of(kept)
     if thin:
         assert 0.7 * memory < bytes_of_pieces(kept, PATTERNS["gpt4"])[0] * PER_BYTE < 1.3 * memory
+        assert drawn.bytes / size_of(texts) == pytest.approx(share, rel=0.3)
     else:
-        assert kept == texts
+        assert "".join(kept) == "".join(texts)
 
 
 def test_rare_words_among_frequent_ones_are_foreseen(tmp_path):
@@ -47,7 +67,7 @@ def test_rare_words_among_frequent_ones_are_foreseen(tmp_path):
     texts = [f"{one} {other}" for one, other in zip(english(0, 9000), chinese(0, 9000), strict=True)]
     write_documents(tmp_path / "train-00000.parquet", texts)
     memory = bytes_of_pieces(texts, PATTERNS["gpt4"])[0] * PER_BYTE // 4
-    share = affordable_share(tmp_path, sum(len(text.encode()) for text in texts), PATTERNS["gpt4"], memory)
+    share = affordable_share(tmp_path, size_of(texts), PATTERNS["gpt4"], memory)
     kept = list(thinned(texts, share))
     assert 0.7 * memory < bytes_of_pieces(kept, PATTERNS["gpt4"])[0] * PER_BYTE < 1.1 * memory
 
@@ -62,3 +82,31 @@ def test_the_draw_is_by_content_and_fair():
     assert len(kept) == pytest.approx(1000, abs=120)
     assert set(thinned(texts[::-1], 0.25)) == set(kept)
     assert set(kept) < set(thinned(texts, 0.5))
+
+
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.67])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "".join(chinese(2, 30_000)),
+        " ".join(english(2, 20_000)),
+        "".join(chinese(2, 30_000)).replace("。", ""),
+        "".join(random.Random(2).choices("abcdef", k=500_000)),
+    ],
+    ids=["Chinese", "English", "without punctuation", "one word"],
+)
+def test_one_document_is_thinned_as_many_short_ones(text, share):
+    drawn = thinned([text], share)
+    assert list(drawn)
+    assert drawn.bytes == pytest.approx(share * len(text.encode()), rel=0.5)
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_spans_have_the_pieces_of_the_text(pattern):
+    texts = [" ".join(english(3, 3000)), "".join(chinese(3, 3000)), "short, and don't!", "\n\n"]
+    cut = regex.compile(PATTERNS[pattern], regex.VERSION1)
+    found = list(training_spans(texts, size_of(texts)))
+    assert len(found) > 10 and max(map(len, found)) < 2 * SPAN
+    assert [piece for text in found for piece in cut.findall(text)] == [
+        piece for text in texts for piece in cut.findall(text)
+    ]

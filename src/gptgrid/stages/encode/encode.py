@@ -1,10 +1,12 @@
-"""From documents to token shards: in chunks of whole documents, in order, with flat memory."""
+"""From documents to token shards, in order: many short documents at once, long ones part by part."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,12 @@ from gptgrid.artifact.files import file_digest
 from gptgrid.artifact.identity import ABOUT
 from gptgrid.artifact.job import Job
 from gptgrid.artifact.store import link
-from gptgrid.stages.encode.table import describe_tokenizer
+from gptgrid.stages.encode.sizes import Sizes
+from gptgrid.stages.encode.table import describe_tokenizer, guessing
 from gptgrid.text.documents import SPLITS, batches, read_file
-from gptgrid.tokens.base import Codec
+from gptgrid.tokens.base import END_OF_TEXT, Codec
 from gptgrid.tokens.codec import read_codec
+from gptgrid.tokens.document_table import table_path
 from gptgrid.tokens.shards import read_shard, write_shard
 
 CHUNK = 2**20
@@ -26,7 +30,8 @@ CHUNK = 2**20
 
 
 def encode(job: Job) -> dict[str, Any]:
-    """Write `{train,valid,test}-NNNNN.bin`, one for each file of the corpus; return the facts.
+    """Write `{train,valid,test}-NNNNN.bin`, one for each file of the corpus, and
+    `{valid,test}-documents.parquet`; return the facts.
 
     With `shard`, write that file of the training split alone, as `train-00000.bin`.
     """
@@ -38,23 +43,31 @@ def encode(job: Job) -> dict[str, Any]:
         "vocab_size": codec.vocab_size,
         "eot": codec.eot,
     }
+    marks = job.config.marks == "special"
+    if marks and codec.special_tokens.keys() <= {END_OF_TEXT}:
+        print(
+            "the tokenizer has no special tokens that marks of the text could be: they stay text", flush=True
+        )
     if job.config.shard is not None:
         source = job.inputs["corpus"] / f"train-{job.config.shard:05d}.parquet"
         with job.timing("train"):
             return {
                 **facts,
-                "tokens": encode_file(source, job.folder / "train-00000.bin", codec, job.threads),
+                "tokens": encode_file(
+                    source, job.folder / "train-00000.bin", codec, job.threads, marks=marks
+                ),
             }
     splits = {}
     for split in SPLITS:
         with job.timing(split):
-            splits[split] = {"tokens": encode_split(job, codec, split), **corpus["splits"][split]}
+            counts = corpus["splits"][split]
+            splits[split] = {"tokens": encode_split(job, codec, split, counts), **counts}
         print(f"{split}: {splits[split]['tokens']:,} tokens", flush=True)
-    if codec.kind != "ids":
-        with job.timing("describe"):
-            private = corpus.get(ABOUT, {}).get("private", False)
-            facts[ABOUT] = describe_tokenizer(codec, job.inputs["corpus"], job.folder, private)
-    return {**facts, "splits": splits}
+    with job.timing("describe"):
+        about: dict[str, Any] = {"guessing": guessing(job.folder, codec.vocab_size)}
+        if codec.kind != "ids":
+            about |= describe_tokenizer(codec, job.inputs["corpus"], job.folder, job.config.private, marks)
+    return {**facts, "splits": splits, ABOUT: about}
 
 
 def check(codec: Codec, ids_below: int | None) -> None:
@@ -66,27 +79,59 @@ def check(codec: Codec, ids_below: int | None) -> None:
         )
 
 
-def encode_split(job: Job, codec: Codec, split: str) -> int:
-    """Write the files of a split, or link those that other jobs made; return the number of tokens."""
-    tokens = 0
+def encode_split(job: Job, codec: Codec, split: str, expected: dict[str, Any]) -> int:
+    """Write the files of a split, or link those that other jobs made; return the number of tokens.
+
+    Beside what may be scored in parts, valid and test, lies the table of its documents.
+
+    Args:
+        job: what has the corpus among its inputs.
+        codec: the tokenizer.
+        split: train, valid or test.
+        expected: what the corpus says of the split.
+
+    Raises:
+        UserError: the documents do not add up to that.
+    """
+    marks = job.config.marks == "special"
+    tokens, sizes = 0, None if split == "train" else Sizes(codec.eot, codec.kind == "ids")
     for number, source in enumerate(sorted(job.inputs["corpus"].glob(f"{split}-*.parquet"))):
         target = job.folder / f"{split}-{number:05d}.bin"
         encoded = job.inputs.get(f"shard-{number:05d}") if split == "train" else None
         if encoded is None:
-            tokens += encode_file(source, target, codec, job.threads)
+            tokens += encode_file(source, target, codec, job.threads, sizes, marks)
         else:
             link(encoded / "train-00000.bin", target)
             tokens += len(read_shard(target))
+    if sizes is not None:
+        table = sizes.table()
+        table.check({**expected, "tokens": tokens}, f"{job.inputs['corpus']}, {split}")
+        table.write(table_path(job.folder, split))
     return tokens
 
 
-def encode_file(source: Path, target: Path, codec: Codec, threads: int) -> int:
-    """Write a shard of the documents in a parquet file; return the number of tokens."""
+def encode_file(
+    source: Path, target: Path, codec: Codec, threads: int, sizes: Sizes | None = None, marks: bool = False
+) -> int:
+    """Write a shard of the documents in a parquet file; return the number of tokens.
+
+    Args:
+        source: the documents.
+        target: the shard.
+        codec: the tokenizer.
+        threads: of the tokenizer.
+        sizes: count each document there.
+        marks: the names of special tokens in the documents are these.
+    """
     documents = read_file(source)
+    if sizes is not None:
+        documents = sizes.documents(documents)
     if codec.kind == "ids":
         arrays = mark_documents(documents, codec.eot)
     else:
-        arrays = encode_documents(documents, codec, threads)
+        arrays = encode_documents(documents, codec, threads, marks)
+    if sizes is not None:
+        arrays = sizes.tokens(arrays)
     return write_shard(target, arrays, codec.vocab_size)
 
 
@@ -96,7 +141,9 @@ def mark_documents(documents: Iterable[np.ndarray], eot: int | None) -> Iterator
         yield ids if eot is None else np.concatenate([np.array([eot], dtype=ids.dtype), ids])
 
 
-def encode_documents(documents: Iterable[str], codec: Codec, threads: int) -> Iterator[np.ndarray]:
+def encode_documents(
+    documents: Iterable[str], codec: Codec, threads: int, marks: bool = False
+) -> Iterator[np.ndarray]:
     """Yield the ids of documents in order. tiktoken works outside Python's lock, so threads do."""
     # The first thread that encodes owns the cache of the pattern engine, and slows down all others that
     # encode at the same time (1.6 times the work, measured on two). So let it be this one, which encodes
@@ -104,9 +151,22 @@ def encode_documents(documents: Iterable[str], codec: Codec, threads: int) -> It
     codec.encode_array(" ")
     with ThreadPoolExecutor(threads) as pool:
         pending: deque = deque()
-        for chunk in batches(documents, CHUNK):
-            pending.append(pool.submit(codec.encode_stream, chunk))
+        for work in works(documents, codec, marks):
+            pending.append(pool.submit(work))
             if len(pending) > threads:
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()
+
+
+def works(documents: Iterable[str], codec: Codec, marks: bool) -> Iterator[Callable[[], np.ndarray]]:
+    """Yield what encodes the documents, one piece of work after the other, each of about CHUNK characters."""
+    for *short, last in batches(documents, CHUNK):
+        if len(last) < 2 * CHUNK:
+            yield partial(codec.encode_stream, [*short, last], marks)
+            continue
+        if short:
+            yield partial(codec.encode_stream, short, marks)
+        parts = chain([[codec.eot]], codec.parts(last, CHUNK, marks))
+        for some in batches(parts, CHUNK):
+            yield partial(codec.join, some)

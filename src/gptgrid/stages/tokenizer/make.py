@@ -19,12 +19,12 @@ from gptgrid.artifact.job import Job
 from gptgrid.artifact.variants import Variants
 from gptgrid.net.download import fetch
 from gptgrid.net.http import HUB
-from gptgrid.stages.tokenizer.thinning import affordable_share, thinned
+from gptgrid.stages.tokenizer.thinning import Draw, affordable_share, training_spans
 from gptgrid.text.documents import SPLITS, first_characters, read_documents
-from gptgrid.tokens.base import Codec
-from gptgrid.tokens.bytelevel import ByteLevelCodec
+from gptgrid.tokens.base import END_OF_TEXT, Codec, any_of, replaced
 from gptgrid.tokens.codec import BpeCodec, BytesCodec, CharCodec, IdsCodec, write_codec
 from gptgrid.tokens.huggingface import to_tokenizer_json
+from gptgrid.tokens.imported import HuggingFaceCodec
 from gptgrid.tokens.patterns import GPT2, PATTERNS
 
 GPT2_FOLDER = "https://openaipublic.blob.core.windows.net/gpt-2/encodings/main/"
@@ -35,6 +35,8 @@ GPT2_FILES = {
 }
 MEASURED = 4_000_000
 """Characters of each split that the compression figures are measured on, from its start."""
+PART = 2**18
+"""Characters that are encoded at once."""
 
 
 def make_tokenizer(job: Job) -> dict[str, Any]:
@@ -48,8 +50,10 @@ def make_tokenizer(job: Job) -> dict[str, Any]:
         (job.folder / "tokenizer.json").write_text(exchange + "\n", encoding="utf-8")
     if "corpus" in job.inputs and codec.kind != "ids":
         with job.timing("measure"):
+            marks = job.config.marks == "special"
             about["compression"] = {
-                split: compression(codec, read_documents(job.inputs["corpus"], split)) for split in SPLITS
+                split: compression(codec, read_documents(job.inputs["corpus"], split), marks)
+                for split in SPLITS
             }
     return {"kind": codec.kind, "vocab_size": codec.vocab_size, "eot": codec.eot, ABOUT: about}
 
@@ -61,18 +65,33 @@ def make_bytes(job: Job, about: dict[str, Any]) -> Codec:
 
 def make_char(job: Job, about: dict[str, Any]) -> Codec:
     """Return the codec of the characters of the training split."""
-    characters = learn_characters(read_documents(job.inputs["corpus"], "train"))
+    characters = learn_characters(training_text(job))
     return CharCodec(characters, job.config.special_tokens)
 
 
 def make_bpe(job: Job, about: dict[str, Any]) -> Codec:
-    """Return a byte pair encoding of the training split; note in `about` on how much of it."""
+    """Return a byte pair encoding of the training split; note in `about` on how much of it.
+
+    Raises:
+        UserError: the memory takes nothing of the text.
+    """
     config = job.config
     size = job.manifest("corpus")["facts"]["splits"]["train"]["bytes"]
     pattern = PATTERNS[config.pattern]
-    about["trained_on"] = share = affordable_share(job.inputs["corpus"], size, pattern, config.memory)
-    documents = thinned(read_documents(job.inputs["corpus"], "train"), share)
-    ranks = learn_merges(documents, config.vocab_size - 1 - len(config.special_tokens), pattern)
+    share = affordable_share(job.inputs["corpus"], size, pattern, config.memory)
+    drawn = Draw(training_spans(training_text(job), share * size), share)
+    ranks = learn_merges(drawn, config.vocab_size - 1 - len(config.special_tokens), pattern)
+    if not drawn.bytes:
+        raise UserError(
+            f"`memory` of {config.memory:,} bytes takes nothing of {size:,} bytes of text; raise it"
+        )
+    about["trained_on"], about["trained_on_bytes"] = drawn.bytes / size, drawn.bytes
+    if share < 1:
+        print(
+            f"trained on {drawn.bytes / size:.1%} of the text ({drawn.bytes:,} bytes), as all of it would "
+            f"take more memory than {config.memory / 1e6:,.0f} MB; raise `memory` for more",
+            flush=True,
+        )
     return BpeCodec("bpe", pattern, ranks, config.special_tokens)
 
 
@@ -80,6 +99,16 @@ def make_ids(job: Job, about: dict[str, Any]) -> Codec:
     """Return the identity on the ids that a corpus brings."""
     facts = job.manifest("corpus")["facts"]
     return IdsCodec(facts["vocab_size"], facts.get("eot"))
+
+
+def training_text(job: Job) -> Iterator[str]:
+    """Yield the documents of the training split; where names of special tokens are marks, without these."""
+    documents = read_documents(job.inputs["corpus"], "train")
+    marks = job.config.special_tokens if job.config.marks == "special" else []
+    # Marks that begin with the end of text are longer; that itself stays text.
+    names, ids = any_of([END_OF_TEXT, *marks]), dict.fromkeys(marks, 0)
+    for text in documents:
+        yield from (piece for piece in replaced(text, names, ids) if isinstance(piece, str))
 
 
 def learn_characters(documents: Iterable[str]) -> str:
@@ -113,7 +142,7 @@ def read_huggingface(job: Job, about: dict[str, Any]) -> Codec:
     else:
         name, path = config.file, job.own_file(config.file)
     try:
-        return ByteLevelCodec(json.loads(path.read_text(encoding="utf-8")), config.eot)
+        return HuggingFaceCodec(json.loads(path.read_text(encoding="utf-8")), config.eot)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{name} is not a tokenizer.json ({error!r}); take another file") from None
     except UserError as error:
@@ -140,13 +169,13 @@ def as_path(path: Path) -> str:
     return str(path.resolve())
 
 
-def compression(codec: Codec, documents: Iterator[str]) -> dict[str, Any]:
+def compression(codec: Codec, documents: Iterator[str], marks: bool) -> dict[str, Any]:
     """Return bytes, tokens (without end-of-text) and their ratio over the start of a split."""
     size = tokens = 0
     for text in first_characters(documents, MEASURED):
         size += len(text.encode())
-        tokens += len(codec.encode_array(text))
-    return {"bytes": size, "tokens": tokens, "bytes_per_token": size / tokens}
+        tokens += sum(len(codec.ids_of_part(part)) for part in codec.parts(text, PART, marks))
+    return {"bytes": size, "tokens": tokens, "bytes_per_token": size / max(1, tokens)}
 
 
 PUBLISHED: Variants[Callable[[], Codec]] = Variants({"gpt2": fetch_gpt2})

@@ -4,7 +4,7 @@ Memory goes with the different pieces of the text, not with its length: English 
 gigabyte needs little; Chinese has no spaces, nearly every run between two punctuation marks is new, and a
 text takes some fifty times its size. A sample tells how many pieces are new at its end: those that stand in
 it once (Good 1953). New ones only become rarer, so to go on at this rate is the most that can come. Where it
-is too much, documents drawn by their hash stand for the whole text.
+is too much, spans of the text that are drawn by their hash stand for the whole.
 """
 
 from __future__ import annotations
@@ -17,14 +17,19 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import regex
 
+from gptgrid.tokens.seams import spans
+
 PER_BYTE = 60
 """Bytes of memory for each byte of a different piece; 57 were measured on Chinese novels, 25 on English."""
 SPOTS, SHORTEST, LONGEST = 16, 2**17, 2**20
 """The sample: so many places spread over the text, and characters at each, more of a larger text."""
 
+SPAN, SPANS = 2**12, 200
+"""Characters of a span that is drawn or not, and how many spans at least are to make up what is drawn."""
+
 
 def affordable_share(corpus: Path, size: int, pattern: str, memory: int) -> float:
-    """Return the share of the documents to train on.
+    """Return the share of the text to train on.
 
     Args:
         corpus: its folder.
@@ -43,14 +48,7 @@ def affordable_share(corpus: Path, size: int, pattern: str, memory: int) -> floa
         affordable = sampled * room / different
     else:
         affordable = sampled + (room - different) * sampled / max(1, once)
-    if affordable >= size:
-        return 1.0
-    print(
-        f"trained on {affordable / size:.1%} of the text, as all of it would take more memory than "
-        f"{memory / 1e6:,.0f} MB; raise `memory` for more",
-        flush=True,
-    )
-    return affordable / size
+    return min(1.0, affordable / size)
 
 
 def sample(paths: list[Path], length: int) -> list[str]:
@@ -74,12 +72,29 @@ def bytes_of_pieces(texts: list[str], pattern: str) -> tuple[int, int]:
     return different, sum(len(piece.encode()) for piece, number in counts.items() if number == 1)
 
 
-def thinned(documents: Iterable[str], share: float) -> Iterator[str]:
-    """Yield a share of some documents, drawn by their hash, so that their order does not matter."""
-    if share == 1:
-        yield from documents
-        return
-    border = int(share * 2**64).to_bytes(8, "big")
+def training_spans(documents: Iterable[str], bytes_to_draw: float) -> Iterator[str]:
+    """Yield documents in spans: so short that some hundred of them come to what is to be drawn.
+
+    They are cut where the pattern cuts anyway, and otherwise only where it does not for a long while.
+    """
+    length = max(1, min(SPAN, int(bytes_to_draw / SPANS)))
     for text in documents:
-        if blake2b(text.encode(), digest_size=8, person=b"bpe").digest() < border:
-            yield text
+        for span in spans(text, length):
+            yield from (span[start : start + 4 * length] for start in range(0, len(span), 4 * length))
+
+
+class Draw:
+    """A share of some texts, drawn by their hash, so that their order does not matter; `bytes` counts it."""
+
+    def __init__(self, texts: Iterable[str], share: float) -> None:
+        """Draw a share in (0, 1]."""
+        self.texts, self.share, self.bytes = texts, share, 0
+
+    def __iter__(self) -> Iterator[str]:
+        border = int(self.share * 2**64)
+        for text in self.texts:
+            encoded = text.encode()
+            drawn = blake2b(encoded, digest_size=8, person=b"bpe").digest()
+            if int.from_bytes(drawn, "big") < border:
+                self.bytes += len(encoded)
+                yield text
