@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -10,6 +11,7 @@ from gptgrid.config.values import (
     BUDGETS,
     Count,
     Fraction,
+    Neutral,
     NonNegative,
     Positive,
     Section,
@@ -21,19 +23,24 @@ class Training(Section):
     """A training recipe. The budget is one of `tokens`, `epochs` and `steps`."""
 
     tokens: Count | None = None
-    """Budget in tokens (`2M` is two million), rounded up to whole steps."""
+    """Budget in tokens that the loss counts (`2M` is two million), which padding is not: as many whole steps
+    as it takes to reach it."""
     epochs: Positive | None = None
-    """Budget in passes over the training split, rounded up to whole steps."""
+    """Budget in passes over the windows or documents of the training split, rounded up to whole steps. A pass
+    over sliding windows shows a token context / stride times."""
     steps: Count | None = None
     """Budget in optimizer steps."""
     batch_tokens: Literal["auto"] | Count = 8192
-    """Tokens of one optimizer step; a multiple of the model's context. `auto`: 0.58 · tokens^0.571 for a
-    budget of so many tokens (Li et al. 2025, Step Law)."""
+    """Tokens of one optimizer step, padding among them; a multiple of the model's context. `auto`: such that
+    the loss counts 0.58 · tokens^0.571 of them, for a budget of so many tokens (Li et al. 2025, Step Law)."""
     micro_batch: Literal["auto"] | Size = "auto"
     """Windows in one forward pass; gradients add up over a batch. It changes last bits of the result."""
-    windows: Literal["permuted", "sliding", "random", "document"] = "permuted"
-    """`permuted`: disjoint windows in a new order each epoch. `sliding`: overlapping ones, `stride` apart.
-    `random`: any offset. `document`: one document a row, cut or padded; padding is not scored."""
+    windows: Literal["shuffled", "permuted", "sliding", "random", "document"] = "shuffled"
+    """`shuffled`: the documents in a new order each epoch, run together and cut into disjoint windows, which
+    come in any order. `permuted`: the same, but documents stay in their order: for pieces of a running text.
+    `sliding`: as permuted, but overlapping, `stride` apart. `random`: any offset. `document`: one document a
+    row, cut or padded; padding is not scored. Such a cell is validated and evaluated document by document,
+    too; any other on windows over the running text."""
     stride: Size | None = None
     """Tokens between the starts of sliding windows. Default: half a context."""
     optimizer: Literal["adamw", "muon"] = "adamw"
@@ -64,13 +71,16 @@ class Training(Section):
     precision: Literal["auto", "fp32", "bf16", "bf16_weights", "fp16"] = "auto"
     """`bf16`, `fp16`: autocast, fp16 with a loss scaler. `bf16_weights`: the weights inside the blocks are
     bf16, too. `auto`: bf16_weights on a CPU that multiplies bf16 by itself, bf16 on such a GPU, else fp32.
-    The weights that are updated and kept, moments and losses are fp32 in each."""
+    The weights that are updated and kept, moments and losses are fp32 in each, and so are the logits of a
+    validation, whose blocks compute as the training's."""
     ema: Annotated[float, Field(gt=0, lt=1)] | None = None
     """Validate and keep a moving average of the weights with this decay, 0.999 say, in place of the last."""
     eval_every: Size | None = None
     """Steps between validations. Default: a tenth of the steps. The last step is always validated."""
-    eval_tokens: Count | None = None
-    """Tokens of the validation split to score each time, from its start. Default: all."""
+    eval_bytes: Annotated[Count | None, Neutral(None)] = None
+    """Bytes of the validation split to score each time, at least: whole documents, spread over the split, the
+    same ones for every tokenizer. Default: all. It decides the best step and early stopping only; what tables
+    rank, the evaluation scores."""
     sample_every: Size | None = None
     """Steps between short greedy samples. Default: none."""
     sample_prompt: str = ""
@@ -93,7 +103,8 @@ class Training(Section):
             raise ValueError(
                 f"give one of tokens, epochs and steps as the budget; found {', '.join(given) or 'none'}"
             )
-        min_lr = self.lr / 10 if self.min_lr is None else self.min_lr
+        # In decimals: 0.003 / 10 is 0.00030000000000000003.
+        min_lr = float(Decimal(repr(self.lr)) / 10) if self.min_lr is None else self.min_lr
         if min_lr > self.lr:
             raise ValueError(f"min_lr {min_lr:g} is above lr {self.lr:g}")
         object.__setattr__(self, "min_lr", min_lr)

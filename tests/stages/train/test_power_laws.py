@@ -1,34 +1,33 @@
 """What `auto` becomes, against numbers worked out by hand."""
 
 import json
-from types import SimpleNamespace
 
 import pytest
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.stages.train.deliverables import deliver
-from gptgrid.stages.train.power_laws import batch_tokens, weight_decay
+from gptgrid.stages.train.power_laws import batch_rows, weight_decay
 from gptgrid.stages.train.trainer import Trainer
 
 AUTO = {"steps": None, "tokens": 3000, "batch_tokens": "auto", "weight_decay": "auto"}
 
 
 @pytest.mark.parametrize(
-    ("tokens", "context", "expected"),
+    ("tokens", "tokens_per_row", "expected"),
     [
-        (10**6, 128, 12 * 128),  # 0.58 · 10^3.426 = 1546.8, of which 12.08 windows
-        (10**9, 1024, 78 * 1024),  # 0.58 · 10^5.139 = 79,877: 78.005
-        (10, 16, 16),  # at least one window
+        (10**6, 128, 12),  # 0.58 · 10^3.426 = 1546.8, of which 12.08 windows
+        (10**9, 1024, 78),  # 0.58 · 10^5.139 = 79,877: 78.005
+        (10**6, 100.5, 15),  # documents: 15.39
+        (10, 16, 1),  # at least one window
     ],
 )
-def test_batch_tokens(tokens, context, expected):
-    assert batch_tokens(tokens, context) == expected
+def test_batch_rows(tokens, tokens_per_row, expected):
+    assert batch_rows(tokens, tokens_per_row) == expected
 
 
 def test_weight_decay():
     """100 tokens a parameter: a span of 1.084 / 100^0.527 = 0.0957 of 10,000 steps, at a rate of 0.001."""
-    training = SimpleNamespace(lr=1e-3, batch_tokens=1000)
-    assert weight_decay(training, 10**7, 10**5) == pytest.approx(1.0446, rel=1e-4)
+    assert weight_decay(1e-3, 10**4, 10**7, 10**5) == pytest.approx(1.0446, rel=1e-4)
 
 
 def test_facts_and_config_state_the_numbers(make_job):

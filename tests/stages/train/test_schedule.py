@@ -1,4 +1,4 @@
-"""Learning rates against transformers' schedules and closed formulas; budgets against arithmetic."""
+"""Learning rates against transformers' schedules and closed formulas."""
 
 from types import SimpleNamespace
 from typing import get_args
@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from gptgrid.config.training import Training
-from gptgrid.stages.train.schedule import SCHEDULES, learning_rate, total_steps
+from gptgrid.stages.train.schedule import SCHEDULES, learning_rate
 
 
 def recipe(**values):
@@ -91,16 +91,3 @@ def test_there_is_no_rate_outside_of_the_training(schedule, warmup):
 
 def test_every_schedule_of_the_configuration_is_there():
     assert set(SCHEDULES) == set(get_args(Training.model_fields["schedule"].annotation))
-
-
-def budget(**values):
-    return SimpleNamespace(**{"steps": None, "tokens": None, "epochs": None, "batch_tokens": 40, **values})
-
-
-def test_budgets_round_up_to_whole_steps():
-    assert total_steps(budget(steps=7), 4, 30) == 7
-    assert total_steps(budget(tokens=80), 4, 30) == 2
-    assert total_steps(budget(tokens=81), 4, 30) == 3
-    assert total_steps(budget(epochs=1.0), 4, 30) == 8
-    assert total_steps(budget(epochs=0.1), 3, 30) == 1  # 0.1 · 30 in floating point is above 3
-    assert total_steps(budget(epochs=0.001), 4, 30) == 1

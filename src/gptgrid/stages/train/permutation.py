@@ -8,6 +8,8 @@ import numpy as np
 from gptgrid.seeds import GOLDEN, mix64
 
 ROUNDS = 6
+AT_ONCE = 2**16
+"""Indices that are permuted at once where all are."""
 
 
 def draw(counter: np.ndarray, key: int) -> np.ndarray:
@@ -37,6 +39,15 @@ def permute(index: np.ndarray, size: int, key: int, epoch: np.ndarray) -> np.nda
     image = feistel(index, keys, half)
     while (outside := image >= size).any():
         image[outside] = feistel(image[outside], keys[:, outside], half)
+    return image
+
+
+def order(size: int, key: int, epoch: int) -> np.ndarray:
+    """Return the whole permutation that (key, epoch) names: (size,) int64."""
+    image = np.empty(size, dtype=np.int64)
+    for start in range(0, size, AT_ONCE):
+        index = np.arange(start, min(start + AT_ONCE, size), dtype=np.uint64)
+        image[start : start + AT_ONCE] = permute(index, size, key, np.full_like(index, epoch))
     return image
 
 

@@ -13,8 +13,9 @@ from typing import Any
 from gptgrid.artifact.identity import canonical
 from gptgrid.model.cost import count_parameters
 from gptgrid.stages.train import power_laws
+from gptgrid.stages.train.budget import total_steps
 from gptgrid.stages.train.memory import micro_batch_rows
-from gptgrid.stages.train.schedule import learning_rate, total_steps
+from gptgrid.stages.train.schedule import learning_rate
 from gptgrid.stages.train.windows import Windows
 from gptgrid.tokens.base import Codec
 from gptgrid.tokens.shards import Shards
@@ -41,16 +42,13 @@ class Recipe:
         self.model, self.seed = config.model, config.seed
         self.vocab_size, self.eot = codec.vocab_size, codec.eot
         self.training = training = SimpleNamespace(**vars(config.training))
-        if training.batch_tokens == "auto":
-            budget = training.tokens or round(training.epochs * len(tokens))
-            training.batch_tokens = power_laws.batch_tokens(budget, self.model.context)
         self.windows = Windows(tokens, training, self.model.context, self.seed, self.eot)
-        self.steps = total_steps(training, self.windows.rows, self.windows.per_epoch)
+        training.batch_tokens = self.windows.rows * self.model.context
+        self.steps = total_steps(training, self.windows)
+        self.tokens = self.windows.targets(self.steps)
         if training.weight_decay == "auto":
             parameters = count_parameters(self.model, self.vocab_size)
-            training.weight_decay = power_laws.weight_decay(
-                training, self.steps * training.batch_tokens, parameters
-            )
+            training.weight_decay = power_laws.weight_decay(training.lr, self.steps, self.tokens, parameters)
         self.eval_every = training.eval_every or math.ceil(self.steps / 10)
         self.row_every = math.ceil(self.steps / ROWS_OF_METRICS)
         self.micro_rows = micro_batch_rows(

@@ -1,28 +1,11 @@
-"""How long a training runs and how large the learning rate is at each step: closed formulas, no state."""
+"""How large the learning rate is at each step: closed formulas, no state."""
 
 from __future__ import annotations
 
-from fractions import Fraction
-from math import ceil, cos, pi
+from math import cos, pi
 from types import SimpleNamespace
 
 from gptgrid.artifact.variants import Variants
-
-
-def total_steps(training: SimpleNamespace, rows: int, per_epoch: int) -> int:
-    """Return the optimizer steps of a budget in steps, tokens or epochs, rounded up to a whole step.
-
-    Args:
-        training: the recipe; one of steps, tokens and epochs is given.
-        rows: windows in a batch.
-        per_epoch: windows in the training split.
-    """
-    if training.steps:
-        return training.steps
-    if training.tokens:
-        return ceil(Fraction(training.tokens, training.batch_tokens))
-    # 0.1 epochs of 30 windows are 3, not 3.0000000000000004: a fraction of the number as written.
-    return ceil(Fraction(repr(training.epochs)) * per_epoch / rows)
 
 
 def constant(training: SimpleNamespace, step: int, warmup: int, steps: int) -> float:

@@ -14,7 +14,9 @@ import numpy as np
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.seeds import derive
-from gptgrid.stages.train.permutation import draw, permute
+from gptgrid.stages.train import power_laws
+from gptgrid.stages.train.permutation import draw, order, permute
+from gptgrid.stages.train.shuffled import ShuffledText
 
 if TYPE_CHECKING:
     from gptgrid.tokens.shards import Shards
@@ -26,9 +28,11 @@ UNSCORED = -1
 class Windows:
     """The batches of a training run, by step.
 
-    `permuted`: windows [i·context, (i + 1)·context) and one target more, in a new order each epoch.
-    `sliding`: the same, `stride` apart. `random`: any offset, drawn with replacement.
-    `document`: each row is a document from its start, cut to the context or padded.
+    `permuted`: windows of `context` tokens side by side, and one target more, in a new order each epoch. The
+    grid that they stand on is shifted each epoch, too: at the same offsets every time, a model would learn by
+    heart what stands at which place. `shuffled`: the same, of the documents in a new order each epoch.
+    `sliding`: as permuted, `stride` apart. `random`: any offset, drawn with replacement. `document`: each row
+    is a document from its start, cut to the context or padded.
     """
 
     def __init__(
@@ -38,7 +42,7 @@ class Windows:
 
         Args:
             shards: the split.
-            training: the recipe: windows, stride, batch_tokens.
+            training: the recipe: windows, stride, batch_tokens; where that is `auto`, tokens or epochs.
             context: tokens in a window.
             seed: the cell's seed.
             eot: id of the end-of-text token, which begins every document.
@@ -47,34 +51,87 @@ class Windows:
             UserError: the batch is no whole number of windows, or the split has not one window.
         """
         self.shards, self.context, self.kind = shards, context, training.windows
-        self.rows = rows_of_batch(training.batch_tokens, context)
-        self.key = derive(seed, "order")
-        self.documents = Documents(shards, context, eot) if self.kind == "document" else None
+        self.key, self.phase_key = derive(seed, "order"), derive(seed, "phase")
         self.stride = (training.stride or ceil(context / 2)) if self.kind == "sliding" else context
+        self.documents = Documents(shards, context, eot) if self.kind == "document" else None
+        documents_key = derive(seed, "documents")
+        self.shuffled = ShuffledText(shards, eot, documents_key) if self.kind == "shuffled" else None
         if self.documents:
             self.per_epoch = len(self.documents.starts)
+            self.targets_per_epoch = int(self.documents.scored.sum())
         else:
             check_length(shards, context)
-            self.per_epoch = (len(shards) - 1 - context) // self.stride + 1
+            self.last = len(shards) - 1 - context
+            self.per_epoch = self.last // self.stride + 1
+            self.targets_per_epoch = self.per_epoch * context
+        if training.batch_tokens == "auto":
+            budget = training.tokens or training.epochs * self.targets_per_epoch
+            self.rows = power_laws.batch_rows(budget, self.targets_per_epoch / self.per_epoch)
+        else:
+            self.rows = rows_of_batch(training.batch_tokens, context)
 
     def __getitem__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
         """Return inputs and targets of a step: each (rows, context) int64; UNSCORED targets are padding."""
         row = np.arange(self.rows, dtype=np.uint64) + np.uint64(step * self.rows)
+        if self.documents:
+            return self.documents.gather(self.numbers(row))
         if self.kind == "random":
-            offsets = draw(row, self.key) % np.uint64(len(self.shards) - self.context)
-            return self.gather(offsets.astype(np.int64))
-        size = np.uint64(self.per_epoch)
-        window = permute(row % size, self.per_epoch, self.key, row // size).astype(np.int64)
-        return self.documents.gather(window) if self.documents else self.gather(window * self.stride)
-
-    def gather(self, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return inputs and targets of the windows that begin at `starts`."""
-        tokens = self.shards.windows(starts, self.context + 1)
+            offsets = draw(row, self.key) % np.uint64(self.last + 1)
+            tokens = self.shards.windows(offsets.astype(np.int64), self.context + 1)
+        elif self.shuffled:
+            epochs = row // np.uint64(self.per_epoch)
+            tokens = self.shuffled.windows(self.starts(row), self.context + 1, epochs)
+        else:
+            tokens = self.shards.windows(self.starts(row), self.context + 1)
         return tokens[:, :-1], tokens[:, 1:]
+
+    def numbers(self, row: np.ndarray) -> np.ndarray:
+        """Return which window of its epoch, or which document, each row is: (rows,) int64.
+
+        Args:
+            row: (rows,) uint64, counted from the training's first one.
+        """
+        size = np.uint64(self.per_epoch)
+        return permute(row % size, self.per_epoch, self.key, row // size).astype(np.int64)
+
+    def starts(self, row: np.ndarray) -> np.ndarray:
+        """Return where the windows of some rows begin: (rows,) int64.
+
+        Of the windows of an epoch at most one would begin before the text or end after it. It is moved to lie
+        inside, so that all epochs have as many, and each leaves out less than a window at either end. The
+        phases are centred: both ends lose as much.
+
+        Args:
+            row: (rows,) uint64, counted from the training's first one.
+        """
+        drawn = draw(row // np.uint64(self.per_epoch), self.phase_key) % np.uint64(self.stride)
+        phase = drawn.astype(np.int64) - (self.stride - 1 - self.last % self.stride) // 2
+        return np.clip(phase + self.numbers(row) * self.stride, 0, self.last)
 
     def epoch(self, step: int) -> float:
         """Return how many passes over the split `step` batches make."""
         return step * self.rows / self.per_epoch
+
+    def targets(self, steps: int) -> int:
+        """Return how many targets the first steps score: padding is none."""
+        if not self.documents:
+            return steps * self.rows * self.context
+        epochs, rest = divmod(steps * self.rows, self.per_epoch)
+        return epochs * self.targets_per_epoch + int(self.scored(epochs)[:rest].sum())
+
+    def steps_to_score(self, targets: int) -> int:
+        """Return the fewest steps that score so many targets, or more."""
+        if not self.documents:
+            return ceil(targets / (self.rows * self.context))
+        epochs, rest = divmod(targets, self.targets_per_epoch)
+        rows = epochs * self.per_epoch
+        if rest:
+            rows += int(np.searchsorted(np.cumsum(self.scored(epochs)), rest)) + 1
+        return ceil(rows / self.rows)
+
+    def scored(self, epoch: int) -> np.ndarray:
+        """Return the targets of each document in the order of an epoch: (per_epoch,) int64."""
+        return self.documents.scored[order(self.per_epoch, self.key, epoch)]
 
 
 class Documents:
