@@ -8,13 +8,13 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from cells import tiny, uniform, write_cell, write_test_split
+from cells import tiny, uniform, write_cell, write_splits
 
 from gptgrid.api import TrainedCell, find, load
 from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.job import Job
 from gptgrid.stages.evaluate.evaluation import evaluate
-from gptgrid.tokens.codec import IdsCodec
+from gptgrid.tokens.codec import BytesCodec, IdsCodec, write_codec
 
 EOT = 256
 TEXT = "Käfer 🪲 und 天地"
@@ -48,9 +48,37 @@ def test_what_is_not_a_cell_is_refused(folder, tmp_path, missing):
         load(copy)
 
 
+@pytest.mark.parametrize("text", ["{", "{}", "[]", "1"])
+def test_a_damaged_recipe_is_named(folder, tmp_path, text):
+    copy = shutil.copytree(folder / "train", tmp_path / "copy")
+    (copy / "config.json").write_text(text)
+    with pytest.raises(UserError, match=r"copy/config\.json is (damaged|no recipe of a trained cell)"):
+        load(copy)
+
+
+def test_the_tokenizer_of_another_cell_is_refused(folder, tmp_path):
+    copy = shutil.copytree(folder / "train", tmp_path / "copy")
+    write_codec(IdsCodec(10), copy / "codec.json")
+    with pytest.raises(
+        UserError, match=r"codec\.json in .*copy has 10 tokens, but the model 257: they are of"
+    ):
+        load(copy)
+
+
 def test_an_unknown_device_is_refused(folder):
     with pytest.raises(UserError, match="device is 'gpu', but torch finds only"):
         load(folder, device="gpu")
+
+
+def test_marks_are_tokens_where_one_says_so(tmp_path):
+    codec = BytesCodec(["<|u|>"])
+    cell = load(write_cell(tmp_path / "train", uniform(258, likely=257), codec), device="cpu")
+    assert cell.encode("<|u|>a") == list(b"<|u|>a") and cell.encode("<|u|>a", marks=True) == [257, 97]
+    assert cell.decode([257, 97]) == "a" and cell.decode([257, 97], special=True) == "<|u|>a"
+    assert cell.generate("<|u|>", 2, temperature=0) == ""
+    assert cell.generate("<|u|>", 2, temperature=0, marks=True) == "<|u|><|u|>"
+    plain, marked = (cell.score("<|u|>a", marks=marks) for marks in (False, True))
+    assert (plain.tokens, marked.tokens) == (6, 2) and plain.bytes == marked.bytes == 6
 
 
 def test_encode_and_decode(cell):
@@ -100,6 +128,14 @@ def test_generate_hands_every_setting_on(tmp_path):
             flat.generate(**setting)
 
 
+def test_the_penalty_does_not_put_off_the_end_of_a_text(tmp_path):
+    module = uniform(257, likely=EOT)
+    with torch.no_grad():
+        module.head.bias[65] = 40.0  # below the end of text, and above half of it
+    cell = load(write_cell(tmp_path / "cell", module), "cpu")
+    assert cell.generate("a", temperature=0, repetition_penalty=2.0) == ""
+
+
 def test_the_stream_is_the_text_in_whole_characters(cell):
     options = {"max_new_tokens": 60, "temperature": 2.0, "top_p": 1.0, "ignore_eos": True}
     pieces = list(cell.generate("x", stream=True, **options))
@@ -134,11 +170,10 @@ def test_score_of_a_uniform_model_by_hand(tmp_path):
 @pytest.mark.parametrize("stride", [None, 8, 1])
 def test_score_is_what_the_evaluate_stage_says(folder, cell, tmp_path, stride):
     text = "The cat sat. 天地玄黄"
-    counts = {"bytes": len(text.encode()), "words": 4, "newlines": 0}
-    shards = write_test_split(tmp_path / "shards", [EOT, *text.encode()], 257, **counts)
+    shards = write_splits(tmp_path / "shards", BytesCodec(), test=[text])
     inputs, config = (
         {"train": folder / "train", "shards": shards},
-        SimpleNamespace(stride=stride, precision="fp32", use="best"),
+        SimpleNamespace(stride=stride, precision="fp32", use="best", bytes=None),
     )
     evaluate(Job(config, inputs, tmp_path, tmp_path, SimpleNamespace(device="cpu", cells_per_gpu=1)))
     expected = json.loads((tmp_path / "evaluation.json").read_text())
@@ -204,6 +239,7 @@ def results(tmp_path_factory) -> Path:
         ("second", 5),
         ("toy n_layer=4", 4),
         ("toy gpt2 first", 3),  # and not gpt2+n_layer=4
+        ("second/", 5),
     ],
 )
 def test_find_by_parts_of_the_name(results, names, expected):
@@ -216,12 +252,24 @@ def test_find_takes_a_path(folder, results):
     assert find(str(folder / "train"), results) == folder / "train"
 
 
+def test_a_folder_of_an_experiment_and_a_name_that_no_file_has(results):
+    assert find(f"{results}/second/", results) == results / "second" / "cells" / "toy.char.gpt2.base.s1"
+    with pytest.raises(UserError, match="no trained cell matches 'xxx"):
+        find("x" * 300, results)
+
+
 def test_several_matches_are_listed(results):
     with pytest.raises(UserError, match="matches 2 cells") as caught:
         find("toy.char.gpt2.base.s1", results)
     assert "first/toy.char.gpt2.base.s1" in str(caught.value)
     assert "second/toy.char.gpt2.base.s1" in str(caught.value)
     assert "tales" not in str(caught.value)
+
+
+@pytest.mark.parametrize("nothing", ["", " "])
+def test_no_name_at_all_means_no_cell(results, nothing):
+    with pytest.raises(UserError, match=f"no trained cell matches {nothing!r}; there are:"):
+        find(nothing, results)
 
 
 def test_no_match_lists_what_is_there(results):
@@ -233,6 +281,22 @@ def test_no_match_lists_what_is_there(results):
 def test_no_cells_at_all(tmp_path):
     with pytest.raises(UserError, match="there is none under"):
         find("tales", tmp_path)
+
+
+def test_a_cell_that_the_grid_no_longer_has_is_found_by_its_path_alone(tmp_path):
+    for name in ("toy.char.gpt2.base.s1", "toy.char.old.base.s1"):
+        (train := tmp_path / "my" / "cells" / name / "train").mkdir(parents=True)
+        for file in ("model.safetensors", "config.json", "codec.json"):
+            (train / file).touch()
+    old = tmp_path / "my" / "cells" / "toy.char.old.base.s1"
+    assert find("old", tmp_path) == old  # without tables nothing says that it is
+    (tmp_path / "my" / "compare").mkdir()
+    (tmp_path / "my" / "compare" / "summary.csv").write_text("cell,seed\ntoy.char.gpt2.base.s1,1\n")
+    assert find("toy", tmp_path).name == "toy.char.gpt2.base.s1"
+    with pytest.raises(UserError, match="'old' matches only what the grid") as caught:
+        find("old", tmp_path)
+    assert str(old) in str(caught.value)
+    assert find(str(old), tmp_path) == old
 
 
 def test_a_long_list_is_cut(tmp_path):

@@ -1,6 +1,7 @@
 """The command continues texts, streams, and tells mistakes without a traceback."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 from gptgrid.api import load
 from gptgrid.artifact.errors import UserError
 from gptgrid.cli import app, read_settings
+from gptgrid.tokens.codec import IdsCodec
 
 OPTIONS = ["--max-new-tokens", "20", "--seed", "3", "--device", "cpu", "--ignore-eos"]
 
@@ -60,6 +62,80 @@ def test_interactive_reads_prompts_until_the_end(tmp_path):
     cell = write_cell(tmp_path / "cell", uniform(257, likely=65))
     said = invoke("generate", str(cell), "--interactive", "--max-new-tokens", "3", input="one\ntwo\n")
     assert said == "AAA\nAAA\n"
+
+
+def test_interactive_goes_on_after_a_line_that_is_no_text(tmp_path):
+    cell = write_cell(tmp_path / "cell", uniform(257, likely=65))
+    options = ["generate", str(cell), "--interactive", "--max-new-tokens", "3"]
+    result = CliRunner().invoke(app, options, input=b"one\n\xff\xfe\ntwo\n")
+    assert result.exit_code == 0 and result.stdout == "AAA\nAAA\n"
+    assert result.stderr.startswith(
+        "gptgrid: the prompt is no text: character 0 is a byte that is not utf-8; "
+    )
+    assert result.stderr.count("\n") == 1
+
+
+def test_interactive_goes_on_after_a_prompt_that_a_cell_cannot_read(tmp_path):
+    cell = write_cell(tmp_path / "cell", uniform(10, likely=7), IdsCodec(10))
+    options = ["generate", str(cell), "--interactive", "--max-new-tokens", "2"]
+    result = CliRunner().invoke(app, options, input="a text\n1 2\n")
+    assert result.exit_code == 0 and result.stdout == "7 7 \n"
+    assert result.stderr == "gptgrid: 'a text' is not token ids; this corpus has no text\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--prompt", "a\udcff"], "the prompt is no text: character 1 is a byte"),
+        (["--seed", "99999999999999999999"], "seed is 99999999999999999999; it must lie between"),
+        (["--repetition-penalty", "nan"], "repetition_penalty is nan"),
+        (["--temperature", "inf"], "temperature is inf"),
+        (["--top-p", "0"], "top_p is 0.0"),
+        (["--repetition-penalty", "-1"], "repetition_penalty is -1.0"),
+        (["--device", "gpu"], "device is 'gpu'"),
+    ],
+)
+def test_what_cannot_be_generated_is_said_before_anything_is_printed(folder, options, said):
+    result = CliRunner().invoke(app, ["generate", str(folder), *options])
+    assert isinstance(result.exception, UserError) and said in str(result.exception)
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--temperature", "1e-39"],
+        ["--temperature", "1e39"],
+        ["--top-p", "1e-39"],
+        ["--repetition-penalty", "1e-39"],
+        ["--top-k", "99999999999999999999"],
+        ["--seed", "-1"],
+        ["--prompt", ""],
+        ["--prompt", "\0\n\ufffe天🪲" * 100],
+    ],
+)
+def test_settings_at_their_edges_give_text(folder, options):
+    said = invoke("generate", str(folder), "--max-new-tokens", "5", "--ignore-eos", *options)
+    assert said.endswith("\n")
+
+
+def test_the_cell_that_parts_of_a_name_mean_is_said(tmp_path, monkeypatch):
+    write_cell(tmp_path / "results/my/cells/toy.bytes.gpt2.base.s1/train", tiny(257))
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, ["generate", "toy", "--max-new-tokens", "1"])
+    assert result.stderr == "gptgrid: results/my/cells/toy.bytes.gpt2.base.s1\n"
+
+
+def test_a_terminal_without_a_character_gets_another(tmp_path):
+    write_cell(tmp_path / "cell", tiny(257))
+    command = [sys.executable, "-c", "from gptgrid.cli import main; main()", "generate", "cell"]
+    result = subprocess.run(
+        [*command, "--prompt", "天", "--max-new-tokens", "1"],
+        cwd=tmp_path,
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )
+    assert result.returncode == 0 and result.stdout.startswith(b"?"), result.stderr
 
 
 def test_a_mistake_is_one_line_and_exit_code_1(tmp_path):

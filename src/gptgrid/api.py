@@ -7,6 +7,7 @@ that was copied to another machine works. No stage imports it, and it makes no a
 from __future__ import annotations
 
 import codecs
+import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,13 +63,20 @@ class TrainedCell:
         self.module, self.codec, self.config = module.eval(), codec, recipe
         self.context: int = recipe["model"]["context"]
 
-    def encode(self, text: str) -> list[int]:
-        """Return the token ids of a text; no special token is added, and none is seen in the text."""
-        return self.codec.encode(text)
+    def encode(self, text: str, marks: bool = False) -> list[int]:
+        """Return the token ids of a text; no special token is added.
 
-    def decode(self, ids: list[int]) -> str:
-        """Return the text of token ids; bytes that are no UTF-8 become U+FFFD."""
-        return self.codec.decode(ids)
+        The names of special tokens in it are text; with `marks` those tokens, as in a corpus of
+        `marks: special`.
+        """
+        return self.codec.encode_marked(text) if marks else self.codec.encode(text)
+
+    def decode(self, ids: list[int], special: bool = False) -> str:
+        """Return the text of token ids, with `special` the names of special tokens, too.
+
+        Bytes that are no UTF-8 become U+FFFD.
+        """
+        return self.codec.decode(ids, special)
 
     @torch.inference_mode()
     def forward(self, text: str | list[int]) -> Tensor:
@@ -101,6 +109,7 @@ class TrainedCell:
         seed: int = 0,
         ignore_eos: bool = False,
         stream: bool = False,
+        marks: bool = False,
     ) -> str | Iterator[str]:
         """Continue a text.
 
@@ -114,6 +123,7 @@ class TrainedCell:
             seed: the same seed draws the same text.
             ignore_eos: go on after the end-of-text token.
             stream: return an iterator of pieces of text, as they come, none of which breaks a character.
+            marks: read names of special tokens in the prompt as these, and show those that come.
 
         Returns:
             What follows the prompt.
@@ -124,23 +134,24 @@ class TrainedCell:
         decoding = SimpleNamespace(
             temperature=temperature, top_k=top_k, top_p=top_p, repetition_penalty=repetition_penalty
         )
-        start = self.codec.begin(prompt)
+        start = self.codec.begin(prompt, marks)
         ids = generate(self.module, start, decoding, max_new_tokens, self.codec.eot, seed, ignore_eos)
-        pieces = self.pieces(ids)
+        pieces = self.pieces(ids, marks)
         return pieces if stream else "".join(pieces)
 
-    def score(self, text: str, stride: int | None = None) -> Score:
+    def score(self, text: str, stride: int | None = None, marks: bool = False) -> Score:
         """Return how well the cell predicts a text, as one document, in the `evaluate` stage's convention.
 
         Args:
             text: any text; for a cell of bare ids, ids with blanks between, the first of which is not scored.
             stride: tokens between overlapping windows. Default: half a context.
+            marks: read names of special tokens in the text as these; their bytes count.
 
         Raises:
             UserError: the text has nothing to score.
             ValueError: the stride is not between 1 and the context.
         """
-        tokens = Shards([np.array(self.codec.begin(text))])
+        tokens = Shards([np.array(self.codec.begin(text, marks))])
         if len(tokens) < 2:
             raise UserError("the text has no token to score: a text needs one, bare ids two")
         stride = default_stride(self.context) if stride is None else stride
@@ -149,11 +160,14 @@ class TrainedCell:
         found = figures(nats, len(tokens) - 1, size, words=None, newlines=None)
         return Score(nats, len(tokens) - 1, size, found["bpb"], found["perplexity"])
 
-    def pieces(self, ids: Iterator[int]) -> Iterator[str]:
-        """Yield the text of ids as they come; bytes wait until they make a character."""
+    def pieces(self, ids: Iterator[int], special: bool = False) -> Iterator[str]:
+        """Yield the text of ids as they come; bytes wait until they make a character.
+
+        With `special`, the names of special tokens are shown.
+        """
         decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         for token in ids:
-            if piece := decoder.decode(self.codec.decode_bytes([token])):
+            if piece := decoder.decode(self.codec.decode_bytes([token], special)):
                 yield piece
         if rest := decoder.decode(b"", final=True):
             yield rest
@@ -175,24 +189,32 @@ def load(path: str | Path, device: str = "auto") -> TrainedCell:
             f"{path} is not a trained cell: looked for {', '.join(FILES)} there and in its folder train; "
             "give a folder under results/<experiment>/cells/"
         )
-    module = load_model(folder, find_device(device))
-    return TrainedCell(module, read_codec(folder), read_recipe(folder))
+    recipe, codec = read_recipe(folder), read_codec(folder)
+    if codec.vocab_size != recipe["vocab_size"]:
+        raise UserError(
+            f"codec.json in {folder} has {codec.vocab_size:,} tokens, but the model "
+            f"{recipe['vocab_size']:,}: they are of different cells"
+        )
+    return TrainedCell(load_model(folder, find_device(device)), codec, recipe)
 
 
 def train_folder(path: Path) -> Path | None:
     """Return the folder that holds the files of a cell: `path` or its `train`; None if neither does."""
     candidates = (path, path / "train")
-    return next((f for f in candidates if all((f / name).is_file() for name in FILES)), None)
+    try:
+        return next((f for f in candidates if all((f / name).is_file() for name in FILES)), None)
+    except OSError:  # no file has such a name
+        return None
 
 
 def find(names: str, root: str | Path = "results") -> Path:
-    """Return the folder of the one cell that is meant.
+    """Return the folder of the one cell that is meant, of those that the grid of their experiment has.
 
     Args:
         names: a path, the name of a cell, or parts of names with blanks between them: `tales bpe llama`.
             A part that is a whole name of some cells means those (`s1` is not `s10`, `llama` is not
             `llama+n_layer=4`); any other stands for every name that contains it. The experiment's name may be
-            one of the parts.
+            one of the parts. A cell that the grid no longer has is found by its path alone.
         root: where the experiments lie.
 
     Raises:
@@ -205,10 +227,27 @@ def find(names: str, root: str | Path = "results") -> Path:
         for folder in sorted(Path(root).glob("*/cells/*"))
         if train_folder(folder)
     }
-    found = match(names, list(cells))
+    names = names.removeprefix(f"{root}/").rstrip("/")
+    left = {label for label, folder in cells.items() if is_left_over(folder)}
+    found = match(names, [label for label in cells if label not in left])
     if len(found) == 1:
         return cells[found[0]]
     if found:
         raise UserError(f"{names!r} matches {len(found)} cells; add a part of the name:\n{listed(found)}")
+    if found := match(names, sorted(left)):
+        paths = listed([str(cells[label]) for label in found])
+        raise UserError(
+            f"{names!r} matches only what the grid of its experiment does not have; to use it all "
+            f"the same, give its path:\n{paths}"
+        )
     there = f"there are:\n{listed(list(cells))}" if cells else f"there is none under {root}/*/cells/"
     raise UserError(f"no trained cell matches {names!r}; {there}")
+
+
+def is_left_over(cell: Path) -> bool:
+    """Say whether the tables of its experiment, where it has some, lack a cell: the grid had it once."""
+    try:
+        with (cell.parents[1] / "compare" / "summary.csv").open(newline="", encoding="utf-8") as file:
+            return cell.name not in {row["cell"] for row in csv.DictReader(file)}
+    except (OSError, KeyError):
+        return False

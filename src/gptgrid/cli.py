@@ -5,6 +5,8 @@ Torch takes a second to import, so only the commands that compute import it, ins
 
 from __future__ import annotations
 
+import itertools
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,7 +63,10 @@ def generate(
     """Continue a text with a trained cell."""
     from gptgrid.api import find, load
 
-    trained = load(find(cell), device)
+    folder = find(cell)
+    trained = load(folder, device)
+    if str(folder) != cell:
+        typer.echo(f"gptgrid: {folder}", err=True)
     options = {
         "max_new_tokens": max_new_tokens,
         "temperature": temperature,
@@ -73,10 +78,12 @@ def generate(
     }
     if interactive:
         for line in prompts():
-            print_continuation(trained, line, options)
+            try:
+                print_continuation(trained, line, options)
+            except UserError as error:
+                typer.echo(f"gptgrid: {error}", err=True)
     else:
-        typer.echo(prompt, nl=False)
-        print_continuation(trained, prompt, options)
+        print_continuation(trained, prompt, options, echo=True)
 
 
 @app.command()
@@ -206,7 +213,8 @@ def wide_console() -> Console:
 
 
 def prompts() -> Iterator[str]:
-    """Yield lines from the terminal, or from a pipe, until it ends."""
+    """Yield lines from the terminal, or from a pipe, until it ends; what is no text there as in arguments."""
+    sys.stdin.reconfigure(errors="surrogateescape")
     while True:
         if sys.stdin.isatty():
             typer.echo("> ", nl=False)
@@ -216,9 +224,19 @@ def prompts() -> Iterator[str]:
         yield line.rstrip("\n")
 
 
-def print_continuation(cell: TrainedCell, prompt: str, options: dict) -> None:
-    """Print the continuation of a prompt piece by piece, as it comes."""
-    for piece in cell.generate(prompt, **options, stream=True):
+def print_continuation(cell: TrainedCell, prompt: str, options: dict, echo: bool = False) -> None:
+    """Print the continuation of a prompt, behind the prompt if asked, piece by piece, as it comes.
+
+    Raises:
+        UserError: the prompt is no text, or a setting is out of range; then nothing is printed.
+    """
+    if found := re.search("[\ud800-\udfff]", prompt):
+        raise UserError(
+            f"the prompt is no text: character {found.start()} is a byte that is not {sys.stdin.encoding}; "
+            "give it in that encoding, or set LANG to that of the terminal"
+        )
+    pieces = cell.generate(prompt, **options, stream=True)
+    for piece in itertools.chain([prompt] * echo, pieces):
         sys.stdout.write(piece)
         sys.stdout.flush()
     sys.stdout.write("\n")
@@ -226,6 +244,8 @@ def print_continuation(cell: TrainedCell, prompt: str, options: dict) -> None:
 
 def main() -> None:
     """Run the command; tell what a person can mend in one line."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # not every terminal has every character
     try:
         app()
     except UserError as error:

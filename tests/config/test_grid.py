@@ -6,7 +6,6 @@ import pytest
 
 from gptgrid.config.grid import cells_of, parent_of
 from gptgrid.config.read import ConfigError, Configuration
-from gptgrid.plan.artifacts import expand_globs
 
 BASE = {
     "corpora": {"tales": {"source": "builtin"}, "toy": {"source": "builtin"}},
@@ -86,6 +85,41 @@ def test_values_that_print_alike_have_names_that_tell_them_apart() -> None:
 def test_a_value_that_is_written_in_several_ways_is_one_cell() -> None:
     assert axis("training.lr", [0.001, 1e-3, "1e-3"]) == ["toy.char.a.base+lr=0.001.s1"]
     assert axis("model.n_layer", [4, 4.0, "4"]) == ["toy.char.a+n_layer=4.base.s1"]
+
+
+@pytest.mark.parametrize(
+    ("key", "values", "expected"),
+    [
+        (
+            "training.tokens",
+            ["2M", 2_000_000],
+            "training base+tokens=2M and base+tokens=2000000 are the same",
+        ),
+        ("model.bias", [True, 1], "model a+bias=true and a+bias=1 are the same"),
+        ("model.d_ff", [None, 512], "model a+d_ff=none and a+d_ff=512 are the same"),
+        ("training.min_lr", [None, 1e-4], "training base+min_lr=none and base+min_lr=0.0001 are the same"),
+    ],
+)
+def test_two_names_for_one_value_are_refused(key: str, values: list, expected: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(f"my.yaml: grid[0]: {expected}; leave one out")):
+        axis(key, values)
+
+
+def test_the_value_that_an_entry_has_may_be_among_those_that_vary_it() -> None:
+    block = {"corpus": "toy", "tokenizer": "char", "model": "a", "training": "base"}
+    assert len(names(block, {**block, "model.n_layer": [2, 4]})) == 3
+
+
+def test_two_budgets_cannot_vary_at_once() -> None:
+    with pytest.raises(ConfigError, match="tokens and epochs cannot vary both: a budget is one"):
+        axis("training.tokens", ["1M"], **{"training.epochs": [1]})
+
+
+def test_an_empty_pattern_excludes_nothing_and_a_list_is_zipped_once() -> None:
+    with pytest.raises(ConfigError, match=r"grid\[0\]\.exclude\[1\]: it is empty"):
+        axis("seed", [1, 2], exclude=[{"seed": 1}, {}])
+    with pytest.raises(ConfigError, match=r"grid\[0\]\.zip: seed is there twice"):
+        axis("seed", [1, 2], zip=["seed", "seed"])
 
 
 def test_two_values_with_one_name_are_refused() -> None:
@@ -203,11 +237,3 @@ def test_a_continued_training_has_a_parent_with_the_same_overrides() -> None:
 def test_a_parent_that_does_not_fit_is_refused(training: str, expected: str) -> None:
     with pytest.raises(ConfigError, match=expected):
         parent_name(training)
-
-
-def test_a_folder_means_all_files_in_it(tmp_path, monkeypatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name in ("texts/b.txt", "texts/sub/a.txt", "other.txt"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(name)
-    assert expand_globs(["texts", "*.txt"], "here") == ["texts/b.txt", "texts/sub/a.txt", "other.txt"]

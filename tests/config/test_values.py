@@ -7,7 +7,7 @@ from pydantic import Field
 
 from gptgrid.config import reference
 from gptgrid.config.corpora import HubCorpus, UrlCorpus
-from gptgrid.config.experiment import Run, Sampling
+from gptgrid.config.experiment import Decoding, Run, Sampling
 from gptgrid.config.models import Model
 from gptgrid.config.training import Training
 from gptgrid.config.values import Neutral, Section
@@ -81,10 +81,10 @@ def test_reference_and_schema_know_keys_with_a_neutral_value() -> None:
     "section",
     [
         Model(preset="modern"),
-        Training(steps=10, betas=(0.8, 0.9)),
+        Training(steps=10, betas=(0.8, 0.9), eval_bytes=100),
         Sampling(),
         Run(),
-        UrlCorpus(source="url", url=[{"url": "https://a/b", "sha256": "0" * 64}]),
+        UrlCorpus(source="url", url=[{"url": "https://a/b", "sha256": "0" * 64}], marks="special"),
     ],
     ids=lambda section: type(section).__name__,
 )
@@ -92,9 +92,9 @@ def test_keys_without_a_neutral_value_are_in_the_slice(section: Section) -> None
     assert section.slice() == section.complete()
 
 
-def test_a_data_set_of_the_hub_without_checksums_is_what_it_was_before_they_were_a_key() -> None:
+def test_a_data_set_of_the_hub_is_what_it_was_before_some_of_its_keys_were_there() -> None:
     corpus = HubCorpus(source="hub", path="a/b", revision="0" * 40)
-    assert corpus.complete().keys() - corpus.slice().keys() == {"sha256"}
+    assert corpus.complete().keys() - corpus.slice().keys() == {"sha256", "marks"}
 
 
 def test_numbers_are_finite_unless_their_key_says_otherwise() -> None:
@@ -107,3 +107,57 @@ def test_numbers_are_finite_unless_their_key_says_otherwise() -> None:
     assert Open(bound=float("inf")).bound == float("inf")
     with pytest.raises(ValueError, match="finite"):
         Training(steps=10, lr=float("inf"))
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("2M", 2_000_000),
+        ("1.5k", 1500),
+        ("3 G", 3 * 10**9),
+        ("1.1M", 1_100_000),
+        ("20000", 20_000),
+        (1e6, 10**6),
+    ],
+)
+def test_counts_are_exact(text: object, count: int) -> None:
+    assert Training(tokens=text).tokens == count
+
+
+@pytest.mark.parametrize(
+    "text", ["2m", "2 million", "1,000", ".M", "2.5.1M", "1.23456k", "0.0001k", "1e6", "", "٣M"]
+)
+def test_text_that_is_no_count_is_refused_with_examples(text: str) -> None:
+    with pytest.raises(
+        ValueError, match=f"found {text!r}, expected a whole number without commas, such as 20000"
+    ):
+        Training(tokens=text)
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value"),
+    [
+        (Training, "lr", True),
+        (Training, "steps", True),
+        (Training, "betas", [True, 0.9]),
+        (Training, "patience", False),
+        (Training, "batch_tokens", True),
+        (Model, "n_layer", True),
+        (Decoding, "temperature", False),
+    ],
+)
+def test_a_boolean_is_no_number(section: type[Section], key: str, value: object) -> None:
+    found = str(value[0] if isinstance(value, list) else value).lower()
+    with pytest.raises(ValueError, match=f"{key}: found {found}, expected a number"):
+        section(**{**({"steps": 10} if section is Training else {}), key: value})
+
+
+def test_a_boolean_stays_one_where_there_may_be_one() -> None:
+    assert Model(bias=False).bias is False
+    assert Run(compile=True).compile is True
+
+
+def test_the_default_of_min_lr_is_what_a_person_would_write() -> None:
+    for lr in (1e-3, 2e-3, 3e-3, 6e-3, 7e-4, 1e-10, 0.1):
+        assert Training(steps=1, lr=lr).min_lr == float(f"{lr / 10:.6g}")
+    assert repr(Training(steps=1, lr=3e-3).min_lr) == "0.0003"

@@ -86,7 +86,7 @@ def test_a_prompt_longer_than_the_context_is_read_from_its_end() -> None:
 
 def frequencies(logits: torch.Tensor, draws: int = 4000, seen: tuple = (), **decoding) -> torch.Tensor:
     generator = torch.Generator().manual_seed(0)
-    chosen = [select(logits, Decoding(**decoding), list(seen), generator) for _ in range(draws)]
+    chosen = [select(logits, Decoding(**decoding), set(seen), generator) for _ in range(draws)]
     return torch.bincount(torch.tensor(chosen), minlength=len(logits)) / draws
 
 
@@ -127,10 +127,68 @@ def test_draws_have_the_probabilities_of_transformers(decoding: dict) -> None:
     assert ((frequency > 0) <= (expected > 0)).all()
 
 
+@pytest.mark.parametrize("penalty", [1.3, 2.0])
+@pytest.mark.parametrize("cached", [True, False])
+def test_the_penalty_counts_text_and_not_the_mark_between_documents(penalty: float, cached: bool) -> None:
+    """Against a loop that reads everything again for each token, with the processor of transformers."""
+    from transformers import RepetitionPenaltyLogitsProcessor
+
+    module = make(context=64) if cached else make(context=64, preset="encoder")
+    with torch.no_grad():  # often, but not always, the likeliest
+        module.head.bias = torch.nn.Parameter(torch.zeros(VOCAB))
+        module.head.bias[EOT] = 1.5
+    ids, ends = [EOT, 1, EOT, 2], 0
+    for _ in range(40):
+        logits = module(torch.tensor([ids]))[0, -1:].detach()
+        text = torch.tensor([[index for index in ids if index != EOT]])
+        ids.append(int(RepetitionPenaltyLogitsProcessor(penalty)(text, logits).argmax()))
+        ends += ids[-1] == EOT
+    found = continued(module, 40, prompt=(EOT, 1, EOT, 2), temperature=0, repetition_penalty=penalty)
+    assert found == ids[4:]
+    assert ends > 1
+
+
+def test_a_penalty_without_text_changes_nothing() -> None:
+    module = make()
+    plain = continued(module, 1, prompt=(EOT,), temperature=0)
+    assert continued(module, 1, prompt=(EOT,), temperature=0, repetition_penalty=1e9) == plain
+
+
+TINY, HUGE = (5e-324, 1e-39, 1e-7), (1e39, 1e308)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("temperature", value) for value in (*TINY, *HUGE)),
+        *(("top_p", value) for value in TINY),
+        *(("repetition_penalty", value) for value in (*TINY, *HUGE)),
+        ("top_k", VOCAB + 1),
+        ("top_k", 10**30),
+    ],
+)
+@pytest.mark.parametrize("rest", [{}, {"temperature": 0}], ids=["drawn", "greedy"])
+def test_settings_at_their_edges_give_text(key: str, value: float, rest: dict) -> None:
+    assert len(continued(make(), 12, **{**rest, key: value})) == 12
+
+
+@pytest.mark.parametrize(
+    "edge", [{"temperature": TINY[0]}, {"temperature": 1e-39}, {"top_p": TINY[0]}, {"top_k": 1}]
+)
+def test_the_narrowest_draw_is_the_greedy_one(edge: dict) -> None:
+    module = make()
+    assert continued(module, **edge) == continued(module, temperature=0)
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
         ({"temperature": -1.0}, "temperature is -1.0"),
+        ({"temperature": float("nan")}, "temperature is nan"),
+        ({"temperature": float("inf")}, "temperature is inf"),
+        ({"top_p": float("nan")}, "top_p is nan"),
+        ({"repetition_penalty": float("nan")}, "repetition_penalty is nan"),
+        ({"repetition_penalty": float("inf")}, "repetition_penalty is inf"),
         ({"top_k": -1}, "top_k is -1"),
         ({"top_p": 0.0}, "top_p is 0.0"),
         ({"top_p": 1.1}, "top_p is 1.1"),
@@ -140,10 +198,27 @@ def test_draws_have_the_probabilities_of_transformers(decoding: dict) -> None:
 def test_settings_out_of_range_are_refused(changes: dict, expected: str) -> None:
     decoding = SimpleNamespace(**{**Decoding().model_dump(), **changes})
     with pytest.raises(UserError, match=expected):
-        next(generate(make(), [1], decoding, 5, EOT, 0))
+        generate(make(), [1], decoding, 5, EOT, 0)
+
+
+@pytest.mark.parametrize("count", [0, -1])
+def test_no_tokens_at_all_are_refused(count: int) -> None:
+    with pytest.raises(UserError, match=f"max_new_tokens is {count}; ask for one at least"):
+        generate(make(), [1], Decoding(), count, EOT, 0)
+
+
+@pytest.mark.parametrize("seed", [-(2**63), -1, 2**63, 2**64 - 1])
+def test_every_seed_of_torch_draws(seed: int) -> None:
+    assert len(continued(make(), 3, seed=seed)) == 3
+
+
+@pytest.mark.parametrize("seed", [-(2**63) - 1, 2**64])
+def test_a_seed_beyond_those_of_torch_is_refused(seed: int) -> None:
+    with pytest.raises(UserError, match=f"seed is {seed}; it must lie between"):
+        generate(make(), [1], Decoding(), 5, EOT, seed)
 
 
 @pytest.mark.parametrize("prompt", [[], [VOCAB], [-1]])
 def test_prompts_outside_the_vocabulary_are_refused(prompt: list[int]) -> None:
     with pytest.raises(UserError, match="prompt"):
-        next(generate(make(), prompt, Decoding(), 5, EOT, 0))
+        generate(make(), prompt, Decoding(), 5, EOT, 0)

@@ -33,6 +33,8 @@ CONFIG = {
         "dense": {"epochs": 0.02, "batch_tokens": 64, "windows": "sliding", "stride": 1},
         "document": {"epochs": 2.6, "batch_tokens": 64, "windows": "document"},
         "document-steps": {"base": "steps", "windows": "document"},
+        "document-tokens": {"base": "tokens", "windows": "document"},
+        "document-auto": {"base": "auto-tokens", "windows": "document", "weight_decay": "auto"},
         "large-batch": {"steps": 1, "batch_tokens": 16384},
         "longer": {"base": "steps", "steps": 10, "continues": "steps"},
         "document-longer": {"base": "document", "epochs": 4, "continues": "document"},
@@ -73,16 +75,35 @@ def test_tokens_are_those_that_training_counts() -> None:
     }
     # And so it is afterwards.
     assert {name: cost.tokens for name, cost in costs_of(plan).items()} == trained
-    assert len(trained) == 15
+    assert len(trained) == 17
     assert trained["large-batch"] == 16384
     # Rows of documents are padded, and padding is not counted.
     assert trained["document-steps"] < trained["steps"] == 384
+    assert 300 <= trained["document-tokens"] < 300 + 64
+    assert 1000 <= trained["document-auto"] < 1000 + facts["document-auto"]["batch_tokens"]
+    remarks = {
+        name: [each for each in cost.remarks if "hardly any" not in each] for name, cost in encoded.items()
+    }
+    remarks = {name: each for name, each in remarks.items() if each}
+    assert not {"steps", "epochs", "sliding"} & set(remarks)
+    assert "a batch has 512 windows" in remarks["large-batch"][0]
+    assert "cuts documents to the context" in remarks["document"][0]
+    # What is made needs no word.
+    assert not any(cost.remarks for cost in costs_of(plan).values())
 
 
 def test_before_anything_is_made_the_budget_alone_says_what_it_can() -> None:
     costs = costs_of(plan_of(CONFIG))
     known = {name: cost.tokens for name, cost in costs.items() if cost.tokens is not None}
     assert known == {"steps": 384, "tokens": 320, "auto-tokens": 1024, "large-batch": 16384, "longer": 256}
+
+
+def test_a_batch_that_is_larger_than_the_budget_is_said_before_anything_is_made() -> None:
+    config = {**CONFIG, "training": {"base": {"tokens": 1000, "batch_tokens": 8192}}}
+    (cost,) = costs_of(plan_of({**config, "grid": [{"corpus": "toy", "tokenizer": "char"}]})).values()
+    remark, few = cost.remarks
+    assert few.startswith("the training makes 1 step: hardly any")
+    assert "`tokens: 1000` becomes 8192 in 1 whole step" in remark
 
 
 @pytest.mark.parametrize(
@@ -120,12 +141,54 @@ def test_flops_are_those_of_the_manifest_and_of_everything_beside_training() -> 
     validated = 6 * (splits["valid"]["tokens"] - 1)
     assert whole.flops - rest.flops == pytest.approx(facts["train_flops"] + forward * validated)
     # One prompt, two decodings, 100 tokens each. Sliding windows read every token twice, disjoint ones once.
-    tested = splits["test"]["tokens"] - 1
+    targets = splits["valid"]["tokens"] + splits["test"]["tokens"] - 2
     evaluated = rest.flops / forward - 2 * sampled_positions(100, 32, caches=True)
-    assert 3 * tested - 32 <= evaluated <= 3 * tested
+    assert 3 * targets - 2 * 32 <= evaluated <= 3 * targets
     assert rest.seconds > 0
     done = costs_of(make(config))["steps"]
     assert (done.tokens, done.flops, done.seconds) == (384, None, None)
+
+
+@pytest.mark.parametrize("windows", ["permuted", "document"])
+@pytest.mark.parametrize("limits", [(None, None), (500, None), (None, 700), (500, 10**9)])
+def test_what_is_scored_is_counted_as_it_goes_through_the_model(windows, limits, monkeypatch) -> None:
+    """But for what pads the documents that are read together."""
+    config = copy.deepcopy(CONFIG)
+    training = {"steps": 6, "batch_tokens": 64, "windows": windows, "eval_bytes": limits[0]}
+    config["training"] = {"steps": {key: value for key, value in training.items() if value}}
+    config["evaluation"] = {"bytes": limits[1]} if limits[1] else {}
+    config["grid"] = [{"corpus": "toy", "tokenizer": "char"}]
+    plan = make(config, "corpus", "tokenizer", "encode")
+    costs, train, evaluate = Costs(plan), *(plan.of_stage(stage)[0] for stage in ("train", "evaluate"))
+    expected = costs.scored({"train": train, "evaluate": evaluate}, costs.budget(train))
+    read = []
+    counted = counting(score.batch_losses, read)
+    monkeypatch.setattr(score, "batch_losses", counted)
+    monkeypatch.setattr("gptgrid.stages.train.validation.batch_losses", counted)
+    make(config, "train", "evaluate")
+    assert sum(read) == expected
+
+
+def counting(batch_losses, read):
+    """Return the function, which then notes how many tokens it reads each time."""
+
+    def count(module, tokens, batches):
+        for batch, losses in batch_losses(module, tokens, batches):
+            read.append(int(batch.lengths.sum()))
+            yield batch, losses
+
+    return count
+
+
+def test_documents_that_were_not_counted_are_a_problem() -> None:
+    config = {**CONFIG, "evaluation": {"bytes": 500}, "grid": [{"corpus": "toy", "training": "steps"}]}
+    config["tokenizers"] = {"char": {"kind": "char"}}
+    plan = make(config, "corpus", "tokenizer", "encode")
+    shards = plan.of_stage("encode")[0]
+    folder = plan.store.folder("encode", plan.receipts[shards].identity)
+    folder.chmod(0o755)
+    (folder / "valid-documents.parquet").unlink()
+    assert "valid-documents.parquet is missing" in costs_of(plan)["steps"].problem
 
 
 def test_a_training_that_would_fail_says_why() -> None:
@@ -169,7 +232,7 @@ def test_speed_is_that_of_similar_trainings_and_counts_padding_and_only_own_step
 @pytest.mark.parametrize(("targets", "context", "stride"), [(5, 8, 4), (8, 8, 8), (100, 8, 1), (100, 8, 3)])
 def test_scored_positions_are_those_of_the_windows(targets, context, stride) -> None:
     batches = list(score.windows(targets, context, stride, rows=3))
-    assert scored_positions(targets, context, stride) == sum(len(b.starts) * b.length for b in batches)
+    assert scored_positions(targets, context, stride) == sum(b.lengths.sum() for b in batches)
 
 
 @pytest.mark.parametrize("preset", ["gpt2", "encoder"])

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from gptgrid.config.read import Configuration
 from gptgrid.plan.plan import Plan
-from gptgrid.plan.show import hints, show_plan
+from gptgrid.plan.show import hints, read_how, show_plan
 
 CONFIG = {
     "experiment": "small",
@@ -114,7 +114,9 @@ def test_a_line_a_cell_and_one_for_each_corpus_tokenizer_and_shards(folder: Path
     assert (parameters, tokens, seconds) == ("3,072", "256", "?")
     assert float(flops) >= 256 * 6 * 3000
     assert lines[8:] == [
-        "2 cells, 11 artifacts: 0 are there, 0 would be restored from the store, 11 would run"
+        f"{CELL} and 1 more: the training makes 4 steps: hardly any; a larger budget, or a smaller "
+        "batch_tokens, makes more",
+        "2 cells, 11 artifacts: 0 are there, 0 would be restored from the store, 11 would run",
     ]
 
 
@@ -124,9 +126,22 @@ def test_time_stands_where_there_were_trainings_and_a_question_mark_where_not(fo
     assert "for the cells, one after the other; known from earlier trainings in the store (cpu)" in said(
         config
     )
+    assert "a guess" not in said(config)
+    assert "but those are 118 times smaller or larger: a guess" in said(
+        changed(models={"small": {"d_model": 128, "d_ff": 1024}})
+    )
     for training in Path("results/.store/train").glob("[0-9a-f]*"):
         shutil.rmtree(training) if training.is_dir() else None
     assert line(config).rstrip().endswith("?")
+
+
+def test_a_budget_that_whole_batches_exceed_is_said_once_for_all_cells(folder: Path) -> None:
+    config = changed(training={"base": {"tokens": 64, "batch_tokens": 6400}})
+    del config["training"]["base"]["steps"]
+    longer, repeats, few = (line for line in said(config).splitlines() if f"{CELL} and 1 more: " in line)
+    assert "`tokens: 64` becomes 6400 in 1 whole step" in longer
+    assert "a batch has 400 windows, but the training split only " in repeats
+    assert "the training makes 1 step: hardly any" in few
 
 
 def test_what_is_there_is_shown_on_request_and_costs_nothing(folder: Path) -> None:
@@ -170,7 +185,7 @@ def snapshot(folder: Path) -> dict[str, int]:
         ({"corpora": {"mine": {"document": "whole"}}}, "corpora/mine", "document: line → whole"),
         ({"corpora": {"mine": {"document": "whole"}}}, "shards/bytes@mine", "its corpus changed"),
         ({"corpora": {"mine": {"document": "whole"}}}, CELL, "its shards changed"),
-        ({"training": {"base": {"steps": 3}}}, "compare", "4 of its 4 inputs changed"),
+        ({"training": {"base": {"steps": 3}}}, "compare", "4 of its 7 inputs changed"),
         ({"grid": [{"seed": [1, 2, 5]}]}, "compare", "cells changed"),
         ({"grid": [{"seed": [1, 2, 5]}]}, CELL.replace("s1", "s5"), "not there"),
     ],
@@ -233,6 +248,7 @@ def test_an_interrupted_training_goes_on(folder: Path) -> None:
         shutil.rmtree(made)
         plan.store.receipt_path("train", plan.keys[train]).unlink()
     assert "training.steps: 4 → 8 (goes on from its checkpoint)" in line(config)
+    assert "start anew" not in said(config)
 
 
 # ------------------------------------------------------------------------------------------ hints
@@ -310,3 +326,23 @@ def test_hints_take_no_time_where_nothing_runs(folder: Path, thousand_cells: Pla
 def test_a_training_asks_for_the_cores_of_all_its_processes(folder: Path) -> None:
     config = changed(training={"base": {"threads": 3}}, run={"processes": 2})
     assert {train.threads for train in plan_of(config).of_stage("train")} == {6}
+
+
+def test_the_plan_says_how_texts_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("texts/a.txt", "texts/a.txt~", "texts/.DS_Store"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_text(name)
+    mine = {"source": "files", "paths": ["texts"], "document": "\nlines\n"}
+    corpus = plan_of({**CONFIG, "corpora": {"mine": mine}}).artifacts["data/corpora/mine"]
+    assert read_how("mine", corpus) == [
+        "mine: documents are what stands between '\\nlines\\n'",
+        "mine: left out of folders and patterns: 2 hidden files or copies by editors",
+    ]
+    assert (
+        corpus.config["left_out"] == {"hidden files or copies by editors": 2}
+        and "left_out" not in corpus.slice
+    )
+    Path("texts/.DS_Store").unlink()
+    again = plan_of({**CONFIG, "corpora": {"mine": mine}}).artifacts["data/corpora/mine"]
+    assert again.slice == corpus.slice

@@ -19,4 +19,4 @@ rule encode:
     message:
         "encode {params.job.name}"
     shell:
-        "{params.program} {params.job.options} --threads {threads} 2>&1 | tee -i {log:q}"
+        "{params.program} --threads {threads} {params.job.options} 2>&1 | tee -i {log:q}"

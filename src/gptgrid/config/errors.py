@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
+from datetime import date
 from typing import Any, get_args
 
 from gptgrid.artifact.errors import UserError
@@ -11,9 +13,12 @@ from gptgrid.config.experiment import VARIANTS, ConfigurationFile
 from gptgrid.config.models import Model
 from gptgrid.config.suggest import unknown, unknown_key
 from gptgrid.config.training import Training
-from gptgrid.config.values import Section
+from gptgrid.config.values import IN_WORDS, Section
+from gptgrid.net.address import public
 
 NUMBERS = "numbers have a point and no commas: 1.5e-3, 10000"
+KEYS = {"dict_type", "model_type", "model_attributes_type"}
+"""What pydantic calls findings where keys should stand."""
 
 
 class ConfigError(UserError):
@@ -43,9 +48,8 @@ def describe(path: list[str], finding: Any) -> str:
     *parents, key = path or [""]
     inside = ".".join(parents) or "top level"
     if finding["type"] == "invalid_key" or (finding["type"] == "string_type" and "[key]" in finding["loc"]):
-        return (
-            f"{inside}: found the key {key}, expected text; a name of digits stands in quotes, and {NUMBERS}"
-        )
+        found = "null" if finding["input"] is None else shown(finding["input"])
+        return f'{inside}: found the key {found}, expected text; put a name in quotes, "{found}"; {NUMBERS}'
     match finding["type"]:
         case "extra_forbidden":
             return f"{inside}: {unknown_key(key, known_keys(path, finding), (parents or [''])[0])}"
@@ -54,14 +58,48 @@ def describe(path: list[str], finding: Any) -> str:
             return f"{where}: the key `{tag}` is missing; known: {', '.join(VARIANTS[path[0]])}"
         case "union_tag_invalid":
             tag = finding["ctx"]["discriminator"].strip("'")
+            if finding["input"][tag] is None:
+                return f"{where}.{tag}: found nothing, expected one of {', '.join(VARIANTS[path[0]])}"
             return f"{where}.{tag}: {unknown(finding['ctx']['tag'], VARIANTS[path[0]], tag)}"
         case "missing":
             return f"{where}: this key is missing"
         case "value_error":
             return f"{where}: {finding['ctx']['error']}"
+    return f"{where}: found {shown(finding['input'])}{expectation(finding)}"
+
+
+def expectation(finding: Any) -> str:
+    """Return `, expected …` or `; …`: what one of pydantic's findings asks for, in the words of YAML."""
+    kind, value = finding["type"], finding["input"]
+    if kind == "list_type":
+        return ", expected a list" + (
+            f": [{public(json.dumps(value, ensure_ascii=False))}]" if isinstance(value, str) else ""
+        )
+    if kind == "tuple_type":
+        return ", expected a list of numbers"
+    if kind in KEYS:
+        return ", expected keys, such as `key: value`"
+    if kind == "string_type":
+        quotes = isinstance(value, int | float | date)
+        return ", expected text" + (f'; put it in quotes: "{shown(value)}"' if quotes else "")
+    if kind == "string_pattern_mismatch" and (words := IN_WORDS.get(finding["ctx"]["pattern"])):
+        return f", expected {words}"
     message = finding["msg"][0].lower() + finding["msg"][1:]
-    comma = finding["type"] in ("float_parsing", "int_parsing") and re.search("[0-9],[0-9]", finding["input"])
-    return f"{where}: found {finding['input']!r}; {message}" + (f"; {NUMBERS}" if comma else "")
+    if kind in ("float_parsing", "int_parsing"):
+        if re.search("[0-9],[0-9]", value):
+            return f"; {message}; {NUMBERS}"
+        if percent := re.fullmatch(r"\s*([0-9.]+)\s*%\s*", value):
+            return f"; {message}; a share is written as a number: {float(percent[1]) / 100:g}"
+    return f"; {message}"
+
+
+def shown(value: Any) -> str:
+    """Return a value as it is written in YAML; `nothing` where there is none."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value.isoformat() if isinstance(value, date) else public(repr(value))
 
 
 def known_keys(path: list[str], finding: Any) -> list[str]:

@@ -32,6 +32,9 @@ from gptgrid.config.tokenizers import (
 )
 from gptgrid.config.training import Training
 from gptgrid.config.values import (
+    Count,
+    Name,
+    Neutral,
     NonNegative,
     Positive,
     Section,
@@ -60,13 +63,16 @@ VARIANTS: dict[str, dict[str, type[Section]]] = {
 
 
 class Evaluation(Section):
-    """How the test split is scored."""
+    """How the validation and the test split are scored: the former is what tables rank by."""
 
     stride: Size | None = None
     """Tokens scored by each overlapping window; the others in it are context. Default: half a context."""
-    precision: Literal["auto", "fp32"] = "auto"
-    """`auto`: weights in bf16 where the device multiplies them faster, logits and losses in fp32, which moves
-    bits per byte by less than 0.001. `fp32` is exact."""
+    precision: Literal["auto", "fp32"] = "fp32"
+    """`fp32` is exact. `auto`: the weights inside the blocks in bf16 where the device multiplies them faster,
+    embeddings, logits and losses in fp32, which moves bits per byte by less than 0.001."""
+    bytes: Annotated[Count | None, Neutral(None)] = None
+    """Bytes of each split to score, at least: whole documents, spread over the split, the same ones for every
+    cell. Default: all. For a text of which a part says enough."""
 
 
 class Decoding(Section):
@@ -125,7 +131,7 @@ class Run(Section):
     batch; others go on without."""
     activation_checkpointing: bool = False
     """Compute activations again in the backward pass in place of keeping them: less memory, the same bits."""
-    store: str = "results/.store"
+    store: Annotated[str, Field(min_length=1)] = "results/.store"
     """Where finished artifacts lie; `GPTGRID_STORE` overrides it."""
 
     @model_validator(mode="after")
@@ -149,7 +155,7 @@ class ConfigurationFile(Section):
         "training": TypeAdapter(Training),
     }
 
-    experiment: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")] = "default"
+    experiment: Name = "default"
     """Name of the folder under results/."""
     corpora: Annotated[dict[str, Any], Field(min_length=1)]
     """Name → text. Every entry of every section may start from another by `base: NAME`."""
@@ -160,7 +166,7 @@ class ConfigurationFile(Section):
     training: Annotated[dict[str, Any], Field(min_length=1)]
     """Name → training recipe."""
     evaluation: Evaluation = Evaluation()
-    """How the test split is scored."""
+    """How the validation and the test split are scored."""
     sampling: Sampling = Sampling()
     """What every cell is asked to continue."""
     grid: Annotated[list[dict[str, Any]], Field(min_length=1)]

@@ -14,6 +14,7 @@ from typing import Any
 from gptgrid.artifact.identity import digest
 from gptgrid.config.corpora import RandomCorpus, ShardsCorpus
 from gptgrid.config.errors import ConfigError
+from gptgrid.config.experiment import Evaluation
 from gptgrid.config.parse import read_scalar
 from gptgrid.config.read import Configuration
 from gptgrid.config.suggest import closest, places_of, unknown, unknown_key
@@ -46,6 +47,11 @@ class Choice:
     def label(self) -> str:
         """The name with its overrides: `llama-xs+n_layer=4`."""
         return self.name + "".join(f"+{key}={in_name(value)}" for key, value in self.overrides.items())
+
+    @property
+    def meaning(self) -> tuple[str, ...]:
+        """What makes two choices the same that vary the same keys of an entry."""
+        return self.name, *self.overrides, digest(self.value.complete())
 
 
 @dataclass(frozen=True)
@@ -104,13 +110,17 @@ def cells_of(configuration: Configuration) -> list[Cell]:
     """
     cells: dict[str, Cell] = {}
     labels: dict[str, Choice] = {}
+    values: dict[tuple[str, ...], Choice] = {}
     origin = configuration.origin_of("grid")
     for number, block in enumerate(configuration.experiment.grid):
         where = f"{origin}: grid[{number}]"
         for point in expand(configuration, block, where):
             cell = make_cell(configuration, point, where)
             for key, choice in cell.choices.items():
-                check_label(key, labels.setdefault(f"{key} {choice.label}", choice), choice, where)
+                first = labels.setdefault(f"{key} {choice.label}", choice)
+                check_label(key, first, choice, where)
+                if first is choice:
+                    check_value(key, values.setdefault((key, *choice.meaning), choice), choice, where)
             cells.setdefault(cell.name, cell)
     if not cells:
         raise ConfigError(f"{origin}: grid: it has no cell; `exclude` leaves nothing over")
@@ -124,6 +134,12 @@ def check_label(key: str, first: Choice, second: Choice, where: str) -> None:
             f"{where}: {key} {first.label} would name both {first.overrides} and {second.overrides}; "
             "leave one out, or give each an entry of its own"
         )
+
+
+def check_value(key: str, first: Choice, second: Choice, where: str) -> None:
+    """Refuse two names for one choice, such as the tokens 2M and 2000000."""
+    if first is not second:
+        raise ConfigError(f"{where}: {key} {first.label} and {second.label} are the same; leave one out")
 
 
 def expand(configuration: Configuration, block: dict[str, Any], where: str) -> list[dict[str, Any]]:
@@ -163,6 +179,8 @@ def zip_of(axes: dict[str, list[Any]], block: dict[str, Any], where: str) -> lis
     for key in map(str, zipped):
         if key not in axes:
             raise ConfigError(f"{where}.zip: {unknown(key, axes, 'list')}")
+    if twice := next((key for key in zipped if zipped.count(key) > 1), None):
+        raise ConfigError(f"{where}.zip: {twice} is there twice")
     if len({len(axes[key]) for key in zipped}) > 1:
         lengths = ", ".join(f"{key} has {len(axes[key])}" for key in zipped)
         raise ConfigError(f"{where}.zip: the lists must be equally long, but {lengths}")
@@ -175,6 +193,10 @@ def exclude_of(axes: dict[str, list[Any]], block: dict[str, Any], where: str) ->
     if not isinstance(patterns, list) or not all(isinstance(pattern, dict) for pattern in patterns):
         raise ConfigError(
             f"{where}.exclude: found {patterns!r}, expected a list such as [{{model: small, seed: 1}}]"
+        )
+    if {} in patterns:
+        raise ConfigError(
+            f"{where}.exclude[{patterns.index({})}]: it is empty, so that it would match every cell"
         )
     return [
         {key: meant_by(value, key, axes, f"{where}.exclude[{number}]") for key, value in pattern.items()}
@@ -228,7 +250,7 @@ def axes_of(configuration: Configuration, block: dict[str, Any], where: str) -> 
             raise ConfigError(f"{where}.{key}: an empty list")
     for seed in seeds:
         if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
-            raise ConfigError(f"{where}.seed: found {seed!r}, expected whole numbers from 0")
+            raise ConfigError(f"{where}.seed: found {seed!r}, expected whole numbers from 0: [1, 2, 3]")
     return axes
 
 
@@ -257,7 +279,7 @@ def make_cell(configuration: Configuration, point: dict[str, Any], where: str) -
     learned_from = choose(configuration, "corpora", train_on, {}) if train_on else choices["corpus"]
     cell = Cell(**choices, seed=point["seed"], tokenizer_corpus=learned_from if trained else None)
     try:
-        check_cell(cell, configuration.experiment.evaluation.stride)
+        check_cell(cell, configuration.experiment.evaluation)
     except ValueError as error:
         raise ConfigError(f"{where}: cell {cell.name}: {error}") from None
     parent_of(configuration, cell)
@@ -269,11 +291,11 @@ def choose(configuration: Configuration, section: str, name: Any, overrides: dic
     return Choice(str(name), overrides, configuration.entry(section, str(name), overrides))
 
 
-def check_cell(cell: Cell, evaluation_stride: int | None) -> None:
+def check_cell(cell: Cell, evaluation: Evaluation) -> None:
     """Check what depends on two parts of a cell at once."""
     training, model = cell.training.value, cell.model.value
-    if evaluation_stride is not None and evaluation_stride > model.context:
-        raise ValueError(f"evaluation.stride {evaluation_stride} is longer than context {model.context}")
+    if evaluation.stride is not None and evaluation.stride > model.context:
+        raise ValueError(f"evaluation.stride {evaluation.stride} is longer than context {model.context}")
     if training.batch_tokens != "auto" and training.batch_tokens % model.context:
         below = training.batch_tokens // model.context * model.context
         near = [str(number) for number in (below, below + model.context) if number]
@@ -289,6 +311,12 @@ def check_cell(cell: Cell, evaluation_stride: int | None) -> None:
         raise ValueError("`windows: document` needs end-of-text tokens, which a corpus of bare ids has not")
     if endless and model.document_mask:
         raise ValueError("`document_mask` needs end-of-text tokens, which a corpus of bare ids has not")
+    for key, part in (("evaluation.bytes", evaluation.bytes), ("training.eval_bytes", training.eval_bytes)):
+        if brings_ids and part is not None:
+            raise ValueError(
+                f"{key} is {part}, but corpus {cell.corpus.label} brings bare ids, which have no bytes; "
+                f"leave {key} out, or give this corpus an experiment of its own"
+            )
     if brings_ids != isinstance(cell.tokenizer.value, IdsTokenizer):
         corpus, tokenizer = cell.corpus.label, cell.tokenizer.label
         raise ValueError(

@@ -13,14 +13,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from gptgrid.config.errors import ConfigError, describe, path_of
+from gptgrid.config.errors import ConfigError, describe, path_of, shown
 from gptgrid.config.experiment import ConfigurationFile
 from gptgrid.config.merge import merge, nested
 from gptgrid.config.parse import read_scalar, read_yaml
 from gptgrid.config.suggest import unknown
-from gptgrid.config.values import Section
+from gptgrid.config.values import BUDGETS, IN_WORDS, NAME, Section
 
-NAME = re.compile(r"[A-Za-z0-9_-]+")
 COMMAND_LINE = "--config"
 """What errors name in place of a file where a setting of the command line is at fault."""
 
@@ -42,13 +41,17 @@ class Configuration:
         self.origin = origin
         self.settings = settings or {}
         self.resolved: dict[str, Section] = {}
+        for path in unwritable(data):
+            raise self.error(path, "found half a surrogate pair, which no UTF-8 text can hold; leave it out")
         with self.errors_name():
             self.experiment = ConfigurationFile.model_validate(data)
         for section in ConfigurationFile.sections:
             names = list(getattr(self.experiment, section))
             for name in names:
-                if not NAME.fullmatch(name):
-                    raise self.error([section, name], "a name is made of A-Z a-z 0-9 _ and -")
+                if not re.fullmatch(NAME, name) or name.endswith("\n"):
+                    nearest = re.sub("[^A-Za-z0-9_-]+", "-", name).strip("-")
+                    hint = f"; did you mean {nearest!r}?" if nearest else ""
+                    raise self.error([section], f"found {name!r}, expected {IN_WORDS[NAME]}{hint}")
             # A mistake in a base is reported there, not at the first entry that starts from it.
             for name in sorted(names, key=lambda name: len(self.lineage(section, name))):
                 self.entry(section, name)
@@ -67,6 +70,10 @@ class Configuration:
             for ancestor in reversed(self.lineage(section, name)):
                 raw = merge(raw, getattr(self.experiment, section)[ancestor], (section, name))
             raw.pop("base", None)
+            if len(budgets := [path for path in overrides or {} if path in BUDGETS]) > 1:
+                raise self.error(
+                    [section, name], f"{' and '.join(budgets)} cannot vary both: a budget is one of them"
+                )
             for path, value in (overrides or {}).items():
                 raw = merge(raw, nested(path, value), (section, name))
             if section == "corpora" and raw.get("source") == "builtin":
@@ -86,7 +93,7 @@ class Configuration:
                 place = [section, names[-1], "base"] if names else [section]
                 raise self.error(place, unknown(name, entries))
             if not isinstance(entries[name], dict):
-                raise self.error([section, name], f"expected keys, found {entries[name]!r}")
+                raise self.error([section, name], f"expected keys, found {shown(entries[name])}")
             names.append(name)
             if "base" not in entries[name]:
                 return names
@@ -96,6 +103,8 @@ class Configuration:
         """Return where the key at a path was given: on the command line, or in the file."""
         place: Any = self.settings
         for key in path:
+            if isinstance(place, list):  # replaced as a whole
+                break
             if not isinstance(place, dict) or key not in place:
                 return self.origin
             place = place[key]
@@ -114,6 +123,22 @@ class Configuration:
             findings = [(path_of(prefix, finding), finding) for finding in failure.errors()]
             lines = [f"{self.origin_of(*path)}: {describe(path, finding)}" for path, finding in findings]
             raise ConfigError("\n".join(lines)) from None
+
+
+def unwritable(data: Any, path: tuple[str, ...] = ()) -> Iterator[list[str]]:
+    """Yield the paths of texts that cannot be written as UTF-8: YAML has escapes for what is no character."""
+    if isinstance(data, dict):
+        for key, value in data.items():
+            yield from unwritable(key, path)
+            yield from unwritable(value, (*path, str(key)))
+    elif isinstance(data, list):
+        for place, value in enumerate(data):
+            yield from unwritable(value, (*path, str(place)))
+    elif isinstance(data, str) and not data.isascii():
+        try:
+            data.encode()
+        except UnicodeEncodeError:
+            yield list(path)
 
 
 def load(paths: list[Path], settings: dict[str, Any] | None = None) -> Configuration:

@@ -23,9 +23,12 @@ SYNONYMS = {
     "emb_dim": "d_model",
     "hidden_size": "d_model",
     "dim": "d_model",
+    "sequence_length": "context",
     "n_layers": "n_layer",
+    "num_layers": "n_layer",
     "num_hidden_layers": "n_layer",
     "n_heads": "n_head",
+    "num_heads": "n_head",
     "num_attention_heads": "n_head",
     "n_kv_heads": "n_kv_head",
     "num_key_value_heads": "n_kv_head",
@@ -42,13 +45,29 @@ SYNONYMS = {
     "shuffle": "windows",
     "warmup_iters": "warmup",
     "warmup_steps": "warmup",
+    "warmup_ratio": "warmup",
+    "lr_min": "min_lr",
+    "final_lr": "min_lr",
+    "beta1": "betas",
+    "beta2": "betas",
+    "wd": "weight_decay",
+    "early_stopping": "patience",
+    "ema_decay": "ema",
     "eval_interval": "eval_every",
+    "eval_steps": "eval_every",
     "dtype": "precision",
     "use_amp": "precision",
+    "amp": "precision",
+    "fp16": "precision",
+    "bf16": "precision",
     "max_grad_norm": "grad_clip",
     "gradient_accumulation_steps": "micro_batch",
     "lr_scheduler_type": "schedule",
     "log_interval": "log_every",
+    "logging_steps": "log_every",
+    "save_every": "checkpoint_every",
+    "save_interval": "checkpoint_every",
+    "save_steps": "checkpoint_every",
     "num_workers": "workers",
 }
 """What other projects call our keys (nanoGPT, LLMs-from-scratch, llama, transformers)."""
@@ -56,6 +75,8 @@ SYNONYMS = {
 DISCRIMINATORS = {"corpora": "source", "tokenizers": "kind"}
 """Section → the key that says which other keys an entry has."""
 NO_KEYS = {
+    "eval_tokens": "`eval_bytes` takes its place: so many bytes of whole documents are the same text for "
+    "every tokenizer, so many tokens are not",
     "seed": "seeds of cells stand in a block of `grid`: `seed: [1, 2]`",
     "resume": "leave it out: a training that was killed goes on by itself, and `continues` makes one longer",
 }
@@ -93,10 +114,11 @@ def unknown_key(key: str, known: list[str], section: str = "") -> str:
         section: the top-level key that it stands in; "" at the top.
     """
     ours = SYNONYMS.get(key, key)
-    if ours in known or (ours := closest(key, known, cutoff=0.8)):
+    if ours in known or (key not in SYNONYMS and (ours := closest(key, known, cutoff=0.8))):
         return f"unknown key {key!r}; did you mean {ours!r}?"
+    entry = DISCRIMINATORS.get(section) in known
     variants = [tag for tag, kind in VARIANTS.get(section, {}).items() if key in kind.model_fields]
-    if variants:
+    if entry and variants:
         return f"unknown key {key!r}; it goes with {DISCRIMINATORS[section]} {', '.join(variants)}"
     # The same section first: `temperature` in sampling belongs to a decoding.
     places = sorted(places_of(key), key=lambda place: place.split(".")[0] != section)

@@ -4,29 +4,56 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any
+from decimal import Decimal
+from typing import Annotated, Any, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 BUDGETS = ("tokens", "epochs", "steps")
+SCALES = {"k": 1000, "K": 1000, "M": 1000**2, "G": 1000**3, "B": 1000**3}
 
 
 def read_count(value: Any) -> Any:
     """Turn `2M`, `1.5k` or `3G` (powers of 1000) into a whole number; leave the rest to the check."""
-    if isinstance(value, str) and (match := re.fullmatch(r"([0-9.]+)\s*([kKMGB])", value.strip())):
-        scale = {"k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "B": 1e9}[match[2]]
-        return round(float(match[1]) * scale)
+    if isinstance(value, str) and (
+        match := re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([kKMGB])", value.strip())
+    ):
+        number = Decimal(match[1]) * SCALES[match[2]]
+        return int(number) if number == int(number) else value
     return value
 
 
-Count = Annotated[int, BeforeValidator(read_count), Field(gt=0)]
+def check_count(value: Any) -> Any:
+    """Read a count; of text that is none, say how counts are written."""
+    value = read_count(value)
+    if isinstance(value, str) and not re.fullmatch(r"\s*-?[0-9]+\s*", value):
+        raise ValueError(
+            f"found {value!r}, expected a whole number without commas, such as 20000, 20k, 2M or 1G"
+        )
+    return value
+
+
+Count = Annotated[int, BeforeValidator(check_count), Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+SHA256 = "^[0-9a-f]{64}$"
+HUB_NAME = "^[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)?$"
+COMMIT = "^[0-9a-f]{40}$"
+NAME = "^[A-Za-z0-9_][A-Za-z0-9_-]*$"
+Sha256 = Annotated[str, Field(pattern=SHA256)]
 Size = Annotated[int, Field(gt=0)]
-HubName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)?$")]
-Commit = Annotated[str, Field(pattern="^[0-9a-f]{40}$")]
+HubName = Annotated[str, Field(pattern=HUB_NAME)]
+Commit = Annotated[str, Field(pattern=COMMIT)]
+Name = Annotated[str, Field(pattern=NAME)]
+IN_WORDS = {
+    SHA256: "a sha256: 64 digits of 0-9 a-f, as `sha256sum FILE` prints them",
+    HUB_NAME: "OWNER/NAME, such as Salesforce/wikitext",
+    COMMIT: "a commit: 40 digits of 0-9 a-f. A branch such as main moves; on the data set's page, under "
+    "`Files`, `History` lists its commits and copies them in full",
+    NAME: "a name made of A-Z a-z 0-9 _ and -, which does not begin with -",
+}
+"""Pattern → what it expects."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +75,18 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, frozen=True, allow_inf_nan=False)
 
+    @model_validator(mode="before")
+    @classmethod
+    def numbers_are_no_booleans(cls, data: Any) -> Any:
+        """Refuse true and false for a number: pydantic takes them for 1 and 0."""
+        for key, value in data.items() if isinstance(data, dict) else ():
+            if key in cls.model_fields and (found := boolean_in(value)) is not None:
+                annotation = cls.model_fields[key].annotation
+                number = mentions(annotation, int) or mentions(annotation, float)
+                if number and not mentions(annotation, bool):
+                    raise ValueError(f"{key}: found {str(found).lower()}, expected a number")
+        return data
+
     def complete(self) -> dict[str, Any]:
         """Return every key with its value as plain data: what a stage's program reads."""
         return self.model_dump(mode="json")
@@ -60,6 +99,17 @@ class Section(BaseModel):
     def is_neutral(self, key: str, value: Any) -> bool:
         """Say whether a key declares a neutral value and has it."""
         return Neutral(value) in type(self).model_fields[key].metadata
+
+
+def boolean_in(value: Any) -> bool | None:
+    """Return a boolean, or the first in a list; None if there is none."""
+    values = value if isinstance(value, list) else [value]
+    return next((each for each in values if isinstance(each, bool)), None)
+
+
+def mentions(annotation: Any, kind: type) -> bool:
+    """Say whether a type is another one, or is made of it: `list[int] | None` mentions int."""
+    return annotation is kind or any(mentions(inner, kind) for inner in get_args(annotation))
 
 
 def plain(value: Any) -> Any:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from gptgrid.artifact.files import Remembered
@@ -12,9 +12,15 @@ from gptgrid.config.corpora import BuiltinCorpus, FilesCorpus, ShardsCorpus, Url
 from gptgrid.config.grid import Cell, cells_of, parent_of
 from gptgrid.config.read import ConfigError, Configuration
 from gptgrid.config.values import Section
+from gptgrid.net.address import public
+from gptgrid.plan.own_files import OwnFiles
 
 DOCUMENTS = {"tales": 2000, "toy": None}
 """Built-in corpus → how many documents it has where the configuration does not say."""
+LONGEST_NAME = 240
+"""File systems take 255 bytes; names of logs and of files in the making are a little longer than these."""
+ADDRESSES = ("url", "sha256", "train", "valid", "test")
+"""Keys of a corpus from the web that say where its files lie; `files` has what counts of them."""
 TRAINING_ONLY = ("use", "continues")
 """Keys of a training recipe that do not decide a training: both weights are kept, and of its parent it is the
 content that counts."""
@@ -34,6 +40,8 @@ class Artifact:
     inputs: dict[str, Artifact] = field(default_factory=dict)
     raw: dict[str, str] = field(default_factory=dict)
     """A user's own file → sha256."""
+    addresses: dict[str, str] = field(default_factory=dict)
+    """sha256 → address of a file on the web, with its query, which nothing that is written may have."""
     threads: int = 1
     """Cores that its program uses."""
     shown: bool = True
@@ -91,6 +99,12 @@ class Artifacts:
 
     def add(self, artifact: Artifact) -> Artifact:
         """Add an artifact unless there is one in its folder; return that."""
+        if long := next((name for name in artifact.folder.split("/") if len(name) > LONGEST_NAME), None):
+            raise ConfigError(
+                f"{self.configuration.origin}: {long}: a name of {len(long)} letters, and file systems take "
+                f"{LONGEST_NAME}; what is made is called after what it is made from, so give these entries "
+                "shorter names, or varied values an entry of their own"
+            )
         return self.by_folder.setdefault(artifact.folder, artifact)
 
     # ------------------------------------------------------------------------------------- data
@@ -101,18 +115,26 @@ class Artifacts:
         if folder in self.by_folder:
             return self.by_folder[folder]
         entry, config, decided = corpus.value, corpus.value.complete(), corpus.value.slice()
-        raw, own = {}, {}
+        raw, own, addresses, left_out = {}, {}, {}, {}
         if isinstance(entry, FilesCorpus | ShardsCorpus):
             where = f"{self.configuration.origin}: corpora.{corpus.name}"
-            own["files"] = {split: expand_globs(globs, where) for split, globs in entry.files().items()}
-            raw = {path: self.digests.of(Path(path)) for paths in own["files"].values() for path in paths}
+            found = {split: OwnFiles(paths, where) for split, paths in entry.files().items()}
+            digests = {split: files.digests(self.digests) for split, files in found.items()}
+            own["files"] = {split: list(names) for split, names in digests.items()}
+            raw = {name: digest for names in digests.values() for name, digest in names.items()}
+            left_out = dict(sum((Counter(files.left_out) for files in found.values()), Counter()))
         elif isinstance(entry, UrlCorpus):
+            config, decided = (without(values, *ADDRESSES) for values in (config, decided))
+            addresses = {file.sha256: file.url for files in entry.files().values() for file in files}
             own["files"] = {
-                split: [file.complete() for file in files] for split, files in entry.files().items()
+                split: [{**file.complete(), "url": public(file.url)} for file in files]
+                for split, files in entry.files().items()
             }
         elif isinstance(entry, BuiltinCorpus) and entry.documents is None:
             own["documents"] = DOCUMENTS[entry.name]
-        return self.add(Artifact("corpus", folder, {**config, **own}, {**decided, **own}, raw=raw))
+        config, decided = ({**without(values, "marks"), **own} for values in (config, decided))
+        config |= {"left_out": left_out} if left_out else {}  # for the card; decides nothing
+        return self.add(Artifact("corpus", folder, config, decided, raw=raw, addresses=addresses))
 
     def add_tokenizer(self, cell: Cell) -> Artifact:
         """Add the tokenizer of a cell."""
@@ -121,11 +143,16 @@ class Artifacts:
         if cell.tokenizer_corpus is not None:
             corpus = self.add_corpus(cell.tokenizer_corpus)
             folder = f"data/tokenizers/{label}@{cell.tokenizer_corpus.label}"
+            marks, decisive = marks_of(cell.tokenizer_corpus.value)
+            config, decided = {**config, **marks}, {**decided, **decisive}
             return self.add(Artifact("tokenizer", folder, config, decided, {"corpus": corpus}))
         raw = {}
         if own := config.get("file"):
             where = f"{self.configuration.origin}: tokenizers.{cell.tokenizer.name}.file"
-            raw = {path: self.digests.of(Path(path)) for path in expand_globs([own], where)}
+            raw = OwnFiles([own], where).digests(self.digests)
+            if len(raw) > 1:
+                raise ConfigError(f"{where}: {own!r} names {len(raw)} files; name the one tokenizer.json")
+            config, decided = ({**values, "file": next(iter(raw))} for values in (config, decided))
         return self.add(Artifact("tokenizer", f"data/tokenizers/{label}", config, decided, raw=raw))
 
     def add_shards(self, cell: Cell) -> Artifact:
@@ -134,13 +161,18 @@ class Artifacts:
         folder = f"data/shards/{cell.tokenizer.label}@{cell.corpus.label}"
         shards = cell.corpus.value.shards
         parts = {}
+        marks, decisive = marks_of(cell.corpus.value)
         for number in range(shards if shards > 1 else 0):
-            name, config = f"shard-{number:05d}", {"shard": number}
+            name, part = f"shard-{number:05d}", {"shard": number}
+            config, decided = {**part, **marks}, {**part, **decisive}
             parts[name] = self.add(
-                Artifact("encode", f"{folder}/{name}", config, config, inputs, threads=4, shown=False)
+                Artifact("encode", f"{folder}/{name}", config, decided, inputs, threads=4, shown=False)
             )
-        config = {"shard": None}
-        return self.add(Artifact("encode", folder, config, config, {**inputs, **parts}, threads=4))
+        # Decides what the description of the shards may show, and counts only where it is true.
+        private = is_private(cell)
+        config, decided = {"shard": None, "private": private, **marks}, {"shard": None, **decisive}
+        decided |= {"private": True} if private else {}
+        return self.add(Artifact("encode", folder, config, decided, {**inputs, **parts}, threads=4))
 
     # ------------------------------------------------------------------------------------ cells
 
@@ -173,7 +205,8 @@ class Artifacts:
             inputs["corpus"] = self.add_corpus(cell.corpus)
         config, decided = ({**values, **use} for values in self.values(experiment.evaluation))
         self.add(Artifact("evaluate", f"{folder}/evaluate", config, decided, inputs))
-        config, decided = ({**values, **use} for values in self.values(experiment.sampling))
+        read = zip(self.values(experiment.sampling), marks_of(cell.corpus.value), strict=True)
+        config, decided = ({**values, **use, **marks} for values, marks in read)
         self.add(Artifact("sample", f"{folder}/sample", config, decided, {"train": train}))
 
     def add_overviews(self) -> None:
@@ -189,6 +222,8 @@ class Artifacts:
                 "use": cell.training.value.use,
                 "overrides": cell.overrides,
                 "path": f"{self.results}/cells/{cell.name}",
+                "shards": f"{cell.tokenizer.label}@{cell.corpus.label}",
+                "private": is_private(cell),
             }
             for cell in self.cells
         ]
@@ -207,10 +242,22 @@ class Artifacts:
             for folder, artifact in self.by_folder.items()
             if artifact.stage in kinds and artifact.shown
         }
-        inputs = of_cells("train", "evaluate")
+        inputs = {**of_cells("train", "evaluate"), **data}
         compare = self.add(Artifact("compare", f"{self.results}/compare", config, config, inputs))
         inputs = {"compare": compare, **of_cells("train", "sample"), **data}
         self.add(Artifact("report", f"{self.results}/report", config, config, inputs))
+
+
+def is_private(cell: Cell) -> bool:
+    """Say whether a cell is made from private text: its own, or that which its tokenizer learned from."""
+    corpora = (cell.corpus, cell.tokenizer_corpus)
+    return any(corpus.value.private for corpus in corpora if corpus is not None)
+
+
+def marks_of(corpus: Section) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the key `marks` of a corpus for what reads its text, and the same where it decides."""
+    marks = {"marks": getattr(corpus, "marks", "text")}
+    return marks, marks if marks["marks"] == "special" else {}
 
 
 def without(values: dict[str, Any], *keys: str) -> dict[str, Any]:
@@ -221,24 +268,3 @@ def without(values: dict[str, Any], *keys: str) -> dict[str, Any]:
 def asks_questions(corpus: Any) -> bool:
     """Say whether a corpus brings questions that an evaluation can ask."""
     return isinstance(corpus, BuiltinCorpus) and corpus.name == "tales"
-
-
-def expand_globs(globs: list[str], where: str) -> list[str]:
-    """Return the files that the patterns name, sorted within each pattern, each once; of a folder all in it.
-
-    Raises:
-        ConfigError: a pattern matches no file.
-    """
-    files: dict[str, None] = {}
-    for pattern in globs:
-        absolute = Path(pattern).is_absolute()
-        root = Path(Path(pattern).anchor) if absolute else Path()
-        matches = sorted(root.glob(str(Path(pattern).relative_to(root)) if absolute else pattern))
-        matches = [f for path in matches for f in (sorted(path.rglob("*")) if path.is_dir() else [path])]
-        matches = [path for path in matches if path.is_file()]
-        if not matches:
-            raise ConfigError(
-                f"{where}: no file matches {pattern!r} (looked in {Path.cwd()}); check the path"
-            )
-        files.update(dict.fromkeys(map(str, matches)))
-    return list(files)

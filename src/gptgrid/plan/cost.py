@@ -9,6 +9,7 @@ Not counted: the questions of an evaluation, reading prompts, and starting progr
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from math import ceil
 from types import SimpleNamespace
 from typing import Any
@@ -23,10 +24,11 @@ from gptgrid.plan.artifacts import Artifact
 from gptgrid.plan.plan import Plan
 from gptgrid.plan.speed import FORWARD, Speeds
 from gptgrid.stages.train import power_laws
+from gptgrid.stages.train.budget import longer_than_asked, remarks, total_steps
+from gptgrid.stages.train.intervals import remarks_on_steps
 from gptgrid.stages.train.observation import SAMPLE_TOKENS
-from gptgrid.stages.train.permutation import permute
-from gptgrid.stages.train.schedule import total_steps
-from gptgrid.stages.train.windows import Windows, rows_of_batch
+from gptgrid.stages.train.windows import Windows
+from gptgrid.tokens.document_table import read_document_table
 from gptgrid.tokens.shards import Shards, open_shards
 
 BYTES_AND_EOT, GPT2_VOCABULARY = 257, 50257
@@ -45,6 +47,8 @@ class Budget:
     """Tokens that go through the model, padding among them."""
     tokens: int | None
     """Targets that are scored, which padding is not; None where the documents are not known yet."""
+    remarks: tuple[str, ...] = ()
+    """Where it is not quite what was asked for."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,8 @@ class Cost:
     """Whether flops and seconds count all: before the text is encoded they count the training alone."""
     problem: str | None = None
     """Why the training would fail."""
+    remarks: tuple[str, ...] = ()
+    """Where a training that would run is not quite what was asked for."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +90,7 @@ class Costs:
         self.plan = plan
         self.manifests: dict[Artifact, dict[str, Any] | None] = {}
         self.texts: dict[Artifact, Shards] = {}
+        self.scored_once: dict[tuple, int] = {}
         self.sizes: dict[str, Size] = {}
         self.speeds = Speeds(plan.store, plan.run["device"])
 
@@ -101,10 +108,17 @@ class Costs:
             problem = str(error)
         parameters, tokens = size and size.parameters, budget and budget.tokens
         runs = {stage: made for stage, made in artifacts.items() if self.plan.action(made) == "run"}
-        if size is None or tokens is None or not runs:
-            return Cost(parameters, tokens, problem=problem)
         trains = "train" in runs
-        scored = self.scored(runs, budget)
+        notes: tuple[str, ...] = ()
+        if budget and trains:
+            recipe = namespace(train.config["training"])
+            notes = (*budget.remarks, *remarks_on_steps(recipe, budget.steps))
+        if size is None or tokens is None or not runs:
+            return Cost(parameters, tokens, problem=problem, remarks=notes)
+        try:
+            scored = self.scored(runs, budget)
+        except UserError as error:
+            return Cost(parameters, tokens, problem=str(error), remarks=notes)
         samples = self.samples(runs, budget)
         read = sum(sampled_positions(length, context_of(train), size.caches) for length in samples)
         forward = FORWARD * size.flops * (scored or 0)
@@ -112,7 +126,17 @@ class Costs:
         # Padding is no target, but takes its time.
         computed = size.flops * budget.positions * trains + forward
         seconds = self.speeds.seconds(size.flops, train.threads, computed, sum(samples))
-        return Cost(parameters, tokens, flops, seconds, complete=scored is not None)
+        return Cost(parameters, tokens, flops, seconds, complete=scored is not None, remarks=notes)
+
+    def unlike(self, train: Artifact) -> float:
+        """Return how many times larger, or smaller, the model is than the nearest that was trained before.
+
+        Args:
+            train: a training whose cost has seconds.
+        """
+        flops = self.size(train).flops
+        nearest = self.speeds.nearest(flops, train.threads)[0].flops
+        return max(flops / nearest, nearest / flops)
 
     # ----------------------------------------------------------------------------------- training
 
@@ -127,15 +151,16 @@ class Costs:
             UserError: recipe, model and text do not go together.
         """
         begin = self.steps_before(train) if begin is None else begin
-        training, windows = self.recipe(train), self.windows(train)
-        if training is None or begin is None:
+        windows = self.windows(train)
+        if begin is None:
             return None
-        rows = rows_of_batch(training.batch_tokens, context_of(train))
-        steps = total_steps(training, rows, windows.per_epoch if windows else 0)
-        positions = tokens = max(0, steps - begin) * training.batch_tokens
-        if training.windows == "document":
-            tokens = windows and scored_tokens(windows, steps) - scored_tokens(windows, min(begin, steps))
-        return Budget(steps, begin, positions, tokens)
+        training, context = namespace(train.config["training"]), context_of(train)
+        if windows is None:
+            return budget_before_encoding(training, context, begin)
+        steps = total_steps(training, windows)
+        tokens = windows.targets(steps) - windows.targets(min(begin, steps))
+        positions = max(0, steps - begin) * windows.rows * context
+        return Budget(steps, begin, positions, tokens, tuple(remarks(training, windows, steps)))
 
     def steps_before(self, train: Artifact) -> int | None:
         """Return the steps of the training that this one continues: 0 without one, None if not known."""
@@ -147,16 +172,6 @@ class Costs:
         budget = self.budget(parent)
         return budget and budget.steps
 
-    def recipe(self, train: Artifact) -> SimpleNamespace | None:
-        """Return a training recipe, its batch_tokens a number; None where only the text gives its length."""
-        training, shards = namespace(train.config["training"]), self.facts(train.inputs["shards"])
-        if training.epochs and shards is None:
-            return None
-        if training.batch_tokens == "auto":
-            tokens = training.tokens or round(training.epochs * shards["splits"]["train"]["tokens"])
-            training.batch_tokens = power_laws.batch_tokens(tokens, context_of(train))
-        return training
-
     def windows(self, train: Artifact) -> Windows | None:
         """Return the batches of a training; None before its text is encoded."""
         shards = train.inputs["shards"]
@@ -166,8 +181,8 @@ class Costs:
         if shards not in self.texts:
             folder = self.plan.store.folder("encode", self.plan.receipts[shards].identity)
             self.texts[shards] = open_shards(folder, "train")
-        seed, context = train.config["seed"], context_of(train)
-        return Windows(self.texts[shards], self.recipe(train), context, seed, facts["eot"])
+        training, seed = namespace(train.config["training"]), train.config["seed"]
+        return Windows(self.texts[shards], training, context_of(train), seed, facts["eot"])
 
     # ---------------------------------------------------------------------------- scoring, sampling
 
@@ -177,21 +192,61 @@ class Costs:
         Args:
             runs: stage → artifact of a cell, for what would run.
             budget: of its training.
+
+        Raises:
+            UserError: a part is to be scored of what has no bytes.
         """
         total = 0
         if (train := runs.get("train")) is not None:
-            if (shards := self.facts(train.inputs["shards"])) is None:
+            training, context = train.config["training"], context_of(train)
+            part = (training["eval_bytes"], "training.eval_bytes")
+            targets = self.positions(train, "valid", *part, context)
+            if targets is None:
                 return None
-            training, targets = train.config["training"], shards["splits"]["valid"]["tokens"] - 1
             every = training["eval_every"] or ceil(budget.steps / 10)
-            total += times_due(every, budget) * min(targets, training["eval_tokens"] or targets)
+            total += times_due(every, budget) * targets
         if (evaluate := runs.get("evaluate")) is not None:
-            if (shards := self.facts(evaluate.inputs["shards"])) is None:
-                return None
-            context, targets = context_of(evaluate.inputs["train"]), shards["splits"]["test"]["tokens"] - 1
-            for stride in (evaluate.config["stride"] or score.default_stride(context), context):
-                total += scored_positions(targets, context, stride)
+            train, part = evaluate.inputs["train"], (evaluate.config["bytes"], "evaluation.bytes")
+            context = context_of(train)
+            for split, stride in product(
+                ("valid", "test"), (evaluate.config["stride"] or score.default_stride(context), context)
+            ):
+                positions = self.positions(train, split, *part, stride)
+                if positions is None:
+                    return None
+                total += positions
         return total
+
+    def positions(
+        self, train: Artifact, split: str, least_bytes: int | None, key: str, stride: int
+    ) -> int | None:
+        """Return the tokens that a model reads so that a split is scored once; None before it is encoded.
+
+        Args:
+            train: a training, for its text, its context, and whether it is scored by documents.
+            split: valid or test.
+            least_bytes: of the documents that are scored; None for all.
+            key: of the configuration that sets them.
+            stride: tokens between the starts of windows.
+
+        Raises:
+            UserError: a part is to be scored of what has no bytes.
+        """
+        shards, context = train.inputs["shards"], context_of(train)
+        by_document = train.config["training"]["windows"] == "document"
+        if (facts := self.facts(shards)) is None:
+            return None
+        known = (shards, split, least_bytes, by_document, context, stride)
+        if known not in self.scored_once:
+            starts, tokens = score.WHOLE, facts["splits"][split]["tokens"]
+            if by_document or least_bytes is not None:
+                folder = self.plan.store.folder("encode", self.plan.receipts[shards].identity)
+                table = read_document_table(folder, split, facts["splits"][split])
+                table = table.take(table.draw(least_bytes, key))
+                tokens = table.totals["tokens"]
+                starts = table.starts if by_document else starts
+            self.scored_once[known] = scored_positions(tokens - 1, context, stride, starts)
+        return self.scored_once[known]
 
     @staticmethod
     def samples(runs: dict[str, Artifact], budget: Budget) -> list[int]:
@@ -257,13 +312,25 @@ def context_of(train: Artifact) -> int:
     return train.config["model"]["context"]
 
 
-def scored_tokens(windows: Windows, steps: int) -> int:
-    """Return the targets of the first steps of a training by documents: padding is none."""
-    epochs, rest = divmod(steps * windows.rows, windows.per_epoch)
-    epoch = np.full(rest, epochs, dtype=np.uint64)
-    drawn = permute(np.arange(rest, dtype=np.uint64), windows.per_epoch, windows.key, epoch)
-    scored = windows.documents.scored
-    return int(epochs * scored.sum() + scored[drawn.astype(np.int64)].sum())
+def budget_before_encoding(training: SimpleNamespace, context: int, begin: int) -> Budget | None:
+    """Return how long a training is where its recipe alone decides that; else None.
+
+    Args:
+        training: the recipe.
+        context: tokens in a window.
+        begin: steps that were made before.
+    """
+    by_documents = training.windows == "document"
+    if training.epochs or (training.tokens and by_documents):
+        return None
+    batch, notes = training.batch_tokens, []
+    if batch == "auto":
+        batch = power_laws.batch_rows(training.tokens, context) * context
+    steps = training.steps or ceil(training.tokens / batch)
+    if training.tokens:
+        notes = longer_than_asked("tokens", training.tokens, steps * batch, steps)
+    positions = max(0, steps - begin) * batch
+    return Budget(steps, begin, positions, None if by_documents else positions, tuple(notes))
 
 
 def times_due(every: int, budget: Budget) -> int:
@@ -272,10 +339,13 @@ def times_due(every: int, budget: Budget) -> int:
     return times + (budget.steps % every != 0)
 
 
-def scored_positions(targets: int, context: int, stride: int) -> int:
-    """Return the tokens that go through a model so that all targets of a text are scored once."""
-    batches = score.windows(targets, context, stride, rows=WINDOWS_AT_ONCE)
-    return sum(len(batch.starts) * batch.length for batch in batches)
+def scored_positions(targets: int, context: int, stride: int, starts: np.ndarray = score.WHOLE) -> int:
+    """Return the tokens that go through a model so that all targets of a text are scored once.
+
+    The little that pads short documents is not counted.
+    """
+    batches = score.windows(targets, context, stride, WINDOWS_AT_ONCE, starts)
+    return sum(int(batch.lengths.sum()) for batch in batches)
 
 
 def sampled_positions(new_tokens: int, context: int, caches: bool) -> int:

@@ -4,8 +4,11 @@ import re
 
 
 def match(names: str, labels: list[str]) -> list[str]:
-    """Return the labels that have every part, whole if any label has it whole."""
-    for part in names.split():
+    """Return the labels that have every part, whole if any label has it whole; none for no part."""
+    parts = names.split()
+    if not parts:
+        return []
+    for part in parts:
         whole = re.compile(rf"(?<![\w-]){re.escape(part)}(?![\w+-])")
         labels = list(filter(whole.search, labels)) or [label for label in labels if part in label]
     return labels

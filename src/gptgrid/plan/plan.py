@@ -25,6 +25,7 @@ from gptgrid.artifact.roots import Root, placed, register, root_of
 from gptgrid.artifact.store import Store, has_outputs
 from gptgrid.artifact.view import claim_views, link_view, owners, remove_view, shows, view_lock
 from gptgrid.config.read import Configuration, load
+from gptgrid.net.address import note_address
 from gptgrid.plan.artifacts import Artifact, Artifacts
 
 SCRIPTS = Path(__file__).resolve().parents[3] / "workflow" / "scripts"
@@ -43,12 +44,7 @@ class Plan:
         self.configuration = configuration
         experiment = configuration.experiment
         self.run = experiment.run.model_dump(mode="json")
-        self.store = Store(Path(os.environ.get("GPTGRID_STORE") or experiment.run.store))
-        if self.store.root.exists() and not self.store.root.is_dir():
-            raise UserError(
-                f"the store {self.store.root} is no folder; set GPTGRID_STORE, or run.store in "
-                f"{configuration.origin}, to one"
-            )
+        self.store = Store(store_folder(configuration))
         self.digests = Remembered("digests.json", file_digest)
         needed = Artifacts(configuration, self.digests)
         self.artifacts, self.cells, self.results = needed.by_folder, needed.cells, needed.results
@@ -210,6 +206,9 @@ class Plan:
     def write_requests(self) -> None:
         """Write the requests: those for what is to be made, and those that are missing."""
         for artifact, request in self.requests.items():
+            if self.action(artifact) == "run":
+                for sha256, url in artifact.addresses.items():
+                    note_address(url, sha256)
             path = self.store.request_path(artifact.stage, self.keys[artifact])
             if not self.there[artifact] or not path.exists():
                 with self.store.writing() if not self.there[artifact] else suppress(OSError):
@@ -252,6 +251,26 @@ class Plan:
                 reason = f"{receipt.failure.name}: {receipt.failure.reason}"
                 found.setdefault(reason, []).append(artifact.name)
         return found
+
+
+def store_folder(configuration: Configuration) -> Path:
+    """Return where the store of an experiment lies.
+
+    Raises:
+        UserError: no store can lie there.
+    """
+    given = os.environ.get("GPTGRID_STORE") or configuration.experiment.run.store
+    folder = Path(given).expanduser()
+    remedy = f"set GPTGRID_STORE, or run.store in {configuration.origin}, to a folder of its own"
+    if found := next((letter for letter in "{}\0" if letter in given), None):
+        raise UserError(
+            f"the store {given!r} has a {found!r} in its name, which Snakemake cannot have; {remedy}"
+        )
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"the store {folder} is no folder; {remedy}")
+    if folder.resolve() == Path.cwd():
+        raise UserError(f"the store {folder} is the folder in which Snakemake runs; {remedy}")
+    return folder
 
 
 def texts_in(value: Any) -> set[str]:

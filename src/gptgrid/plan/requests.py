@@ -100,17 +100,18 @@ class Requests:
         """Return what the program that makes an artifact is told."""
         artifact = self.artifact(stage, receipt)
         name = artifact.name if artifact else f"{stage} {receipt[:12]}"
+        # With `=`, and the rest behind `--`: names and folders may begin with a dash.
         options = [
-            str(self.store.request_path(stage, receipt[:KEY_LENGTH])),
-            *("--receipt", f"{self.store.root}/keys/{stage}/{receipt}.json"),
-            *("--name", name),
+            f"--receipt={self.store.root}/keys/{stage}/{receipt}.json",
+            f"--name={name}",
             "--record-failure",
         ]
         if artifact is not None:
-            options += ["--run", self.run, "--log", f"{LOGS}/{name}.log"]
-            options += ["--view", artifact.folder] if artifact.shown else []
+            options += [f"--run={self.run}", f"--log={LOGS}/{name}.log"]
+            options += [f"--view={artifact.folder}"] if artifact.shown else []
         if stage in self.stages_again or (artifact is not None and self.is_named(artifact)):
             options.append("--again")
+        options += ["--", str(self.store.request_path(stage, receipt[:KEY_LENGTH]))]
         return Job(name, shlex.join(options))
 
     def options_to_verify(self) -> str:
@@ -123,7 +124,7 @@ class Requests:
             if folder.startswith(("data/", *first.values()))
         ]
         pairs = ((a.name, str(self.store.request_path(a.stage, plan.keys[a]))) for a in chosen)
-        return shlex.join([*(text for pair in pairs for text in pair), "--run", self.run])
+        return shlex.join([f"--run={self.run}", "--", *(text for pair in pairs for text in pair)])
 
     def is_named(self, artifact: Artifact) -> bool:
         """Say whether a person asked, by the name of a file or folder, to make an artifact again."""

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gptgrid.artifact.manifest import sound_manifest
+from gptgrid.config.corpora import KINDS_OF_DOCUMENTS
 from gptgrid.config.values import BUDGETS
 from gptgrid.plan.artifacts import Artifact
 from gptgrid.plan.causes import Causes, Earlier
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 LONGEST = 100
 """Characters of a cause that the table has room for."""
+ALIKE = 8.0
+"""How many times the operations of a token may differ for one training to say how long another takes."""
 
 
 def show_plan(plan: Plan, console: Console, everything: bool = False) -> None:
@@ -40,7 +43,7 @@ def show_plan(plan: Plan, console: Console, everything: bool = False) -> None:
         table.add_column(heading, no_wrap=True)
     for heading in ("parameters", "tokens", "FLOPs", "time"):
         table.add_column(heading, justify="right", no_wrap=True)
-    notes, seconds = [], []
+    notes, remarks, seconds, unlike = [], {}, [], 1.0
     for name, artifacts in by_name(plan).items():
         missing = [artifact for artifact in artifacts if plan.action(artifact) != "keep"]
         if not missing and not everything:
@@ -49,8 +52,14 @@ def show_plan(plan: Plan, console: Console, everything: bool = False) -> None:
         if artifacts[0].stage == "train":
             cost = costs.of_cell({artifact.stage: artifact for artifact in artifacts})
             figures = readable(cost)
-            seconds += [cost.seconds] * (cost.seconds is not None)
+            if cost.seconds is not None:
+                seconds.append(cost.seconds)
+                unlike = max(unlike, costs.unlike(artifacts[0]))
             notes += [f"{name} would fail: {cost.problem}"] * (cost.problem is not None)
+            for remark in cost.remarks:
+                remarks.setdefault(remark, []).append(name)
+        if missing and artifacts[0].stage == "corpus":
+            notes += read_how(name, artifacts[0])
         stages = [
             " ".join(dict.fromkeys(made.stage for made in missing if plan.action(made) == action))
             for action in ("run", "restore")
@@ -68,8 +77,10 @@ def show_plan(plan: Plan, console: Console, everything: bool = False) -> None:
         notes.append(
             f"about {duration(sum(seconds))} for the cells, one after the other; known from earlier "
             f"trainings in the store ({', '.join(costs.speeds.devices)})"
+            + (f", but those are {unlike:.0f} times smaller or larger: a guess" if unlike > ALIKE else "")
         )
-    for line in (*notes, *hints(plan, causes, costs)):
+    said = (f"{together(names)}: {remark}" for remark, names in remarks.items())
+    for line in (*said, *notes, *hints(plan, causes, costs)):
         console.print(Text(line), soft_wrap=True)
 
 
@@ -84,9 +95,26 @@ def by_name(plan: Plan) -> dict[str, list[Artifact]]:
     return named
 
 
+def read_how(name: str, corpus: Artifact) -> list[str]:
+    """Return what a person should know of how a corpus is read: one line each."""
+    document, left_out = corpus.config.get("document"), corpus.config.get("left_out")
+    notes = []
+    if document is not None and document not in KINDS_OF_DOCUMENTS.values():
+        notes.append(f"{name}: documents are what stands between {document!r}")
+    if left_out:
+        counts = ", ".join(f"{number:,} {reason}" for reason, number in left_out.items())
+        notes.append(f"{name}: left out of folders and patterns: {counts}")
+    return notes
+
+
 def nearest(missing: list[Artifact]) -> Artifact:
     """Return which of the missing artifacts of a line says why: the first that people see."""
     return next((artifact for artifact in missing if artifact.shown), missing[0])
+
+
+def together(names: list[str]) -> str:
+    """Return the names of cells that have something in common, shortly."""
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
 
 
 def shorten(text: str) -> str:
@@ -135,6 +163,8 @@ def hints(plan: Plan, causes: Causes | None = None, costs: Costs | None = None) 
     found: dict[Raised, dict[Artifact, int]] = {}
     for train in plan.of_stage("train"):
         if train.folder not in recipes or plan.action(train) != "run" or "parent" in train.inputs:
+            continue
+        if causes.has_checkpoint(train):  # it does not start anew
             continue
         earlier = causes.earlier(train)
         manifest = earlier and shorter_training(plan, train, earlier)

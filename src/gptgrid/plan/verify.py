@@ -112,7 +112,7 @@ def choose(plan: Plan, names: list[str]) -> list[Artifact]:
     trainings = [folder for folder in folders if folder.endswith("/train")]
     chosen: dict[str, Artifact] = {} if names else plan.artifacts
     for name in names:
-        path = os.path.relpath(name) if Path(name).is_dir() else name
+        path = os.path.relpath(name) if name and Path(name).is_dir() else name
         matching = [f for f in folders if f"{f}/".startswith(f"{path}/")] or [
             folder
             for training in match(path, trainings)

@@ -34,6 +34,7 @@ def run(tmp_path):
         ignore_eos=False,
         last=None,
         use="best",
+        marks="text",
         **decodings,
     ) -> list[dict]:
         folder = Path(tmp_path / str(len(list(tmp_path.iterdir()))))
@@ -44,6 +45,7 @@ def run(tmp_path):
             "ignore_eos": ignore_eos,
             "seed": seed,
             "use": use,
+            "marks": marks,
             "decodings": decodings or {"greedy": GREEDY, "nucleus": NUCLEUS},
         }
         job = Job(
@@ -120,9 +122,29 @@ def test_a_model_that_does_not_fit_is_refused(run, monkeypatch):
         run(uniform(257))
 
 
-def test_bare_ids_continue_an_empty_prompt(run):
+def test_the_penalty_does_not_put_off_the_end_of_a_text(run):
+    module = uniform(257, likely=EOT)
+    with torch.no_grad():
+        module.head.bias[65] = 40.0  # below the end of text, and above half of it
+    (row,) = run(module, prompts=["a"], strict={**GREEDY, "repetition_penalty": 2.0})
+    assert (row["text"], row["ended"]) == ("", True)
+
+
+def test_bare_ids_continue_an_empty_prompt_and_that_is_said(run, capsys):
     rows = run(uniform(10, likely=7), prompts=["no text here", "nor here"], codec=IdsCodec(10))
     assert [(row["prompt"], row["decoding"]) for row in rows] == [("", "greedy"), ("", "nucleus")]
     for row in rows:
         assert row["text"].split() == ["7"] * 12
         assert (row["tokens"], row["ended"]) == (12, False)
+    said = "bare ids are no text: an empty prompt in place of `sampling.prompts`"
+    assert said in capsys.readouterr().out
+    run(uniform(10, likely=7), prompts=[""], codec=IdsCodec(10))
+    assert said not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("marks", "start"), [("text", [256, *b"<|u|>a"]), ("special", [256, 257, *b"a"])])
+def test_marks_in_a_prompt_are_what_they_are_in_the_corpus(run, marks, start):
+    codec, module = BytesCodec(["<|u|>"]), tiny(258)
+    [row] = run(module, prompts=["<|u|>a"], codec=codec, marks=marks, greedy=GREEDY)
+    ids = list(generate(module, start, SimpleNamespace(**GREEDY), 12, 256, 0, False))
+    assert row["text"] == codec.decode(ids, special=marks == "special")

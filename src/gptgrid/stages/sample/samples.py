@@ -35,6 +35,8 @@ def sample(job: Job) -> dict[str, Any]:
     module = load_model(job.inputs["train"], device, job.config.use)
     rows = []
     prompts = prompts_for(codec, job.config.prompts)
+    if prompts != job.config.prompts:
+        print("bare ids are no text: an empty prompt in place of `sampling.prompts`", flush=True)
     for number, prompt in enumerate(prompts, 1):
         print(f"prompt {number}/{len(prompts)}", flush=True)
         for name, decoding in vars(job.config.decodings).items():
@@ -66,19 +68,21 @@ def continuation(
         prompt: the text to continue.
         name: of the decoding.
         decoding: temperature, top_k, top_p, repetition_penalty.
-        sampling: max_new_tokens, ignore_eos, seed.
+        sampling: max_new_tokens, ignore_eos, seed, marks (what names of special tokens in a prompt are; what
+            the model says is shown likewise).
 
     Returns:
         prompt, decoding, text (what follows the prompt), tokens (how many those are), ended (by the
         end-of-text token, before the limit).
     """
     seed = derive(sampling.seed, f"{prompt}/{name}")
-    limit, start = sampling.max_new_tokens, codec.begin(prompt)
+    marks = sampling.marks == "special"
+    limit, start = sampling.max_new_tokens, codec.begin(prompt, marks)
     ids = list(generate(module, start, decoding, limit, codec.eot, seed, sampling.ignore_eos))
     return {
         "prompt": prompt,
         "decoding": name,
-        "text": codec.decode(ids),
+        "text": codec.decode(ids, special=marks, continues=True),
         "tokens": len(ids),
         "ended": len(ids) < limit,
     }

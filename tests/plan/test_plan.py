@@ -1,0 +1,91 @@
+"""A plan refuses names and places that a file system, or Snakemake, cannot have."""
+
+import copy
+from pathlib import Path
+
+import pytest
+from making import plan_of
+
+from gptgrid.artifact.errors import UserError
+from gptgrid.plan.verify import choose
+
+CONFIG = {
+    "corpora": {"toy": {"source": "builtin"}},
+    "tokenizers": {"bytes": {"kind": "bytes"}, "char": {"kind": "char"}},
+    "models": {"small": {"n_layer": 1, "d_model": 8, "n_head": 1, "context": 16}},
+    "training": {"base": {"steps": 1, "batch_tokens": 64}},
+    "grid": [{"tokenizer": "bytes"}],
+}
+
+
+def renamed(section: str, name: str, new: str, **changes: object) -> dict:
+    """Return the configuration with an entry under another name."""
+    config = copy.deepcopy({**CONFIG, **changes})
+    config[section][new] = config[section].pop(name)
+    return config
+
+
+@pytest.mark.parametrize(
+    ("config", "name"),
+    [
+        # toy.bytes.….base.s1 has 18 letters beside the model's name.
+        (renamed("models", "small", "m" * 223), "toy.bytes.mmm"),
+        (renamed("training", "base", "t" * 222), "toy.bytes.small.ttt"),
+        (
+            renamed("corpora", "toy", "c" * 241)
+            | {"corpora": {"c" * 241: {"source": "builtin", "name": "toy"}}},
+            "ccc",
+        ),
+        (renamed("tokenizers", "char", "k" * 237, grid=[{"tokenizer": "k" * 237}]), "kkk"),
+        ({**CONFIG, "experiment": "e" * 241}, "eee"),
+        ({**CONFIG, "grid": [{"tokenizer": "bytes", "seed": [10**218]}]}, "toy.bytes.small.base.s1000"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_name_that_no_file_can_have_is_refused(config: dict, name: str) -> None:
+    with pytest.raises(
+        UserError, match=rf"my\.yaml: {name}.*: a name of 24\d letters, and file systems take 240"
+    ):
+        plan_of(config)
+
+
+def test_the_longest_name_is_taken() -> None:
+    (cell,) = plan_of(renamed("models", "small", "m" * 222)).cells
+    assert len(cell.name) == 240
+
+
+@pytest.mark.parametrize(
+    ("store", "expected"),
+    [
+        ("a file", "the store a file is no folder; set GPTGRID_STORE, or run.store in my.yaml, to a folder"),
+        (".", "the store . is the folder in which Snakemake runs; set"),
+        ("results/..", "the store results/.. is the folder in which Snakemake runs"),
+        ("{x}", "the store '{x}' has a '{' in its name, which Snakemake cannot have"),
+        ("a\0b", r"the store 'a\x00b' has a '\x00' in its name"),
+    ],
+)
+@pytest.mark.parametrize("by", ["run.store", "GPTGRID_STORE"])
+def test_a_place_that_can_be_no_store_is_refused(tmp_path: Path, monkeypatch, store, expected, by) -> None:
+    (tmp_path / "a file").touch()
+    if by == "run.store":
+        config = {**CONFIG, "run": {"store": store}}
+    else:
+        # The environment itself takes no zero byte.
+        monkeypatch.setattr("os.environ", {"GPTGRID_STORE": store})
+        config = CONFIG
+    with pytest.raises(UserError) as failure:
+        plan_of(config)
+    assert str(failure.value).startswith(expected)
+
+
+def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert plan_of({**CONFIG, "run": {"store": "~/store"}}).store.root == tmp_path / "home" / "store"
+
+
+@pytest.mark.parametrize("name", ["", " ", "nothing"])
+def test_a_name_that_means_no_cell_chooses_none(name: str) -> None:
+    with pytest.raises(
+        UserError, match=f"no trained cell matches {name!r}; give its --configfile, or one of"
+    ):
+        choose(plan_of(CONFIG), [name])
