@@ -1,17 +1,23 @@
 """Training steps beside what people would run instead: a plain loop, and the Trainer of transformers.
 
     python benchmarks/train.py                 # training and evaluation on the CPU, about twelve minutes
+    python benchmarks/train.py --threads 1     # the same with one thread, as the cells of a grid train
     python benchmarks/train.py --grid          # eight small cells at once and one after the other
     python benchmarks/train.py --device cuda   # GPT-2's shape, where there is a GPU
 
 The same model (gptgrid's GPT, transformers' own GPT-2 beside it), first weights, batch size, learning rate
 and text: Tiny Shakespeare by characters. Every measurement is a process of its own, and all take turns, so
 that a noisy machine is noisy for all. The Trainer needs `pip install accelerate`.
+
+Beside each speed stands its share of the peak: the arithmetic of the model (`flops_per_token`, which takes
+nothing off for what attention masks) over what square matrix products of the same number format reach on the
+same processor and threads, measured in the same turns.
 """
 
 import argparse
 import json
 import os
+import platform
 import statistics
 import subprocess
 import sys
@@ -49,6 +55,8 @@ SIZES = {
 }
 WARM_UP = 5
 """Steps before the clock starts."""
+PEAK = 2048
+"""Rows and columns of the matrices whose product counts as the peak."""
 
 
 def main() -> None:
@@ -57,6 +65,7 @@ def main() -> None:
     parser.add_argument("--grid", action="store_true", help="eight small cells in place of single ones")
     parser.add_argument("--only", choices=list(SIZES), help="one size alone")
     parser.add_argument("--repeats", type=int, default=REPEATS)
+    parser.add_argument("--threads", type=int, default=THREADS)
     parser.add_argument("--work", nargs=3, metavar=("WAY", "SIZE", "FOLDER"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.work:
@@ -84,9 +93,12 @@ def compare(
 ) -> None:
     """Print medians and ratios of several ways to do the same, in turns."""
     rounds = [
-        {way: run(way, size, folder, arguments.device) for way in ways} for _ in range(arguments.repeats)
+        {way: run(way, size, folder, arguments.device, arguments.threads) for way in ("peak", *ways)}
+        for _ in range(arguments.repeats)
     ]
-    print(f"\n{title}: {SIZES[size]}")
+    peaks = {kind: max(result["peak"][kind] for result in rounds) for kind in rounds[0]["peak"]}
+    print(f"\n{title}: {SIZES[size]}, {arguments.threads} threads")
+    print(f"  {processor()}: " + ", ".join(f"{kind} {peak:,.0f} GFLOP/s" for kind, peak in peaks.items()))
     base = None
     for way in ways:
         found = [result[way] for result in rounds if result[way] is not None]
@@ -96,18 +108,21 @@ def compare(
         speeds = [result["tokens_per_second"] for result in found]
         speed = statistics.median(speeds)
         base = base or speed
-        rest = {key: value for key, value in found[0].items() if key != "tokens_per_second"}
+        kind = "fp32" if found[0]["precision"] == "fp32" else "bf16"
+        share = speed * found[0]["flops_per_token"] / peaks[kind] / 1e9
+        shown = ("loss", "precision", "allocator")
+        rest = {key: found[0][key] for key in shown if key in found[0]}
         print(
             f"  {way:22} {speed:9,.0f} tokens/s ({min(speeds):,.0f} to {max(speeds):,.0f}) "
-            f"×{speed / base:.2f} {rest}",
+            f"×{speed / base:.2f}, {share:.0%} of the peak {rest}",
             flush=True,
         )
 
 
-def run(way: str, size: str, folder: Path, device: str) -> dict | None:
+def run(way: str, size: str, folder: Path, device: str, threads: int = THREADS) -> dict | None:
     """Measure in a process of its own; None if that way is not there."""
     command = [sys.executable, __file__, "--device", device, "--work", way, size, str(folder)]
-    environment = {**os.environ, "OMP_NUM_THREADS": str(THREADS), "TQDM_DISABLE": "1"}
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "TQDM_DISABLE": "1"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode:
         print(done.stderr[-500:], file=sys.stderr)
@@ -154,7 +169,7 @@ def recipe(size: Size, **changes: object) -> dict:
 
     values = {"steps": size.steps + WARM_UP, "batch_tokens": size.rows * size.context, "warmup": 0}
     values |= {"micro_batch": size.rows, "windows": "random", "lr": 1e-3, "schedule": "constant"}
-    return Training(**{**values, "threads": THREADS, "eval_every": 10**6, **changes}).complete()
+    return Training(**{**values, "threads": threads(), "eval_every": 10**6, **changes}).complete()
 
 
 def fresh_model(size: Size, vocab_size: int):
@@ -168,11 +183,48 @@ def fresh_model(size: Size, vocab_size: int):
     return module
 
 
+def flops_per_token(size: Size) -> int:
+    """Return the arithmetic of forward and backward for one token."""
+    from gptgrid.artifact.identity import namespace
+    from gptgrid.model import cost
+
+    return cost.flops_per_token(namespace(architecture(size)), size.vocab_size)
+
+
+def peak(size: Size, folder: Path, device: str) -> dict:
+    """Return the GFLOP/s of square matrix products by number format: the best of many."""
+    import torch
+
+    found = {}
+    for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
+        seconds = []
+        left, right = torch.randn(2, PEAK, PEAK, device=device).to(dtype)
+        for _ in range(12):
+            start = clock(device)
+            left @ right
+            seconds.append(clock(device) - start)
+        found[name] = 2 * PEAK**3 / min(seconds) / 1e9
+    return found
+
+
+def processor() -> str:
+    """Return the processor's name, and whether it multiplies bf16 by itself."""
+    import torch
+
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").is_file() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    units = [name for name in ("avx512_bf16", "amx_bf16") if any(name in line for line in lines)]
+    name = (names or [platform.processor()])[0]
+    return f"{name} ({', '.join(units) or 'no bf16'}), torch {torch.__version__}"
+
+
 def result(size: Size, seconds: float, loss: float, **others: object) -> dict:
     """Return a measurement of training."""
     return {
         "tokens_per_second": size.steps * size.rows * size.context / seconds,
+        "flops_per_token": flops_per_token(size),
         "loss": round(loss, 3),
+        "precision": "fp32",
         **others,
     }
 
@@ -186,7 +238,7 @@ def plain(size: Size, folder: Path, device: str) -> dict:
     import torch
     from torch.nn import functional
 
-    torch.set_num_threads(THREADS)
+    torch.set_num_threads(threads())
     torch.manual_seed(1)
     module = fresh_model(size, vocabulary(folder)).to(device)
     optimizer = torch.optim.AdamW(
@@ -219,7 +271,7 @@ def transformers_trainer(size: Size, folder: Path, device: str, **precision: boo
     import torch
     from transformers import GPT2Config, GPT2LMHeadModel, Trainer, TrainerCallback, TrainingArguments
 
-    torch.set_num_threads(THREADS)
+    torch.set_num_threads(threads())
     config = GPT2Config(
         vocab_size=vocabulary(folder), n_positions=size.context, n_embd=size.d_model, n_layer=size.n_layer,
         n_head=size.n_head, activation_function="gelu", resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0,
@@ -301,7 +353,7 @@ def evaluate_plain(size: Size, folder: Path, device: str) -> dict:
     import torch
     from torch.nn import functional
 
-    torch.set_num_threads(THREADS)
+    torch.set_num_threads(threads())
     module = fresh_model(size, vocabulary(folder)).to(device).eval()
     tokens = np.memmap(folder / "test-00000.bin", dtype=np.uint16, mode="r", offset=1024)
     count = len(tokens) // (size.context * size.rows) - 1
@@ -317,7 +369,12 @@ def evaluate_plain(size: Size, folder: Path, device: str) -> dict:
                 logits.view(-1, logits.size(-1)), ids[1:], reduction="sum"
             ).item()
     scored = count * size.rows * size.context
-    return {"tokens_per_second": scored / (clock(device) - start), "loss": round(nats / scored, 4)}
+    return {
+        "tokens_per_second": scored / (clock(device) - start),
+        "flops_per_token": flops_per_token(size) // 3,
+        "loss": round(nats / scored, 4),
+        "precision": "fp32",
+    }
 
 
 def evaluate_gptgrid(size: Size, folder: Path, device: str, precision: str = "auto") -> dict:
@@ -330,7 +387,7 @@ def evaluate_gptgrid(size: Size, folder: Path, device: str, precision: str = "au
     from gptgrid.model.score import score
     from gptgrid.tokens.shards import Shards, open_shards
 
-    where = prepare_device(device, THREADS)
+    where = prepare_device(device, threads())
     module = fresh_model(size, vocabulary(folder)).to(where).eval().requires_grad_(False)
     if choose_precision(precision, where) != "fp32":
         round_weights(module, "bf16_weights")
@@ -379,6 +436,11 @@ def vocabulary(folder: Path) -> int:
     return json.loads((folder / "manifest.json").read_text())["facts"]["vocab_size"]
 
 
+def threads() -> int:
+    """Return the threads of this measurement."""
+    return int(os.environ["OMP_NUM_THREADS"])
+
+
 def clock(device: str) -> float:
     """Return seconds, when the device has done what it was asked."""
     if device == "cuda":
@@ -390,6 +452,7 @@ def clock(device: str) -> float:
 
 Way = Callable[[Size, Path, str], dict]
 WAYS: dict[str, Way] = {
+    "peak": peak,
     "plain": plain,
     "transformers fp32": transformers_trainer,
     "transformers bf16": lambda *given: transformers_trainer(*given, bf16=True),

@@ -13,7 +13,10 @@ from gptgrid.config.models import Model
 from gptgrid.model.build import build
 from gptgrid.model.initialize import initialize
 from gptgrid.model.load import WEIGHTS
+from gptgrid.stages.encode.encode import mark_documents
+from gptgrid.stages.encode.sizes import Sizes
 from gptgrid.tokens.codec import BytesCodec, Codec, write_codec
+from gptgrid.tokens.document_table import table_path
 from gptgrid.tokens.shards import write_shard
 
 SMALL = {"n_layer": 2, "n_head": 2, "d_model": 16, "context": 8, "init_std": 0.4}
@@ -43,6 +46,7 @@ def write_cell(
     codec: Codec | None = None,
     status: str = "finished",
     last: nn.Module | None = None,
+    windows: str = "permuted",
 ) -> Path:
     """Write what generating and scoring need of a `train` folder; the codec is `bytes` if none is given.
 
@@ -53,16 +57,34 @@ def write_cell(
         save_file(dict(weights.named_parameters()), folder / WEIGHTS[use])
     codec = codec or BytesCodec()
     recipe = {"model": module.config.complete(), "vocab_size": module.vocab_size, "eot": codec.eot}
-    (folder / "config.json").write_text(canonical({**recipe, "training": {}, "seed": 1}) + "\n")
+    recipe |= {"training": {"windows": windows}, "seed": 1}
+    (folder / "config.json").write_text(canonical(recipe) + "\n")
     write_codec(codec, folder / "codec.json")
     (folder / "manifest.json").write_text(json.dumps({"facts": {"status": status}}))
     return folder
 
 
-def write_test_split(folder: Path, ids: list[int], vocab_size: int, **counts: int | None) -> Path:
-    """Write the test shard of an encoded corpus with its manifest; the counts are bytes, words, newlines."""
+def write_splits(folder: Path, codec: Codec, facts: dict[str, int] | None = None, **splits: list) -> Path:
+    """Write the shards of an encoded corpus with tables and manifest; splits have documents, texts or ids.
+
+    Args:
+        folder: that is made.
+        codec: the tokenizer.
+        facts: what the manifest says of each split in place of the truth.
+        splits: name → documents; the validation split is as the test split if it is not given.
+    """
     folder.mkdir(parents=True)
-    write_shard(folder / "test-00000.bin", [np.array(ids)], vocab_size)
-    facts = {"splits": {"test": {"tokens": len(ids), **counts}}}
-    (folder / "manifest.json").write_text(json.dumps({"facts": facts}))
+    splits = {"valid": splits.get("test"), **splits}
+    counts = {}
+    for split, documents in splits.items():
+        sizes = Sizes(codec.eot, codec.kind == "ids")
+        documents = list(sizes.documents(documents))
+        if codec.kind == "ids":
+            arrays = list(mark_documents(map(np.array, documents), codec.eot))
+        else:
+            arrays = [codec.encode_stream(documents)]
+        write_shard(folder / f"{split}-00000.bin", sizes.tokens(arrays), codec.vocab_size)
+        sizes.table().write(table_path(folder, split))
+        counts[split] = {**sizes.table().totals, **(facts or {})}
+    (folder / "manifest.json").write_text(json.dumps({"facts": {"splits": counts}}))
     return folder

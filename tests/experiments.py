@@ -21,6 +21,8 @@ ENTROPY = {"tales": 0.9, "toy": 2.4, "noise": 5.6}
 """Bits per byte (of ids: nats per token) that the best imaginable model would reach."""
 ADVANTAGE = {"llama": 0.0, "gpt2": 0.06, "encoder": 0.25, "bpe": 0.0, "char": 0.09, "ids": 0.0}
 PARAMETERS = {"llama": 823_000, "gpt2": 801_000, "encoder": 811_000}
+GUESSING = 7.0
+"""Bits per byte (of ids: nats per token) that guessing tokens by their frequency takes."""
 STEPS = 60
 STORY = "there was a fox <b>& a “lamp”</b> 狐狸 who said: </script><script>alert(1)</script> and went home"
 
@@ -44,6 +46,7 @@ class Experiment:
         stopped: tuple[str, ...] = (),
         failed: dict[str, str] | None = None,
         accepted: dict[str, str] | None = None,
+        cautions: tuple[str, ...] = (),
     ) -> None:
         """Write the artifacts of a cross product; the corpus `noise` gets ids in place of text.
 
@@ -52,8 +55,10 @@ class Experiment:
         Args:
             failed: input that could not be made → the reason; what is made from a training fails with it.
             accepted: input that was made by an older source → a sentence on it.
+            cautions: what the corpus stage found on each text.
         """
         self.root, self.private, self.diverged, self.stopped = root, private, diverged, stopped
+        self.cautions = cautions
         self.failed, self.accepted = with_descendants(failed or {}), accepted or {}
         self.inputs: dict[str, Path] = {}
         self.cells: list[dict[str, Any]] = []
@@ -82,7 +87,7 @@ class Experiment:
         )
 
     def compare_job(self) -> Job:
-        return self.job("compare", "train", "evaluate")
+        return self.job("compare", "train", "evaluate", "corpus", "tokenizer", "shards")
 
     def report_job(self) -> Job:
         """Return the report's job; the tables of `compare` must be there."""
@@ -127,12 +132,14 @@ class Experiment:
                 "bytes": size if text else None,
                 "words": size // 5 if text else None,
                 "newlines": size // 90 if text else None,
+                "spaceless": 0 if text else None,
             }
             for split, size in BYTES.items()
         }
         about = {"source": {"name": corpus}, "license": "MIT", "private": corpus in self.private}
         if text:
             about |= {"dropped": {"empty": 3}, "leakage": {"share": 0.0123}}
+        about["cautions"] = list(self.cautions)
         self.put(f"corpus:{corpus}", {"splits": splits, "about": about}, card_md=CARD)
 
     def write_shards(self, corpus: str, tokenizer: str) -> None:
@@ -147,16 +154,17 @@ class Experiment:
             for split, size in BYTES.items()
         }
         made = self.put(f"tokenizer:{tokenizer}@{corpus}", {"kind": tokenizer, **vocab}, codec_json=tokenizer)
+        guessing = {"valid": GUESSING * per_token(tokenizer), "test": GUESSING * per_token(tokenizer)}
         about = {
+            "guessing": guessing,
             "used": 0.5,
             "single_bytes": 0.25,
             "by_script": {"train": {"Han": 2.5}, "test": {"Han": 2.25}},
         }
         if corpus not in self.private:
             about |= {"longest": [["今天<b>", 6]], "most_frequent": [[" the", 123456]]}
-        facts = {"tokenizer": made["outputs"]["codec.json"]["sha256"], **vocab, "splits": splits} | (
-            {"about": about} if ratio else {}
-        )
+        facts = {"tokenizer": made["outputs"]["codec.json"]["sha256"], **vocab, "splits": splits}
+        facts["about"] = about if ratio else {"guessing": guessing}
         self.put(f"shards:{tokenizer}@{corpus}", facts, train_bin=f"{corpus}{tokenizer}")
 
     def write_cell(self, corpus: str, tokenizer: str, model: str, changes: dict[str, Any], seed: int) -> None:
@@ -164,7 +172,15 @@ class Experiment:
         cell = f"{corpus}.{tokenizer}.{label}.base.s{seed}"
         parts = {"corpus": corpus, "tokenizer": tokenizer, "model": model, "training": "base", "seed": seed}
         self.cells.append(
-            {"cell": cell, **parts, "overrides": changes, "path": f"results/small/cells/{cell}"}
+            {
+                "cell": cell,
+                **parts,
+                "use": "best",
+                "overrides": changes,
+                "path": f"results/small/cells/{cell}",
+                "shards": f"{tokenizer}@{corpus}",
+                "private": corpus in self.private,
+            }
         )
         layers = changes.get("model.n_layer", 4)
         status = "diverged" if cell.endswith(self.diverged) else "finished"
@@ -196,7 +212,8 @@ class Experiment:
             "peak_memory_mb": 340.53125,
         }
         (self.inputs[f"train:{cell}"] / "provenance.json").write_text(json.dumps(volatile))
-        evaluation = run.evaluation(shards["facts"]["splits"]["test"])
+        splits = shards["facts"]["splits"]
+        evaluation = run.evaluation(splits["valid"], splits["test"])
         self.put(f"evaluate:{cell}", {}, evaluation_json=canonical(evaluation))
         prompts = ("Once upon a time", "今天") if corpus != "noise" else ("",)
         rows = [
@@ -225,6 +242,11 @@ WORDLIKE = {"bytes": 1, "words": 5, "newlines": 90}
 """Count of a split → bytes per one of it."""
 
 
+def per_token(tokenizer: str) -> float:
+    """Return the nats per token that a bit per byte is; ids, which have no bytes, are measured in nats."""
+    return math.log(2) * BYTES_PER_TOKEN[tokenizer] if BYTES_PER_TOKEN[tokenizer] else 1.0
+
+
 class Curve:
     """The losses of one cell: a power law down to the entropy of the text, with noise from its name.
 
@@ -238,7 +260,7 @@ class Curve:
         self.random = random.Random(cell)
         self.floor = ENTROPY[corpus] + ADVANTAGE[tokenizer] + ADVANTAGE[model] + 0.3 / layers + noise
         # Bits per byte → nats per token; ids have no bytes.
-        self.per_token = math.log(2) * (BYTES_PER_TOKEN[tokenizer] or 1 / math.log(2))
+        self.per_token = per_token(tokenizer)
         self.size = round(PARAMETERS[model] * layers / 4)
         self.vocab_size = VOCAB_SIZE[tokenizer]
 
@@ -270,15 +292,27 @@ class Curve:
             "best_step": self.steps,
             "last_val_loss": loss * LAST if loss else None,
             "last_val_bpb": loss * LAST * per_byte if loss and per_byte else None,
+            "val_tokens": valid["tokens"] - 1,
+            "val_bytes": valid["bytes"],
             "status": self.status,
             "ended": ENDED[self.status],
         }
 
-    def evaluation(self, test: dict[str, Any]) -> dict[str, Any]:
+    def evaluation(self, valid: dict[str, Any], test: dict[str, Any]) -> dict[str, Any]:
         loss = self.loss(self.steps) * 1.01
         nats, size = loss * (test["tokens"] - 1), test["bytes"]
+        facts = self.facts(valid)
         return {
             "weights": "best",
+            "convention": "sliding",
+            "text_digest": "5e57",
+            "valid": {
+                "val_loss": facts["val_loss"],
+                "bpb": facts["val_bpb"],
+                "scored_tokens": valid["tokens"] - 1,
+                "text_digest": "7a11d",
+            },
+            "scored_tokens": test["tokens"] - 1,
             "test_loss": loss,
             "perplexity": math.exp(loss),
             "bpb": nats / (math.log(2) * size) if size else None,

@@ -11,7 +11,7 @@ DENOMINATORS = {
     "test_loss": "scored tokens: all but the first, end-of-text tokens among them",
     "perplexity": "scored tokens: all but the first, end-of-text tokens among them",
     "bpb": "UTF-8 bytes of the documents",
-    "word_perplexity": "words of the documents, as whitespace separates them",
+    "word_perplexity": "words of the documents, as whitespace separates them; not of scripts without blanks",
     "word_perplexity_newlines": "words and newlines of the documents, as WikiText counts",
 }
 """Figure → what the nats are divided by before the logarithm's base changes or the exponential is taken."""
@@ -26,7 +26,7 @@ def figures(
         nats: sum over the scored tokens; None where it is not finite.
         tokens: how many were scored.
         text_bytes: UTF-8 bytes of the text; None for a corpus of bare ids.
-        words: words that whitespace separates; None likewise.
+        words: words that whitespace separates; None likewise, and where no blanks separate words.
         newlines: line feeds; None likewise.
 
     Returns:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from workshop import Workshop, rewrite
 
+from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.files import Remembered, file_digest
 from gptgrid.artifact.manifest import MANIFEST, VOLATILE, first_damage
 from gptgrid.artifact.view import claim_views, link_view, remove_view, shows, view_lock
@@ -133,3 +134,28 @@ def test_a_program_of_an_earlier_run_leaves_a_view_to_the_newest(workshop: Works
     workshop.make(early, view=VIEW)
     assert (VIEW / "late.txt").is_file() and not (VIEW / "early.txt").exists()
     assert workshop.folder(early).is_dir()
+
+
+@pytest.mark.parametrize("place", ["results", "results/small/cells", str(VIEW)])
+@pytest.mark.parametrize("kind", ["file", "broken link"])
+def test_a_file_where_a_folder_is_to_be_is_named(workshop: Workshop, place: str, kind: str) -> None:
+    request = workshop.request("one")
+    workshop.make(request)
+    Path(place).parent.mkdir(parents=True, exist_ok=True)
+    Path(place).write_text("mine") if kind == "file" else Path(place).symlink_to("nowhere")
+    said = f"{place} is no folder, but results are to be seen there; move it away"
+    with pytest.raises(UserError, match=said):
+        link(workshop, request)
+    with view_lock(), pytest.raises(UserError, match=said):
+        claim_views({str(VIEW): request.key})
+
+
+def test_a_folder_where_a_file_is_to_be_is_named(workshop: Workshop) -> None:
+    request = workshop.request("one")
+    workshop.make(request)
+    (VIEW / "one.txt" / "mine").mkdir(parents=True)
+    with pytest.raises(
+        UserError, match=r"train/one\.txt is a folder, but a file with results is to be there"
+    ):
+        link(workshop, request)
+    assert (VIEW / "one.txt" / "mine").is_dir()

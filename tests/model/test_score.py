@@ -59,15 +59,55 @@ def test_every_target_once_in_order_within_the_context(context):
     for stride in range(1, context + 1):
         for targets in range(1, 40):
             scored = []
-            for starts, length, seen in windows(targets, context, stride, rows=3):
-                assert 1 <= len(starts) <= 3 and length <= context
-                scored += [start + place for start in starts for place in range(seen, length)]
+            for batch in windows(targets, context, stride, rows=3):
+                assert 1 <= len(batch.starts) <= 3 and batch.lengths.max() <= context
+                scored += batch.scored.tolist()
             assert scored == list(range(targets))
 
 
 def test_overlap_gives_context():
-    for starts, length, seen in windows(100, 8, 2, rows=4):
-        assert seen == (0 if starts[0] == 0 else 6) and length > seen
+    for batch in windows(100, 8, 2, rows=4):
+        assert batch.skipped == (0 if batch.starts[0] == 0 else 6) and (batch.lengths > batch.skipped).all()
+
+
+PARTS = [[0], [0, 1], [0, 3, 4, 30], [0, 40], [0, 39], [0, 5, 6, 7, 8, 9, 20, 29, 40], list(range(41))]
+
+
+@pytest.mark.parametrize("starts", PARTS, ids=str)
+@pytest.mark.parametrize("stride", [1, 3, 8])
+def test_parts_are_scored_as_if_each_stood_alone_with_the_beginning_of_the_next(starts, stride):
+    text, spans = ids(41), list(zip(starts, [*starts[1:], 40], strict=True))
+    for module in MODULES.values():
+        expected = [
+            nat for start, end in spans for nat in obvious(module, text[start : end + 1], CONTEXT, stride)
+        ]
+        for rows in (1, 3, 64):
+            nats = score(module, shards(41), CONTEXT, stride, rows, np.array(starts))
+            np.testing.assert_allclose(nats, expected, atol=2e-5)
+
+
+def test_short_parts_go_through_the_model_together_and_padding_is_little():
+    sizes = np.random.default_rng(1).integers(1, 30, size=500)
+    starts = np.cumsum(sizes) - sizes
+    batches = list(windows(int(sizes.sum()), 8, 4, rows=16, starts=starts))
+    computed = sum(len(batch.starts) * int(batch.lengths.max()) for batch in batches)
+    assert all(len(batch.starts) * batch.lengths.max() <= 16 * 8 for batch in batches)
+    assert computed < 1.02 * sum(int(batch.lengths.sum()) for batch in batches)
+    assert len(batches) < 1.1 * computed / (16 * 8)
+
+
+def test_a_document_mask_does_not_mind_what_pads():
+    module = tiny(VOCAB, document_mask=True)
+    text = ids(60)
+    starts = np.unique([0, *np.flatnonzero(text == VOCAB - 1)])
+    alone = np.concatenate(
+        [
+            score(module, Shards([text[start : end + 1]]), CONTEXT, CONTEXT)
+            for start, end in zip(starts, [*starts[1:], 59], strict=True)
+            if end > start
+        ]
+    )
+    np.testing.assert_allclose(score(module, shards(60), CONTEXT, CONTEXT, 64, starts), alone, atol=2e-5)
 
 
 def test_a_uniform_model_scores_the_logarithm_of_the_vocabulary():

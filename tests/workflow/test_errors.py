@@ -2,6 +2,7 @@
 
 import copy
 import csv
+import json
 
 import pytest
 from checkout import CONFIG, Checkout
@@ -43,6 +44,28 @@ def test_an_invalid_configuration_stops_before_any_job(
     assert expected in said and "Traceback" not in said
     assert not (checkout.folder / "data").exists()
     assert not (checkout.folder / "results").exists()
+
+
+@pytest.mark.parametrize("store", ["-a b's\"$(touch PWNED)`touch PWNED`;touch PWNED&|*[?]\n天", "st ore"])
+def test_no_value_is_more_than_an_argument(tmp_path, store: str) -> None:
+    evil = "-x 'a' \"b\" $(touch PWNED) `touch PWNED`; touch PWNED & {input} {{x}} {wildcards} \\ * [?]\n天"
+    checkout = Checkout(tmp_path / "gptgrid")
+    (checkout.folder / "te xt's{x}$(touch PWNED)").mkdir()
+    text = checkout.folder / "te xt's{x}$(touch PWNED)" / "-a [1].txt"
+    (checkout.folder / "texts/mine.txt").rename(text)
+    config = checkout.config()
+    config["corpora"]["mine"]["paths"] = [str(text.relative_to(checkout.folder))]
+    config["training"]["base"]["sample_prompt"] = evil
+    config["sampling"] = {"prompts": [evil, ""], "max_new_tokens": 2, "decodings": {evil: {}}}
+    config["grid"] = [{"corpus": "mine", "tokenizer": "bytes", "model": "gpt2", "corpus.license": [evil]}]
+    config["run"]["store"] = store
+    checkout.configure(config)
+    checkout.run()
+    (samples,) = checkout.folder.glob("results/small/cells/*/sample/samples.jsonl")
+    rows = [json.loads(line) for line in samples.read_text(encoding="utf-8").split("\n")[:-1]]
+    assert [(row["prompt"], row["decoding"]) for row in rows] == [(evil, evil), ("", evil)]
+    assert not list(checkout.folder.rglob("PWNED"))
+    assert (checkout.folder / store / "keys").is_dir()
 
 
 @pytest.mark.parametrize(

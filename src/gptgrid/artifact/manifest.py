@@ -39,7 +39,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         raise UserError(f"{path} is missing: {folder} is not a finished artifact; run snakemake") from None
     except ValueError as error:
         raise UserError(f"{path} is damaged ({error}); run snakemake, which makes it again") from None

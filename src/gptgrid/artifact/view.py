@@ -6,12 +6,13 @@ Nothing reads them but people. A file that a person puts beside ours stays.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock
 
+from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.files import STATE, Remembered, write_text
 from gptgrid.artifact.identity import OVERVIEWS
 from gptgrid.artifact.manifest import MANIFEST, VOLATILE, read_manifest, sound_manifest
@@ -31,7 +32,11 @@ def claim_views(views: dict[str, str]) -> None:
     """Say what belongs into views from now on: folder → key. Hold `view_lock`.
 
     Programs of an earlier run, which may still be at work, then leave these views alone.
+
+    Raises:
+        UserError: a file stands where a view is to be.
     """
+    check_folders(map(Path, views))
     write_text(OWNERS, json.dumps({**owners(), **views}))
 
 
@@ -44,12 +49,32 @@ def owners() -> dict[str, str]:
 
 
 OWNERS = STATE / "views.json"
+AWAY = "move it away, and run the same command again"
+
+
+def check_folders(views: Iterable[Path]) -> None:
+    """Refuse views in whose place, or above which, something else than a folder stands.
+
+    Raises:
+        UserError: it does.
+    """
+    for path in sorted({folder for view in views for folder in (view, *view.parents)}):
+        if not path.is_dir() and (path.exists() or path.is_symlink()):
+            raise UserError(f"{path} is no folder, but results are to be seen there; {AWAY}")
 
 
 def link_view(store: Store, stage: str, identity: str, view: Path) -> None:
-    """Make a view show an artifact; what it showed before goes. Hold `view_lock`."""
+    """Make a view show an artifact; what it showed before goes. Hold `view_lock`.
+
+    Raises:
+        UserError: something of a person's stands in the way.
+    """
     origin = store.folder(stage, identity)
     manifest = read_manifest(origin)
+    check_folders([view])
+    for name in (*manifest["outputs"], *VOLATILE, MANIFEST):
+        if (view / name).is_dir():
+            raise UserError(f"{view / name} is a folder, but a file with results is to be there; {AWAY}")
     for name in files_shown(view):
         if name not in manifest["outputs"]:
             (view / name).unlink(missing_ok=True)

@@ -75,8 +75,9 @@ class Attention(nn.Module):
         batch, time, d_model = x.shape
         sizes = (self.n_head, self.n_kv_head, self.n_kv_head)
         heads = self.qkv(x).view(batch, time, sum(sizes), self.head_dim)  # (batch, time, head, head_dim)
-        heads = heads.transpose(1, 2)  # (batch, head, time, head_dim)
-        queries, keys, values = heads.split(sizes, dim=1)  # keys and values: (batch, kv_head, time, head_dim)
+        # Split before they are transposed: so the gradients come together in the layout of the product.
+        queries, keys, values = (part.transpose(1, 2) for part in heads.split(sizes, dim=2))
+        # (batch, head, time, head_dim); keys and values: (batch, kv_head, time, head_dim)
         if self.qk_norm:
             queries, keys = self.query_norm(queries), self.key_norm(keys)
         if inputs.cosines is not None:

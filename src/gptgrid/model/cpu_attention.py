@@ -35,7 +35,7 @@ def attend(
         scale: factor of the scores.
         dropout: share of the softmax that is set to 0; the rest is scaled up.
     """
-    batch, heads, time, head_dim = queries.shape
+    batch, heads, time, _ = queries.shape
     group = heads // keys.shape[1]
     if group > 1:
         keys, values = keys.repeat_interleave(group, dim=1), values.repeat_interleave(group, dim=1)
@@ -43,10 +43,11 @@ def attend(
         bias = causal(time, values.dtype)
     elif bias.shape[:2] != (1, 1):
         bias = bias.expand(batch, heads, time, time)
-    # (batch · head, time, head_dim) each. Norms under autocast leave queries and keys in fp32.
-    flat = (x.reshape(batch * heads, time, head_dim).to(values.dtype) for x in (queries, keys, values))
-    mixed = AttentionWithSavedSoftmax.apply(*flat, bias.reshape(-1, time, time), scale, dropout)
-    return mixed.view(batch, heads, time, head_dim)
+    # Norms under autocast leave queries and keys in fp32.
+    queries, keys = queries.to(values.dtype), keys.to(values.dtype)
+    return AttentionWithSavedSoftmax.apply(
+        queries, keys, values, bias.reshape(-1, time, time), scale, dropout
+    )
 
 
 @cache
@@ -62,24 +63,29 @@ class AttentionWithSavedSoftmax(torch.autograd.Function):
     def forward(
         ctx, queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor, scale: float, dropout: float
     ) -> Tensor:
-        """Return the mixed values: (batch · head, time, head_dim), as queries, keys and values."""
+        """Return the mixed values: (batch, head, time, head_dim), as queries, keys and values."""
+        shape = queries.shape
+        # One copy each, in which heads lie one after the other: (batch · head, time, head_dim).
+        queries, keys, values = (x.reshape(-1, *x.shape[2:]) for x in (queries, keys, values))
         scores = torch.baddbmm(bias, queries, keys.mT, alpha=scale)  # (batch · head, time, time)
         weights = torch.softmax(scores, dim=-1)
         mask = torch.empty_like(weights).bernoulli_(1 - dropout).div_(1 - dropout) if dropout else None
         ctx.save_for_backward(queries, keys, values, weights, mask)
-        ctx.scale = scale
-        return (weights if mask is None else weights * mask) @ values
+        ctx.scale, ctx.shape = scale, shape
+        return torch.bmm(weights if mask is None else weights * mask, values).view(shape)
 
     @staticmethod
     def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of queries, keys and values."""
         queries, keys, values, weights, mask = ctx.saved_tensors
-        grad_weights = grad @ values.mT
-        grad_values = (weights if mask is None else weights * mask).mT @ grad
+        grad = grad.reshape(values.shape)
+        grad_weights = torch.bmm(grad, values.mT)
+        grad_values = torch.bmm((weights if mask is None else weights * mask).mT, grad)
         if mask is not None:
             grad_weights *= mask
         grad_scores = torch._softmax_backward_data(grad_weights, weights, -1, weights.dtype)
         ignored = grad.new_zeros(()).expand_as(grad)  # multiplied by beta, 0
         grad_queries = torch.baddbmm(ignored, grad_scores, keys, beta=0, alpha=ctx.scale)
         grad_keys = torch.baddbmm(ignored, grad_scores.mT, queries, beta=0, alpha=ctx.scale)
-        return grad_queries, grad_keys, grad_values, None, None, None
+        gradients = (x.view(ctx.shape) for x in (grad_queries, grad_keys, grad_values))
+        return *gradients, None, None, None

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
-from torch.nn import functional
 
 from gptgrid.model.embedding import Embedding
+from gptgrid.model.head import logits_of
 from gptgrid.model.mask import attention_bias
 
 if TYPE_CHECKING:
@@ -58,6 +58,8 @@ class Encoder(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """Predict each next token: (batch, time) int64 → logits (batch, time, vocab_size).
 
+        The logits are fp32 but in training.
+
         Raises:
             ValueError: more tokens than the context holds.
         """
@@ -71,4 +73,4 @@ class Encoder(nn.Module):
         causal = attention_bias(0, time, x.dtype, x.device)[0, 0]  # (time, time)
         x = self.encoder(x, causal, is_causal=True)
         x = x.transpose(0, 1).contiguous()  # (batch, time, d_model)
-        return functional.linear(x, self.head.weight.to(x.dtype), self.head.bias)
+        return logits_of(self.head, x, exact=not self.training)

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.model.attention import Attention, KVCache
 from gptgrid.model.embedding import Embedding
 from gptgrid.model.feedforward import FeedForward
+from gptgrid.model.head import logits_of
 from gptgrid.model.mask import layer_windows, number_documents
 from gptgrid.model.norm import make_norm
 from gptgrid.model.parametrization import width_multiplier
@@ -94,7 +94,7 @@ class GPT(nn.Module):
             cache: from `new_cache`; it grows by the tokens given.
 
         Returns:
-            Logits (batch, time, vocab_size) in the type of the computation.
+            Logits (batch, time, vocab_size): fp32, in training in the type of the computation.
 
         Raises:
             ValueError: more tokens than the context holds.
@@ -116,7 +116,7 @@ class GPT(nn.Module):
         x = self.norm(x)
         if self.logit_scale != 1:
             x = x * self.logit_scale  # before the product, as there are fewer of them than logits
-        logits = functional.linear(x, self.head.weight.to(x.dtype))  # (batch, time, vocab_size)
+        logits = logits_of(self.head, x, exact=not self.training)  # (batch, time, vocab_size)
         if self.config.logit_softcap is not None:
             logits = self.config.logit_softcap * torch.tanh(logits / self.config.logit_softcap)
         return logits

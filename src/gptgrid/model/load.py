@@ -17,6 +17,8 @@ from gptgrid.model.build import build
 
 WEIGHTS = {"best": "model.safetensors", "last": "last.safetensors"}
 """Which weights of a training → their file: those of the lowest validation loss, or the last ones."""
+KEYS = {"model", "vocab_size", "eot", "training", "seed"}
+"""What config.json of a trained cell has."""
 
 
 def read_recipe(folder: Path) -> dict[str, Any]:
@@ -27,11 +29,14 @@ def read_recipe(folder: Path) -> dict[str, Any]:
     """
     path = folder / "config.json"
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        recipe = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path} is missing; a trained cell has one in its `train` folder") from None
     except ValueError as error:
         raise UserError(f"{path} is damaged ({error}); delete it and run snakemake again") from None
+    if not isinstance(recipe, dict) or KEYS - recipe.keys():
+        raise UserError(f"{path} is no recipe of a trained cell, which has {', '.join(sorted(KEYS))}")
+    return recipe
 
 
 def load_model(folder: Path, device: torch.device | str = "cpu", use: str = "best") -> nn.Module:

@@ -11,6 +11,8 @@ AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 EMBEDDING = "embedding."
 """Begin of the names of parameters that are never rounded: a row of their gradient is a sum over many
 tokens, which bf16 would cut off."""
+HEAD = "head."
+"""The same of the output matrix, which makes the logits."""
 
 
 def choose_precision(precision: str, device: torch.device) -> str:
@@ -33,8 +35,15 @@ def autocast(precision: str, device: torch.device, cast_once: bool = True) -> Ab
     return torch.autocast(device.type, AUTOCAST[precision], cache_enabled=cast_once)
 
 
-def round_weights(module: nn.Module, precision: str) -> dict[str, tuple[Tensor, nn.Parameter]]:
-    """Round all weights but embeddings to bf16 in place, if the precision is `bf16_weights`.
+def round_weights(
+    module: nn.Module, precision: str, exact: tuple[str, ...] = (EMBEDDING,)
+) -> dict[str, tuple[Tensor, nn.Parameter]]:
+    """Round weights to bf16 in place, if the precision is `bf16_weights`.
+
+    Args:
+        module: the model.
+        precision: not `auto`.
+        exact: begins of the names of parameters that stay as they are.
 
     Returns:
         Name → the exact weight, and the parameter that was rounded.
@@ -43,7 +52,7 @@ def round_weights(module: nn.Module, precision: str) -> dict[str, tuple[Tensor, 
         return {}
     rounded = {}
     for name, parameter in module.named_parameters():
-        if not name.startswith(EMBEDDING):
+        if not name.startswith(exact):
             rounded[name] = parameter.data, parameter
             parameter.data = parameter.data.bfloat16()
     return rounded

@@ -1,7 +1,7 @@
 """The nats of every token of a text, each predicted from what a convention lets it see.
 
-Validation during training, the evaluation of a cell and `Cell.score` share it. It knows no words, bytes or
-documents: what the nats are divided by is the business of whoever counts the text.
+Validation during training, the evaluation of a cell and `Cell.score` share it. It knows no words or bytes:
+what the nats are divided by is the business of whoever counts the text.
 """
 
 from __future__ import annotations
@@ -21,22 +21,29 @@ BATCH_TOKENS = 4096
 """Most tokens of one forward pass: enough to keep a processor busy, few enough for little memory."""
 BATCH_LOGITS = 2**25
 """Most logits of one forward pass (128 MB), which bind where the vocabulary is large."""
+WHOLE = np.zeros(1, dtype=np.int64)
+"""The parts of a text that is one: it begins at its first token."""
 
 
 class Batch(NamedTuple):
-    """Windows that go through the model together."""
+    """Windows that go through the model together; shorter ones are padded."""
 
     starts: np.ndarray
     """Where each window begins in the text: (rows,) int64."""
-    length: int
-    """Inputs of each window."""
+    lengths: np.ndarray
+    """Inputs of each window: (rows,) int64."""
     skipped: int
     """Targets at the beginning of each window that an earlier window has scored."""
 
     @property
-    def scored(self) -> slice:
-        """Return which targets of the text the batch scores: they are contiguous."""
-        return slice(int(self.starts[0]) + self.skipped, int(self.starts[-1]) + self.length)
+    def inside(self) -> np.ndarray:
+        """Return which targets count, and are no padding: (rows, longest - skipped) bool."""
+        return np.arange(self.skipped, self.lengths.max()) < self.lengths[:, None]
+
+    @property
+    def scored(self) -> np.ndarray:
+        """Return which targets of the text the batch scores, row by row: (scored,) int64."""
+        return (self.starts[:, None] + np.arange(self.skipped, self.lengths.max()))[self.inside]
 
 
 def score(
@@ -45,6 +52,7 @@ def score(
     context: int,
     stride: int,
     batch_rows: int | None = None,
+    starts: np.ndarray = WHOLE,
 ) -> np.ndarray:
     """Return the cross-entropy of every token but the first, each scored exactly once.
 
@@ -59,8 +67,10 @@ def score(
         tokens: ids, read in batches from wherever they lie.
         context: inputs of a window, at most what the model can see.
         stride: tokens between the starts of windows, 1 … context.
-        batch_rows: windows in one forward pass; default: see `rows_at_once`. Another number may change last
-            bits.
+        batch_rows: whole windows in one forward pass; default: see `rows_at_once`. Another number may change
+            last bits.
+        starts: where parts of the text begin that do not see each other: (parts,) int64, 0 first. The first
+            token of the next part is the last target of a part.
 
     Returns:
         (length - 1,) float64, nats. Logits and losses are fp32.
@@ -76,8 +86,8 @@ def score(
     rows = batch_rows or rows_at_once(module.vocab_size, context)
     was_training = module.training
     module.eval()
-    for batch, losses in batch_losses(module, tokens, windows(len(nats), context, stride, rows)):
-        nats[batch.scored] = losses.flatten().cpu()
+    for batch, losses in batch_losses(module, tokens, windows(len(nats), context, stride, rows, starts)):
+        nats[batch.scored] = losses.cpu().numpy()[batch.inside]
     module.train(was_training)
     return nats
 
@@ -88,7 +98,7 @@ def batch_losses(
 ) -> Iterator[tuple[Batch, Tensor]]:
     """Yield batches of windows, each with the cross-entropy of the targets that it scores.
 
-    Losses are (rows, time) fp32, on the device of the module.
+    Losses are (rows, longest - skipped) fp32, on the device of the module; those of padding are 0.
 
     Args:
         module: in eval mode.
@@ -96,7 +106,26 @@ def batch_losses(
         batches: of windows of the text.
     """
     for batch in batches:
-        yield batch, losses_of(module, tokens.windows(batch.starts, batch.length + 1), batch.skipped)
+        losses = losses_of(module, read(tokens, batch), batch.skipped)
+        if not batch.inside.all():
+            losses = losses.masked_fill(torch.from_numpy(~batch.inside).to(losses.device), 0)
+        yield batch, losses
+
+
+def read(tokens: Shards, batch: Batch) -> np.ndarray:
+    """Return the ids of windows with one target more: (rows, longest + 1) int64.
+
+    Padding is the text that follows, or at its end the last token: attention is causal, so that no target
+    which counts can see it.
+    """
+    length = int(batch.lengths.max()) + 1
+    # Near the end of the text, read from further left and shift.
+    begin = np.minimum(batch.starts, len(tokens) - length)
+    ids, shift = tokens.windows(begin, length), batch.starts - begin
+    if not shift.any():
+        return ids
+    place = np.minimum(shift[:, None] + np.arange(length), length - 1)
+    return np.take_along_axis(ids, place, axis=1)
 
 
 def rows_at_once(vocab_size: int, time: int) -> int:
@@ -109,25 +138,36 @@ def default_stride(context: int) -> int:
     return max(1, context // 2)
 
 
-def windows(targets: int, context: int, stride: int, rows: int) -> Iterator[Batch]:
-    """Yield batches of windows that score each target of a text once, in order.
+def windows(
+    targets: int, context: int, stride: int, rows: int, starts: np.ndarray = WHOLE
+) -> Iterator[Batch]:
+    """Yield batches of windows that score each target of a text once.
 
-    Only the last window may be shorter than the context.
+    Windows of like length come together, the long ones first. Of a text in one part only the last window is
+    shorter than the others, so that they come in order.
 
     Args:
         targets: tokens to score, which follow the first token of the text.
         context: inputs of a window.
         stride: tokens between the starts of windows.
-        rows: windows in a batch, at most.
+        rows: whole windows in a batch, at most; of short ones as many as have together as many tokens.
+        starts: where the parts of the text begin: see `score`.
     """
-    yield Batch(np.zeros(1, dtype=np.int64), min(context, targets), 0)
-    overlap = context - stride
-    starts = range(stride, targets - overlap, stride)
-    whole = starts[: max(0, (targets - context) // stride)]
-    for first in range(0, len(whole), rows):
-        yield Batch(np.array(whole[first : first + rows], dtype=np.int64), context, overlap)
-    if len(starts) > len(whole):
-        yield Batch(np.array(starts[-1:], dtype=np.int64), targets - starts[-1], overlap)
+    sizes = np.append(starts[1:], targets) - starts
+    # A last part of a single token has no target.
+    starts, sizes = starts[sizes > 0], sizes[sizes > 0]
+    counts = 1 - np.minimum(0, context - sizes) // stride
+    part = np.repeat(np.arange(len(sizes)), counts)
+    offsets = stride * (np.arange(len(part)) - np.repeat(np.cumsum(counts) - counts, counts))
+    begins, lengths = starts[part] + offsets, np.minimum(context, sizes[part] - offsets)
+    skipped = np.where(offsets == 0, 0, context - stride)
+    order = np.lexsort((-lengths, skipped))
+    first = 0
+    while first < len(order):
+        chosen = order[first : first + rows * context // lengths[order[first]]]
+        chosen = chosen[skipped[chosen] == skipped[chosen[0]]]
+        yield Batch(begins[chosen], lengths[chosen], int(skipped[chosen[0]]))
+        first += len(chosen)
 
 
 def losses_of(module: nn.Module, ids: np.ndarray, skipped: int) -> Tensor:

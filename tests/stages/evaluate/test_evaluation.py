@@ -2,22 +2,30 @@
 
 import json
 import math
+import shutil
 from types import SimpleNamespace
 
 import pytest
 import torch
-from cells import tiny, uniform, write_cell, write_test_split
+from cells import tiny, uniform, write_cell, write_splits
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.job import Job
 from gptgrid.metrics import DENOMINATORS
 from gptgrid.stages.evaluate import evaluation as evaluating
 from gptgrid.stages.evaluate.evaluation import evaluate
-from gptgrid.tokens.codec import IdsCodec
+from gptgrid.tokens.codec import BytesCodec, CharCodec, IdsCodec
 
 EOT = 256
-DOCUMENTS = ["The cat sat.\nIt ate a mouse.", "Ein Käfer läuft.", "天地玄黄"]
-IDS = [token for document in DOCUMENTS for token in (EOT, *document.encode())]
+
+
+def ids_of(documents: list[str]) -> list[int]:
+    return [token for document in documents for token in (EOT, *document.encode())]
+
+
+DOCUMENTS = ["The cat sat.\nIt ate a mouse.", "Ein Käfer läuft.", "Äpfel"]
+VALIDATION = ["A fox ran.", "", "What did the fox say? Nothing at all, as it was a fox.", "狐狸"]
+IDS = ids_of(DOCUMENTS)
 COUNTS = {
     "bytes": sum(len(document.encode()) for document in DOCUMENTS),
     "words": 3 + 4 + 3 + 1,
@@ -32,25 +40,30 @@ def make_job(tmp_path):
 
     def make(
         module,
-        ids=IDS,
-        vocab_size=257,
+        documents=DOCUMENTS,
         codec=None,
         stride=None,
-        counts=COUNTS,
+        limit=None,
+        facts=None,
         precision="fp32",
         status="finished",
         last=None,
         use="best",
+        windows="permuted",
+        validation=VALIDATION,
+        name="",
     ) -> Job:
-        root = tmp_path / precision / use
+        root = tmp_path / precision / use / windows / f"{limit}{name}"
         folder = root / "artifact"
         folder.mkdir(parents=True)
+        codec = codec or BytesCodec()
+        validation = documents if codec.kind == "ids" else validation
         inputs = {
-            "train": write_cell(root / "train", module, codec, status, last),
-            "shards": write_test_split(root / "shards", ids, vocab_size, **counts),
+            "train": write_cell(root / "train", module, codec, status, last, windows),
+            "shards": write_splits(root / "shards", codec, facts, valid=validation, test=documents),
         }
         config, run = (
-            SimpleNamespace(stride=stride, precision=precision, use=use),
+            SimpleNamespace(stride=stride, precision=precision, use=use, bytes=limit),
             SimpleNamespace(device="cpu", cells_per_gpu=1),
         )
         return Job(config, inputs, folder, root / "scratch", run)
@@ -79,23 +92,96 @@ def test_a_uniform_model_by_hand(make_job):
         assert {key: convention[key] for key in expected} == pytest.approx(expected, rel=1e-6)
     assert document["scored_tokens"] == scored
     assert {key: document[key] for key in COUNTS} == COUNTS
+    valid, size = document["valid"], len("".join(VALIDATION).encode())
+    assert valid["scored_tokens"] == len(ids_of(VALIDATION)) - 1
+    assert (valid["bytes"], valid["documents"], valid["documents_of_split"]) == (size, 4, 4)
+    for convention in (valid, valid["sliding"], valid["disjoint"]):
+        assert convention["val_loss"] == pytest.approx(math.log(257), rel=1e-6)
+        assert convention["bpb"] == pytest.approx(valid["scored_tokens"] * math.log2(257) / size, rel=1e-6)
+        assert "test_loss" not in convention
+    assert valid["word_perplexity"] is None  # no blanks separate all of its words
+    assert valid["word_perplexity_reason"].endswith("are of scripts that put no blanks between words")
+    assert document["word_perplexity_reason"] is None
 
 
-def test_conventions_against_the_obvious_loop(make_job):
+def obvious(module, ids: list[int], context: int, stride: int) -> float:
+    """Return the nats of all tokens but the first: one window after the other, one token after the other."""
+    nats, begin, done = 0.0, 0, 0
+    while done < len(ids) - 1:
+        end = min(begin + context, len(ids) - 1)
+        with torch.no_grad():
+            chances = module(torch.tensor([ids[begin:end]]))[0].double().log_softmax(-1)
+        nats -= sum(chances[place - begin, ids[place + 1]].item() for place in range(done, end))
+        begin, done = begin + stride, end
+    return nats
+
+
+@pytest.mark.parametrize("windows", ["permuted", "sliding", "random"])
+def test_conventions_against_the_obvious_loop(make_job, windows):
     module = tiny(257)
-    job = make_job(module)
+    job = make_job(module, windows=windows)
     evaluate(job)
-    document = evaluation(job)
-    for name, stride in (("sliding", 4), ("disjoint", 8)):
-        nats, begin, done = 0.0, 0, 0
-        while done < len(IDS) - 1:
-            end = min(begin + 8, len(IDS) - 1)
-            with torch.no_grad():
-                chances = module(torch.tensor([IDS[begin:end]]))[0].double().log_softmax(-1)
-            nats -= sum(chances[place - begin, IDS[place + 1]].item() for place in range(done, end))
-            begin, done = begin + stride, end
-        assert document[name]["nats"] == pytest.approx(nats, rel=1e-6)
-        assert (document[name]["context"], document[name]["stride"]) == (8, stride)
+    for document, ids in ((evaluation(job), IDS), (evaluation(job)["valid"], ids_of(VALIDATION))):
+        for name, stride in (("sliding", 4), ("disjoint", 8)):
+            assert document[name]["nats"] == pytest.approx(obvious(module, ids, 8, stride), rel=1e-6)
+            assert (document[name]["context"], document[name]["stride"]) == (8, stride)
+
+
+def test_a_cell_trained_by_documents_is_scored_by_documents(make_job):
+    module = tiny(257)
+    job = make_job(module, windows="document")
+    evaluate(job)
+    for scored, documents in ((evaluation(job), DOCUMENTS), (evaluation(job)["valid"], VALIDATION)):
+        assert scored["convention"] == "document" and "sliding" not in scored
+        # Each is scored up to the end-of-text token of the next one, which the last does not have.
+        texts = [[*ids_of([text]), EOT] for text in documents]
+        texts[-1].pop()
+        for name, stride in (("document", 4), ("document_disjoint", 8)):
+            nats = sum(obvious(module, ids, 8, stride) for ids in texts)
+            assert scored[name]["nats"] == pytest.approx(nats, rel=1e-6)
+            assert "Each document has its own windows" in scored[name]["definition"]
+        assert scored["nats"] == scored["document"]["nats"]
+        assert scored["scored_tokens"] == len(ids_of(documents)) - 1
+
+
+MANY = [f"{word} {'very ' * (number % 5)}old" for number, word in enumerate("abcdefghijklmnopqrst")]
+
+
+@pytest.mark.parametrize("windows", ["permuted", "document"])
+def test_a_limit_in_bytes_scores_whole_documents_that_are_the_same_for_every_tokenizer(make_job, windows):
+    codecs = {"bytes": BytesCodec(), "char": CharCodec("".join(sorted({*"".join(MANY)} - {"a"})))}
+    found = {}
+    for name, codec in codecs.items():
+        module = uniform(codec.vocab_size)
+        options = {"limit": 150, "windows": windows, "validation": [*MANY, "", *MANY], "name": name}
+        job = make_job(module, MANY, codec, **options)
+        evaluate(job)
+        found[name] = evaluation(job)
+        sizes = [len(text.encode()) for text in MANY]
+        assert 150 <= found[name]["bytes"] < 150 + max(sizes)
+        assert (found[name]["documents_of_split"], found[name]["bytes_of_split"]) == (20, sum(sizes))
+        nats = found[name]["scored_tokens"] * math.log(codec.vocab_size)
+        assert found[name]["nats"] == pytest.approx(nats, rel=1e-6)
+        assert found[name]["bpb"] == pytest.approx(nats / math.log(2) / found[name]["bytes"], rel=1e-6)
+        assert found[name]["valid"]["documents_of_split"] == 41
+    one, other = found.values()
+    for key in ("documents", "bytes", "words", "newlines", "text_digest"):
+        assert one[key] == other[key] and one["valid"][key] == other["valid"][key]
+    assert one["text_digest"] != one["valid"]["text_digest"]
+    assert one["perplexity"] != other["perplexity"]
+
+
+def test_a_limit_beyond_the_split_is_the_split(make_job):
+    whole, limited = make_job(tiny(257)), make_job(tiny(257), limit=10**9)
+    evaluate(whole)
+    evaluate(limited)
+    assert evaluation(whole) == evaluation(limited)
+
+
+def test_a_limit_needs_bytes(make_job):
+    job = make_job(uniform(10), [[1, 2, 3]] * 9, IdsCodec(10), limit=5)
+    with pytest.raises(UserError, match=r"evaluation.bytes is 5, but this corpus brings bare ids.* leave"):
+        evaluate(job)
 
 
 def test_the_headline_is_sliding_and_says_so(make_job):
@@ -108,6 +194,9 @@ def test_the_headline_is_sliding_and_says_so(make_job):
     assert document["denominators"] == DENOMINATORS
     assert "8 tokens start every 4 tokens" in document["sliding"]["definition"]
     assert "at least 5 tokens" in document["sliding"]["definition"]
+    assert "across documents" in document["sliding"]["definition"]
+    assert facts["val_loss"] == document["valid"]["val_loss"] != document["valid"]["disjoint"]["val_loss"]
+    assert facts["val_bpb"] == document["valid"]["bpb"]
     assert "disjoint" not in facts
     json.dumps(facts, allow_nan=False)
 
@@ -145,23 +234,39 @@ def test_same_bytes_again(make_job):
 
 
 def test_bare_ids_have_figures_per_token_only(make_job):
-    counts = dict.fromkeys(("bytes", "words", "newlines"))
-    job = make_job(
-        uniform(10), ids=[n % 10 for n in range(25)], vocab_size=10, codec=IdsCodec(10), counts=counts
-    )
+    job = make_job(uniform(10), [[n % 10 for n in range(25)], [3, 4]], IdsCodec(10))
     facts = evaluate(job)
     assert facts["perplexity"] == pytest.approx(10, rel=1e-6)
     assert facts["bpb"] is facts["word_perplexity"] is facts["word_perplexity_newlines"] is None
+    assert facts["val_bpb"] is None and facts["val_loss"] == pytest.approx(math.log(10), rel=1e-6)
+    assert evaluation(job)["documents"] == 2 and evaluation(job)["scored_tokens"] == 26
 
 
 def test_a_text_shorter_than_the_context(make_job):
-    job = make_job(uniform(257), ids=[EOT, 65, 66], counts={"bytes": 2, "words": 1, "newlines": 0})
+    job = make_job(uniform(257), ["AB"])
     assert evaluate(job)["bpb"] == pytest.approx(math.log2(257), rel=1e-6)
 
 
 def test_a_count_that_differs_is_refused(make_job):
-    job = make_job(uniform(257), counts={**COUNTS, "tokens": len(IDS) + 1})
-    with pytest.raises(UserError, match=f"hold {len(IDS)} tokens, but their manifest says {len(IDS) + 1}"):
+    for name, count in (("tokens", len(IDS)), ("bytes", COUNTS["bytes"])):
+        job = make_job(uniform(257), validation=DOCUMENTS, facts={name: count + 1}, name=name)
+        with pytest.raises(UserError, match=f"{count} {name} together, but the split has {count + 1}"):
+            evaluate(job)
+
+
+def test_shards_and_their_table_belong_together(make_job):
+    job = make_job(uniform(257))
+    path = job.inputs["shards"] / "valid-documents.parquet"
+    shutil.copyfile(job.inputs["shards"] / "valid-00000.bin", job.inputs["shards"] / "test-00000.bin")
+    with pytest.raises(UserError, match=r"test shards hold \d+ tokens, but their manifest says"):
+        evaluate(job)
+    path.write_bytes(b"PAR1")
+    with pytest.raises(UserError, match=r"valid-documents.parquet is damaged"):
+        evaluate(job)
+    path.unlink()
+    with pytest.raises(
+        UserError, match=r"valid-documents.parquet is missing: an older source .* run snakemake"
+    ):
         evaluate(job)
 
 
@@ -172,7 +277,7 @@ def test_ids_beyond_the_vocabulary_are_refused(make_job):
 
 
 def test_nothing_to_score_is_refused(make_job):
-    job = make_job(uniform(257), ids=[EOT])
+    job = make_job(uniform(257), [""])
     with pytest.raises(UserError, match="the test split has 1 tokens"):
         evaluate(job)
 
@@ -186,7 +291,7 @@ def broken() -> torch.nn.Module:
 
 @pytest.mark.parametrize("status", ["finished", "stopped early"])
 def test_weights_that_are_not_numbers_are_refused(make_job, status):
-    with pytest.raises(UserError, match="the test loss is nan"):
+    with pytest.raises(UserError, match="the valid loss is nan"):
         evaluate(make_job(broken(), status=status))
 
 
@@ -203,14 +308,24 @@ def test_other_weights_of_a_diverged_training_are_scored(make_job):
     assert evaluate(make_job(uniform(257), status="diverged"))["perplexity"] == pytest.approx(257, rel=1e-6)
 
 
-def test_rounded_weights_move_bits_per_byte_by_less_than_a_thousandth(make_job, monkeypatch):
+@pytest.mark.parametrize("switches", [{}, {"preset": "llama", "tie_embeddings": True}, {"preset": "encoder"}])
+def test_auto_rounds_the_blocks_alone_and_fp32_nothing(make_job, monkeypatch, switches):
     """On a machine without bf16 instructions, too: there the choice alone is another."""
     chosen = {"auto": "bf16_weights", "fp32": "fp32"}
     monkeypatch.setattr(evaluating, "choose_precision", lambda precision, device: chosen[precision])
-    module = tiny(257, d_model=32, init_std=0.05)
+    rounded, round_weights = [], evaluating.round_weights
+
+    def note(*args, **options):
+        rounded.extend(round_weights(*args, **options))
+
+    monkeypatch.setattr(evaluating, "round_weights", note)
+    module = tiny(257, d_model=32, init_std=0.05, **switches)
     figures = {}
     for precision in ("fp32", "auto"):
         job = make_job(module, precision=precision)
         evaluate(job)
-        figures[precision] = evaluation(job)["bpb"]
-    assert 0 < abs(figures["auto"] - figures["fp32"]) < 1e-3
+        figures[precision] = evaluation(job)["nats"]
+    assert rounded and not any(name.startswith(("embedding.", "head.")) for name in rounded)
+    exact = obvious(module.double(), IDS, 8, 4)
+    assert figures["fp32"] == pytest.approx(exact, rel=1e-7)
+    assert 1e-7 < abs(figures["auto"] / exact - 1) < 1e-3

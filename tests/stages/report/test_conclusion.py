@@ -8,7 +8,7 @@ TEXT = {"name": "tales", "unit": "bits per byte", "valid": "val_bpb", "test": "b
 
 def group(label: str, rank: int, valid: tuple, test: tuple) -> dict:
     row = {"label": label, "text": "tales", "rank": rank, "variant": rank, "seeds": 2}
-    row |= {"diverged": 0, "failed": 0}
+    row |= {"diverged": 0, "failed": 0, "best": rank == 1 and valid[0] is not None}
     for figure, values in (("val_bpb", valid), ("bpb", test)):
         row |= {f"{figure}_{key}": value for key, value in zip(("mean", "low", "high"), values, strict=True)}
     return row
@@ -18,6 +18,7 @@ def test_validation_chooses_and_the_test_is_reported():
     result = conclusion(
         TEXT,
         [group("b", 2, (1.1, 1.0, 1.2), (0.9, 0.8, 1.0)), group("a", 1, (1.0, 0.95, 1.05), (1.3, 1.2, 1.4))],
+        [],
     )
     assert result["best"]["label"] == "a"
     assert result["test"] == {"mean": 1.3, "low": 1.2, "high": 1.4}
@@ -30,9 +31,8 @@ def test_validation_chooses_and_the_test_is_reported():
 
 def test_verdicts():
     def verdict(first, second):
-        return conclusion(TEXT, [group("a", 1, first, first), group("b", 2, second, second)])["next"][
-            "verdict"
-        ]
+        rivals = [group("a", 1, first, first), group("b", 2, second, second)]
+        return conclusion(TEXT, rivals, [])["next"]["verdict"]
 
     assert "do not overlap" in verdict((1.0, 0.9, 1.1), (1.5, 1.4, 1.6))
     assert "more seeds" in verdict((1.0, 0.9, 1.1), (1.15, 1.05, 1.25))
@@ -41,8 +41,16 @@ def test_verdicts():
 
 def test_nothing_to_conclude():
     nothing = (None, None, None)
-    assert conclusion(TEXT, [group("a", 1, nothing, nothing)])["best"] is None
-    assert conclusion(TEXT, [group("a", 1, (1.0, None, None), nothing)])["next"] is None
+    assert conclusion(TEXT, [group("a", 1, nothing, nothing)], [])["best"] is None
+    assert conclusion(TEXT, [group("a", 1, (1.0, None, None), nothing)], [])["next"] is None
+
+
+def test_the_lowest_is_not_the_best_where_the_tables_do_not_say_so():
+    lowest = group("a", 1, (1.0, 0.9, 1.1), (1.0, 0.9, 1.1)) | {"best": False}
+    rivals = [lowest, group("b", 2, (2.0, 1.9, 2.1), (2.0, 1.9, 2.1))]
+    result = conclusion(TEXT, rivals, ["it guesses"])
+    assert (result["best"], result["test"], result["next"]) == (None, None, None)
+    assert (result["lowest"]["label"], result["cautions"]) == ("a", ["it guesses"])
 
 
 def test_every_text_has_a_conclusion(small):

@@ -9,7 +9,7 @@ from gptgrid.artifact.errors import UserError
 from gptgrid.stages.compare.tables import compare
 from gptgrid.stages.report.curves import SINGLE_CURVES, bits_per_nat, mean_points
 from gptgrid.stages.report.experiment import ReportContent, read_experiment
-from gptgrid.stages.report.tables import read_table, rows_of
+from gptgrid.stages.report.tables import read_cautions, read_table, rows_of
 
 
 def compared(experiment: Experiment) -> ReportContent:
@@ -135,8 +135,8 @@ def test_cells_of_one_environment_are_one_row(small):
 
 
 def test_bits_per_nat_of_ids_is_one():
-    assert bits_per_nat({"tokens": 10, "bytes": None}) == 1
-    assert bits_per_nat({"tokens": 11, "bytes": 20}) == pytest.approx(0.5 / math.log(2))
+    assert bits_per_nat(10, None) == 1
+    assert bits_per_nat(10, 20) == pytest.approx(0.5 / math.log(2))
 
 
 def test_a_report_needs_the_tables(small):
@@ -147,10 +147,9 @@ def test_a_report_needs_the_tables(small):
         read_experiment(job)
 
 
-def test_samples_of_a_corpus_that_is_not_known_to_be_public_are_not_shown(tmp_path):
+def test_a_corpus_that_failed_is_no_row(tmp_path):
     failed = {"corpus:toy": "the download was refused"}
     experiment = compared(Experiment(tmp_path, ("tales", "toy"), ("bpe",), ("gpt2",), (1,), failed=failed))
-    assert {row["cell"] for row in experiment.samples + experiment.training_samples} == {0}
     assert [row["name"] for row in experiment.corpora] == ["tales"]
     assert experiment.missing_data == failed and len(experiment.curves) == 2
 
@@ -183,3 +182,11 @@ def test_words_that_look_like_numbers_or_gaps_stay_words(tmp_path):
         {"cell": "NA", "model.d_ff": "007", "seed": 1, "vocab_size": 92, "train_flops": 1e20, "bpb": None},
         {"cell": "1e3", "model.d_ff": "null", "seed": 2, "vocab_size": None, "train_flops": None, "bpb": 0.1},
     ]
+
+
+def test_cautions_are_read_by_text_in_their_order(tmp_path):
+    path = tmp_path / "cautions.csv"
+    path.write_text('text,caution\nNA,"one, or two"\n007,three\nNA,four\n')
+    assert read_cautions(path) == {"NA": ["one, or two", "four"], "007": ["three"]}
+    path.write_text("text,caution\n")
+    assert read_cautions(path) == {}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gptgrid.stages.report.formatting import count, decimal, duration, percent, short
+from gptgrid.stages.report.formatting import count, decimal, duration, percent, sentence, short
 
 
 @pytest.mark.parametrize(
@@ -47,3 +47,7 @@ def test_duration(value, shown):
 def test_count_and_percent():
     assert (count(1_234_567), count(None)) == ("1,234,567", "–")
     assert (percent(0.047), percent(0.0), percent(0.00001)) == ("4.7 %", "0.0 %", "under 0.1 %")
+
+
+def test_a_message_becomes_a_sentence():
+    assert sentence("the text is short; give more (`split`)") == "The text is short; give more (`split`)."

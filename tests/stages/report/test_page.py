@@ -7,6 +7,9 @@ from html.parser import HTMLParser
 import pytest
 from experiments import STORY, Experiment
 
+QUESTIONS = {"tales": ["25.0 %", "60"], "toy": ["25.0 %", "60"], "noise": ["–", "–"]}
+"""Text → what guessing gets right, and how many questions there are."""
+
 
 class Elements(HTMLParser):
     """Start tags with their attributes, ids, and the text of each script."""
@@ -130,13 +133,35 @@ def test_the_conclusion_tells_what_diverged_and_what_to_do(troubled_page):
     assert "No group is the best" in noise and "2 of 4 cells diverged" in noise
 
 
+def test_a_model_that_guesses_is_not_called_the_best(tmp_path):
+    experiment = Experiment(tmp_path, ("tales",), ("bpe",), ("gpt2", "llama"))
+    path = experiment.inputs["shards:bpe@tales"] / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["facts"]["about"]["guessing"]["valid"] = 1.0
+    path.write_text(json.dumps(manifest))
+    page = experiment.report()
+    said = conclusions_of(page)[0]
+    assert said.startswith(
+        "tales undecided ● llama is the lowest on validation and not the best. No group is the best: the lowest on validation, tales.bpe.llama.base, takes"
+    )
+    assert 'class="badge">best' not in page and '<tr class="best">' not in page
+
+
+def test_cautions_stand_in_the_headline_of_their_text(tmp_path):
+    found = ("99.10% of <b> the test is in train; give other files",)
+    experiment = Experiment(tmp_path, ("tales", "toy"), ("bpe",), ("gpt2",), (1, 2), cautions=found)
+    for said in conclusions_of(experiment.report()):
+        assert "99.10% of &lt;b&gt; the test is in train; give other files." in said
+        assert "2 of 2 trainings have fewer than 100 steps (the shortest 60)" in said
+
+
 def test_a_group_with_a_diverged_cell_has_no_figures_and_is_never_the_best(troubled_page):
     rows = {(row[0], row[2].split()[1]): row for row in table_rows(troubled_page, "groups")}
     assert rows["tales", "gpt2"][2].endswith("gpt2 best") and "diverged" not in rows["tales", "gpt2"]
     assert rows["tales", "llama"][2].endswith("llama 1 of 2 diverged")
     for row in rows.values():
         if row[2].endswith("diverged"):
-            assert row[1] == "–" and row[5:] == ["diverged"] * 4 + ["–"] * 3
+            assert row[1] == "–" and row[5:] == ["diverged"] * 4 + ["–"] * 3 + QUESTIONS[row[0]]
     assert sum("best" in row[2] for row in rows.values()) == 1
 
 
@@ -199,7 +224,7 @@ def test_a_group_with_failed_cells_has_the_figures_of_the_others(incomplete_page
     assert re.fullmatch(r"\d\.\d{3}", llama[5])
     lost = rows["toy", "gpt2"]
     assert lost[1] == "–" and lost[2].endswith("gpt2 2 of 2 failed")
-    assert lost[4:] == ["–"] + ["failed"] * 4 + ["–"] * 3
+    assert lost[4:] == ["–"] + ["failed"] * 4 + ["–"] * 5
 
 
 def test_the_conclusion_counts_the_cells_that_finished(incomplete_page):
@@ -264,3 +289,23 @@ def test_no_samples_while_learning_no_section(tmp_path):
     experiment = Experiment(tmp_path, ("tales",), ("bpe",), ("gpt2",), (1,))
     (experiment.inputs["train:tales.bpe.gpt2.base.s1"] / "samples.jsonl").write_text("")
     assert 'id="growth"' not in experiment.report()
+
+
+def test_questions_have_columns_where_some_were_asked(tmp_path, page):
+    for shown, columns in (
+        (page, True),
+        (Experiment(tmp_path, ("noise",), models=("gpt2",)).report(), False),
+    ):
+        head = shown[shown.index('<table id="groups">') :].split("</thead>")[0]
+        for name in ("Right answers", "Right by guessing", "Questions"):
+            assert (f">{name}<" in head) == columns
+
+
+def test_words_that_no_blanks_separate_are_not_counted(tmp_path):
+    experiment = Experiment(tmp_path, ("tales",), ("bpe",), ("gpt2",), (1,))
+    path = experiment.inputs["corpus:tales"] / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["facts"]["splits"]["train"]["spaceless"] = 800_000
+    assert ">180,000</td>" in experiment.report()
+    path.write_text(json.dumps(manifest))
+    assert ">180,000</td>" not in experiment.report()

@@ -1,11 +1,10 @@
 """A tiny text as an encoded corpus, and jobs that train a tiny model on it."""
 
-import json
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
+from cells import write_splits
 
 from gptgrid.artifact.identity import namespace
 from gptgrid.artifact.job import Job
@@ -15,11 +14,10 @@ from gptgrid.config.training import Training
 from gptgrid.stages.train.deliverables import deliver
 from gptgrid.stages.train.trainer import Trainer
 from gptgrid.tokens.codec import BytesCodec, write_codec
-from gptgrid.tokens.shards import write_shard
 
 MODEL = {"n_layer": 2, "n_head": 2, "d_model": 32, "context": 16}
 TRAINING = {
-    **{"steps": 12, "batch_tokens": 64, "eval_every": 5, "eval_tokens": 100, "precision": "fp32"},
+    **{"steps": 12, "batch_tokens": 64, "eval_every": 5, "eval_bytes": 100, "precision": "fp32"},
     "sample_prompt": "The cat",
 }
 RUN = {**Run(device="cpu").complete(), "checkpoint_every": 1e9, "log_every": 1e9}
@@ -27,34 +25,21 @@ EOT = 256
 SPLITS = ("train", "valid")
 
 
-def tokens_of(split: str) -> np.ndarray:
+def documents_of(split: str) -> list[str]:
     """Return a few dozen documents about the numbers of a split, shorter and longer than a window."""
     first = {"train": 0, "valid": 100}[split]
     count = {"train": 30, "valid": 12}[split]
-    documents = [
-        f"The cat {n}. " + "It saw a number of mice. " * (n % 3) for n in range(first, first + count)
-    ]
-    return np.concatenate([[EOT, *document.encode()] for document in documents]).astype(np.uint16)
-
-
-def count_bytes(split: str) -> int:
-    """Return the UTF-8 bytes of a split."""
-    return int((tokens_of(split) != EOT).sum())
+    return [f"The cat {n}. " + "It saw a number of mice. " * (n % 3) for n in range(first, first + count)]
 
 
 @pytest.fixture
 def corpus(tmp_path):
     """Return the folders of an encoded corpus and of its tokenizer: bytes."""
-    shards, tokenizer = tmp_path / "shards", tmp_path / "tokenizer"
-    shards.mkdir()
+    tokenizer = tmp_path / "tokenizer"
     tokenizer.mkdir()
-    for split in SPLITS:
-        write_shard(shards / f"{split}-00000.bin", [tokens_of(split)], 257)
     write_codec(BytesCodec(), tokenizer / "codec.json")
-    counts = {split: {"tokens": len(tokens_of(split)), "bytes": count_bytes(split)} for split in SPLITS}
-    manifest = {"facts": {"splits": counts}}
-    (shards / "manifest.json").write_text(json.dumps(manifest))
-    return {"shards": shards, "tokenizer": tokenizer}
+    texts = {split: documents_of(split) for split in SPLITS}
+    return {"shards": write_splits(tmp_path / "shards", BytesCodec(), **texts), "tokenizer": tokenizer}
 
 
 @pytest.fixture

@@ -72,12 +72,12 @@ def val_losses(folder):
 @pytest.mark.parametrize("text", ["another sample", "another text"])
 def test_the_parents_best_is_compared_on_what_the_child_validates(text, train, make_job, corpus):
     """A loss on other tokens is another quantity: however low, it must not stay the best for ever."""
-    parent = train("parent", training={"steps": 40, "lr": 1e-2, "eval_tokens": 3})
+    parent = train("parent", training={"steps": 40, "lr": 1e-2, "eval_bytes": 3})
     if text == "another text":
         tokens = open_shards(corpus["shards"], "valid")[:][::-1].copy()
         write_shard(corpus["shards"] / "valid-00000.bin", [tokens], 257)
-    eval_tokens = 3 if text == "another text" else 200
-    options = {"training": {"steps": 50, "lr": 1e-2, "eval_tokens": eval_tokens, "patience": 2}}
+    eval_bytes = 3 if text == "another text" else 200
+    options = {"training": {"steps": 50, "lr": 1e-2, "eval_bytes": eval_bytes, "patience": 2}}
     trainer = Trainer(make_job("child", parent=parent, **options))
     old, new = checkpoint.read(parent / "state.pt")["best"], trainer.progress["best"]
     assert new["step"] == old["step"] and new["loss"] != old["loss"]
@@ -91,10 +91,10 @@ def test_the_parents_best_is_compared_on_what_the_child_validates(text, train, m
 
 
 def test_the_same_sample_is_not_scored_again(train, make_job, monkeypatch):
-    parent = train("parent", training={"steps": 10, "eval_tokens": None})
+    parent = train("parent", training={"steps": 10, "eval_bytes": None})
     monkeypatch.setattr(Validation, "loss", lambda *_: pytest.fail("scored"))
     # Another value, but the same tokens: those of the whole split.
-    Trainer(make_job("child", parent=parent, training={"steps": 20, "eval_tokens": 10**6}))
+    Trainer(make_job("child", parent=parent, training={"steps": 20, "eval_bytes": 10**6}))
 
 
 def test_a_killed_child_continues_to_the_same_bytes(train, make_job, same_files):
@@ -112,7 +112,7 @@ def test_a_killed_child_continues_to_the_same_bytes(train, make_job, same_files)
     [
         ({"training": {"steps": 10}}, r"budget of 10 steps, but .* already made 10"),
         ({"training": {"steps": 20, "batch_tokens": 32}}, r"training.batch_tokens: 64 → 32"),
-        ({"training": {"steps": 20, "windows": "random"}}, r"training.windows: permuted → random"),
+        ({"training": {"steps": 20, "windows": "random"}}, r"training.windows: shuffled → random"),
         ({"training": {"steps": 20}, "model": {"n_layer": 3}}, r"model.n_layer: 2 → 3"),
     ],
 )

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from gptgrid.stages.train import permutation
 from gptgrid.stages.train.permutation import draw, permute
 
 
@@ -14,6 +15,12 @@ def order(size: int, key: int = 7, epoch: int = 0) -> list[int]:
 @pytest.mark.parametrize("size", [*range(1, 70), 127, 128, 129, 1000, 4095, 4096, 4097, 100_003])
 def test_bijection(size):
     assert sorted(order(size)) == list(range(size))
+
+
+def test_a_whole_order_is_made_in_pieces(monkeypatch):
+    monkeypatch.setattr(permutation, "AT_ONCE", 7)
+    for size in (1, 7, 30):
+        assert permutation.order(size, 7, 3).tolist() == order(size, epoch=3)
 
 
 def test_keys_and_epochs_differ():

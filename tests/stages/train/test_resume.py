@@ -25,6 +25,7 @@ RECIPES = {
     "accumulation over an epoch": ({"dropout": 0.1}, ACCUMULATION),
     "bf16": ({"dropout": 0.1}, {"precision": "bf16"}),
     "fp16": ({}, {"precision": "fp16"}),
+    "permuted over an epoch": ({}, {**ACCUMULATION, "windows": "permuted"}),
     "sliding": ({"dropout": 0.1}, {"windows": "sliding"}),
     "random, constant": ({}, {"windows": "random", "schedule": "constant"}),
     "bf16 weights": ({"dropout": 0.1}, {**ACCUMULATION, "precision": "bf16_weights", "optimizer": "muon"}),

@@ -1,8 +1,9 @@
 """One row per cell: names, overrides, size, losses, speed, and how the cell ended.
 
-What a row says of a training, from its loss to its device, comes from the one artifact that the job names for
-the cell. A cell that failed has a row without figures. So has a training that diverged: the weights that it
-kept are not the result of its recipe.
+What a row says of a training, from its size to its device, comes from the one artifact that the job names for
+the cell; its losses come from the evaluation, which scores all cells alike. A cell that failed has a row
+without figures. So has a training that diverged: the weights that it kept are not the result of its recipe.
+And so have all cells of a text of which not the same documents were scored: nothing ranks them.
 """
 
 from __future__ import annotations
@@ -19,6 +20,10 @@ NAMES = ("cell", "corpus", "tokenizer", "model", "training", "seed")
 SIZES = ("parameters", "non_embedding_parameters", "vocab_size", "train_tokens", "train_flops")
 VALIDATION = ("val_loss", "val_bpb")
 TEST = ("test_loss", "perplexity", "bpb", "word_perplexity", "answers_right")
+QUESTIONS = ("answers_asked", "answers_chance")
+"""How many questions `answers_right` is the share of, and the share that guessing gives."""
+CONVENTION = "convention"
+"""From what each token is predicted: see evaluation.json. It is that of the training."""
 SPEED = ("tokens_per_second", "train_seconds", "peak_memory_mb")
 VERSIONS = ("python", "torch")
 HARDWARE = ("device", "precision")
@@ -28,6 +33,7 @@ DIVERGED = "diverged"
 """The status of a training whose loss stopped being finite, or did not come back from a spike."""
 FAILED = "failed"
 """The status of a cell whose training or evaluation could not be made."""
+TAKE_BACK = "take back older results (gptgrid accept --undo) and run snakemake again"
 Row = dict[str, Any]
 
 
@@ -36,8 +42,20 @@ def cell_table(job: Job, keys: list[str]) -> pd.DataFrame:
 
     Columns hold objects: a column of integers with a gap would become one of floats.
     """
-    columns = (*NAMES, *keys, *SIZES, *VALIDATION, *TEST, *SPEED, *VERSIONS, *HARDWARE)
+    columns = (
+        *NAMES,
+        *keys,
+        *SIZES,
+        *VALIDATION,
+        *TEST,
+        *QUESTIONS,
+        CONVENTION,
+        *SPEED,
+        *VERSIONS,
+        *HARDWARE,
+    )
     rows = [cell_row(job, cell) for cell in job.config.cells]
+    refuse_unlike_texts(rows, keys)
     table = pd.DataFrame(rows, columns=[*columns, "identity", "path", "status", "reason"], dtype=object)
     table.loc[table["status"].isin((DIVERGED, FAILED)), list(FIGURES)] = None
     return table
@@ -54,7 +72,7 @@ def cell_row(job: Job, cell: SimpleNamespace) -> Row:
     row |= {key: override_text(value) for key, value in vars(cell.overrides).items()}
     training, evaluation = f"train:{cell.cell}", f"evaluate:{cell.cell}"
     if training in job.inputs:
-        row |= training_row(job, training, getattr(cell, "use", "best"))
+        row |= training_row(job, training)
     if evaluation in job.inputs:
         row |= evaluation_row(job, evaluation)
     # A diverged training needs no evaluation.
@@ -64,20 +82,35 @@ def cell_row(job: Job, cell: SimpleNamespace) -> Row:
     return row
 
 
-def training_row(job: Job, name: str, use: str) -> Row:
-    """Return size, validation loss, speed and end of a training.
+def refuse_unlike_texts(rows: list[Row], keys: list[str]) -> None:
+    """Take the cells on a text for failed if not the same documents of it were scored for all.
 
     Args:
-        job: what has the training among its inputs.
-        name: of the input.
-        use: "best" for the weights of lowest validation loss, "last" for those of the last step.
+        rows: of all cells; those on one text have the same corpus with the same overrides.
+        keys: every overridden key.
     """
+    of_text = ("corpus", *(key for key in keys if key.startswith("corpus.")))
+    texts: dict[tuple, list[Row]] = {}
+    for row in rows:
+        if "scored" in row and row["status"] != DIVERGED:
+            texts.setdefault(tuple(row.get(key) for key in of_text), []).append(row)
+    for members in texts.values():
+        parts = {row["scored"] for row in members}
+        if len(parts) > 1:
+            reason = (
+                f"the evaluations of the {len(members)} cells on this text scored {len(parts)} different "
+                f"selections of its documents, which do not compare; {TAKE_BACK}"
+            )
+            for row in members:
+                row |= {"status": FAILED, "reason": reason}
+
+
+def training_row(job: Job, name: str) -> Row:
+    """Return size, speed and end of a training, an input of the job."""
     manifest, provenance = job.manifest(name), job.provenance_of(name)
     facts = manifest["facts"]
-    prefix = "last_" if use == "last" else ""
     return {
         **{key: facts[key] for key in SIZES},
-        **{key: facts[f"{prefix}{key}"] for key in VALIDATION},
         **{key: provenance.get(key) for key in (*SPEED, *HARDWARE, "python")},
         "torch": provenance.get("libraries", {}).get("torch"),
         "identity": manifest["identity"],
@@ -87,10 +120,21 @@ def training_row(job: Job, name: str, use: str) -> Row:
 
 
 def evaluation_row(job: Job, name: str) -> Row:
-    """Return the test figures of an evaluation."""
+    """Return the validation and test figures of an evaluation, an input of the job, and what it scored."""
     evaluation = json.loads((job.inputs[name] / "evaluation.json").read_text(encoding="utf-8"))
-    evaluation["answers_right"] = (evaluation["questions"] or {}).get("right")
-    return {key: evaluation[key] for key in TEST}
+    if (valid := evaluation.get("valid")) is None:
+        return {
+            "status": FAILED,
+            "reason": f"its evaluation is of an older source and scored the test split alone; {TAKE_BACK}",
+        }
+    questions = evaluation["questions"] or {}
+    evaluation |= {f"answers_{key}": questions.get(key) for key in ("right", "asked", "chance")}
+    return {
+        "val_loss": valid["val_loss"],
+        "val_bpb": valid["bpb"],
+        **{key: evaluation[key] for key in (*TEST, *QUESTIONS, CONVENTION)},
+        "scored": (valid["text_digest"], evaluation["text_digest"]),
+    }
 
 
 def override_text(value: Any) -> str:

@@ -1,7 +1,8 @@
 """One row per group of cells that differ in their seed alone: means with intervals, and a rank on each text.
 
 Figures are over the cells that did not fail, as a failure says nothing about the recipe. A training that
-diverged does: a group with such a cell has no figures. A group without figures ranks last.
+diverged does: a group with such a cell has no figures. A group without figures ranks last. The first is the
+best on its text if it can be told from guessing.
 """
 
 from __future__ import annotations
@@ -12,26 +13,35 @@ import statistics
 import pandas as pd
 from scipy.special import stdtrit
 
-from gptgrid.stages.compare.cells import DIVERGED, FAILED, FIGURES, NAMES
+from gptgrid.stages.compare.cells import DIVERGED, FAILED, FIGURES, NAMES, QUESTIONS
+from gptgrid.stages.compare.guessing import has_learned
 
 STATISTICS = ("mean", "std", "low", "high")
+GUESSING = ("guessing", "val_tokens")
+"""Nats per token that guessing by frequency takes on the validation split, and the tokens scored there."""
 
 
 def group_table(cells: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     """Return the rows of all groups, in grid order.
 
+    Args:
+        cells: the rows of all cells, with `group`, `text`, `guessing` and `val_tokens`.
+        keys: overridden keys.
+
     Groups are ranked on each text by their mean of validation bits per byte (nats per token for corpora of
     bare ids): what is reported on the test split never selects.
     """
-    cells = cells.assign(group=group_names(cells), text=text_names(cells, keys))
     members = cells.groupby("group", sort=False)
     parts = [name for name in NAMES if name not in ("cell", "seed")]
-    groups = members[["text", *parts, *keys, "parameters"]].first()
+    groups = members[["text", *parts, *keys, "parameters", *QUESTIONS, *GUESSING]].first()
     groups["seeds"] = members.size()
     for status in (DIVERGED, FAILED):
         groups[status] = members["status"].agg(lambda values, status=status: sum(values == status))
     figures = figure_columns(cells[cells["status"] != FAILED]).reindex(groups.index)
-    groups["rank"], groups["best"] = ranks(groups["text"], figures)
+    losses = zip(figures["val_loss_mean"], groups["guessing"], groups["val_tokens"], strict=True)
+    groups["learned"] = [has_learned(*row) for row in losses]
+    groups["rank"] = ranks(groups["text"], figures)
+    groups["best"] = (groups["rank"] == 1) & groups["learned"]
     return groups.join(figures).reset_index()
 
 
@@ -63,15 +73,11 @@ def figure_columns(cells: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns, dtype=object)
 
 
-def ranks(texts: pd.Series, figures: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
-    """Return the rank of each group on its text, from 1, and whether it is the best there.
-
-    Groups without a validation loss rank last, in their order, and none of them is the best.
-    """
+def ranks(texts: pd.Series, figures: pd.DataFrame) -> pd.Series:
+    """Return the rank of each group on its text, from 1; groups without a validation loss last, in order."""
     bits, nats = (pd.to_numeric(figures[f"{key}_mean"]) for key in ("val_bpb", "val_loss"))
     loss = bits.fillna(nats)
-    rank = loss.groupby(texts).rank(method="first", na_option="bottom").astype(int)
-    return rank, (rank == 1) & loss.notna()
+    return loss.groupby(texts).rank(method="first", na_option="bottom").astype(int)
 
 
 def summarize(values: list[float | None], exponential: bool = False) -> dict[str, float | None]:

@@ -1,7 +1,8 @@
-"""Score the test split with a trained cell, under two conventions, and write evaluation.json.
+"""Score the validation and the test split with a trained cell, each under two conventions: evaluation.json.
 
-The headline figures are those of overlapping windows. Test figures describe what was chosen on validation;
-nothing here chooses. The windows are defined in gptgrid.model.score, the figures in gptgrid.metrics.
+The headline figures are those of overlapping windows. Tables rank by the validation figures. Test figures
+describe what was chosen by them; nothing here chooses. The windows are defined in gptgrid.model.score, the
+figures in gptgrid.metrics.
 """
 
 from __future__ import annotations
@@ -9,7 +10,11 @@ from __future__ import annotations
 import json
 import math
 import time
+from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
+from torch import nn
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.identity import namespace
@@ -18,19 +23,57 @@ from gptgrid.metrics import DENOMINATORS, figures
 from gptgrid.model.device import describe_device, prepare_device
 from gptgrid.model.load import load_model, read_recipe
 from gptgrid.model.memory import check_inference
-from gptgrid.model.precision import choose_precision, round_weights
-from gptgrid.model.score import default_stride, rows_at_once, score
+from gptgrid.model.precision import EMBEDDING, HEAD, choose_precision, round_weights
+from gptgrid.model.score import WHOLE, default_stride, rows_at_once, score
 from gptgrid.stages.evaluate.questions import ask
+from gptgrid.text.documents import why_no_words
 from gptgrid.tokens.codec import read_codec
-from gptgrid.tokens.shards import Shards, open_shards
+from gptgrid.tokens.document_table import ScoredText, open_scored_text
+from gptgrid.tokens.shards import Shards
 
-HEADLINE = "sliding"
+OVERLAPPING = (
+    "Windows of {context} tokens start every {stride} tokens, and each scores what no earlier one has "
+    "scored: every token but the first once, from at least {least} tokens where so many stand before it"
+)
+DISJOINT = (
+    "Windows of {context} tokens stand side by side: every token but the first is scored once, from the "
+    "tokens before it in its own window"
+)
+WITHIN = (
+    " in its document. Each document has its own windows, which begin at its end-of-text token; its last "
+    "target is that of the next document."
+)
 DEFINITIONS = {
-    "sliding": "Windows of {context} tokens start every {stride} tokens, and each scores what no earlier one "
-    "has scored: every token but the first once, from at least {least} tokens where so many stand before it.",
-    "disjoint": "Windows of {context} tokens stand side by side: every token but the first is scored once, "
-    "from the tokens before it in its own window.",
+    "sliding": f"{OVERLAPPING}. They run through the text, across documents.",
+    "disjoint": f"{DISJOINT}. They run through the text, across documents.",
+    "document": OVERLAPPING + WITHIN,
+    "document_disjoint": DISJOINT + WITHIN,
 }
+"""Convention → what evaluation.json says of it."""
+LOSSES = {"valid": "val_loss", "test": "test_loss"}
+"""Split → what its loss per token is called."""
+
+
+@dataclass(frozen=True)
+class Convention:
+    """From what each token is predicted."""
+
+    name: str
+    context: int
+    """Inputs of a window."""
+    stride: int
+    """Tokens between the starts of windows."""
+
+    @property
+    def by_document(self) -> bool:
+        """Say whether no token sees another document than its own."""
+        return self.name.startswith("document")
+
+    def describe(self) -> dict[str, Any]:
+        """Return what evaluation.json says of it."""
+        least = self.context - self.stride + 1
+        definition = DEFINITIONS[self.name].format(context=self.context, stride=self.stride, least=least)
+        return {"definition": definition, "context": self.context, "stride": self.stride}
 
 
 def evaluate(job: Job) -> dict[str, Any]:
@@ -43,22 +86,18 @@ def evaluate(job: Job) -> dict[str, Any]:
     device = prepare_device(job.run.device, 1, job.run.cells_per_gpu)
     recipe = read_recipe(job.inputs["train"])
     context, vocab_size = recipe["model"]["context"], recipe["vocab_size"]
-    counts = job.manifest("shards")["facts"]["splits"]["test"]
-    shards = open_shards(job.inputs["shards"], "test")
-    check_tokens(shards, counts["tokens"], vocab_size)
+    texts = {split: open_text(job, split, vocab_size) for split in ("valid", "test")}
     check_inference(namespace(recipe["model"]), vocab_size, rows_at_once(vocab_size, context), device)
     module = load_model(job.inputs["train"], device, job.config.use)
     # No weight is updated: what would be autocast in training can as well be rounded once.
     precision = "fp32" if choose_precision(job.config.precision, device) == "fp32" else "bf16_weights"
-    round_weights(module, precision)
+    round_weights(module, precision, exact=(EMBEDDING, HEAD))
     diverged = job.manifest("train")["facts"]["status"] == "diverged"
-    strides = {HEADLINE: job.config.stride or default_stride(context), "disjoint": context}
-    start = time.perf_counter()
-    results = {}
-    for name, stride in strides.items():
-        with job.timing(name):
-            nats = score(module, shards, context, stride)
-        results[name] = result(name, finite(float(nats.sum()), diverged), context, stride, counts)
+    conventions = conventions_of(recipe, job.config.stride)
+    start, results = time.perf_counter(), {}
+    for split, text in texts.items():
+        with job.timing(split):
+            results[split] = score_text(module, text, conventions, split, diverged)
     seconds = time.perf_counter() - start
     answers = None
     if (questions := job.inputs.get("corpus")) is not None:
@@ -67,81 +106,110 @@ def evaluate(job: Job) -> dict[str, Any]:
             answers = ask(module, codec, questions / "questions.jsonl", context)
     job.provenance["device"] = describe_device(device)
     job.provenance["precision"] = precision
-    job.provenance["tokens_per_second"] = len(strides) * (len(shards) - 1) / seconds
-    return write(job, results, counts, answers)
+    targets = sum(len(text.tokens) - 1 for text in texts.values())
+    job.provenance["tokens_per_second"] = len(conventions) * targets / seconds
+    return write(job, results, answers)
 
 
-def check_tokens(shards: Shards, expected: int, vocab_size: int) -> None:
-    """Refuse a test split that is not what its manifest says, or that the model cannot read.
+def open_text(job: Job, split: str, vocab_size: int) -> ScoredText:
+    """Open what is scored of a split.
 
     Raises:
-        UserError: the count differs, there are no two tokens, or an id is beyond the vocabulary.
+        UserError: it is not what its manifest says, has no two tokens, or the model cannot read it.
     """
-    if len(shards) != expected:
-        raise UserError(
-            f"the test shards hold {len(shards)} tokens, but their manifest says {expected}; delete the "
-            "folder and run snakemake again"
-        )
-    if len(shards) < 2:
-        raise UserError(
-            f"the test split has {len(shards)} tokens, and the first is never scored; use a larger corpus or "
-            "a larger share for the test"
-        )
+    counts = job.manifest("shards")["facts"]["splits"][split]
+    text = open_scored_text(job.inputs["shards"], split, counts, job.config.bytes, "evaluation.bytes")
+    check_ids(text.tokens, split, vocab_size)
+    return text
+
+
+def check_ids(shards: Shards, split: str, vocab_size: int) -> None:
+    """Refuse ids that the model does not know.
+
+    Raises:
+        UserError: one is beyond the vocabulary.
+    """
     highest = max(int(array.max()) for array in shards.arrays if len(array))
     if highest >= vocab_size:
         raise UserError(
-            f"the test shards hold the id {highest}, but the model's vocabulary ends at {vocab_size - 1}; "
+            f"the {split} shards hold the id {highest}, but the model's vocabulary ends at {vocab_size - 1}; "
             "evaluate with the shards of the tokenizer that the cell was trained with"
         )
 
 
-def finite(nats: float, diverged: bool) -> float | None:
-    """Return nats that are finite; None where a training that diverged left weights without probabilities.
+def conventions_of(recipe: dict[str, Any], stride: int | None) -> list[Convention]:
+    """Return the conventions for a cell, the headline first: what it sees is what it saw in training.
+
+    Args:
+        recipe: config.json of the cell.
+        stride: of overlapping windows; None for the default.
+    """
+    context = recipe["model"]["context"]
+    stride = stride or default_stride(context)
+    by_document = recipe["training"]["windows"] == "document"
+    names = ("document", "document_disjoint") if by_document else ("sliding", "disjoint")
+    return [Convention(names[0], context, stride), Convention(names[1], context, context)]
+
+
+def score_text(
+    module: nn.Module, text: ScoredText, conventions: list[Convention], split: str, diverged: bool
+) -> dict[str, Any]:
+    """Return what evaluation.json says about a split: the headline figures, the text, each convention.
+
+    Args:
+        module: the model.
+        text: what is scored.
+        conventions: the headline first.
+        split: its name, for a message.
+        diverged: whether the training did.
 
     Raises:
-        UserError: the nats are not finite, and the training did not diverge.
+        UserError: the loss of a training that did not diverge is not finite.
     """
+    totals, found = text.totals, {}
+    if no_words := why_no_words(totals):
+        totals |= {"words": None, "newlines": None}
+    for convention in conventions:
+        starts = text.documents.starts if convention.by_document else WHOLE
+        losses = score(module, text.tokens, convention.context, convention.stride, starts=starts)
+        nats = finite(losses, diverged, split)
+        measured = figures(nats, len(losses), totals["bytes"], totals["words"], totals["newlines"])
+        loss = {LOSSES[split]: measured.pop("test_loss")}
+        found[convention.name] = {"nats": nats, **loss, **measured}
+    headline = conventions[0].name
+    return {
+        **found[headline],
+        "word_perplexity_reason": no_words,
+        "scored_tokens": len(text.tokens) - 1,
+        "convention": headline,
+        **text.describe(),
+        **{c.name: {**c.describe(), **found[c.name]} for c in conventions},
+    }
+
+
+def finite(losses: np.ndarray, diverged: bool, split: str) -> float | None:
+    """Return the sum of losses; None where a training that diverged left weights without probabilities.
+
+    Raises:
+        UserError: the sum is not finite, and the training did not diverge.
+    """
+    nats = float(losses.sum())
     if math.isfinite(nats):
         return nats
     if diverged:
         return None
     raise UserError(
-        f"the test loss is {nats}: the weights give no probabilities; lower training.lr and train again"
+        f"the {split} loss is {nats}: the weights give no probabilities; lower training.lr and train again"
     )
 
 
-def result(
-    name: str, nats: float | None, context: int, stride: int, counts: dict[str, Any]
-) -> dict[str, Any]:
-    """Return what evaluation.json says about one convention.
-
-    Args:
-        name: of the convention.
-        nats: sum over the scored tokens; None where it is not finite.
-        context: tokens in a window.
-        stride: tokens between the starts of windows.
-        counts: tokens, bytes, words and newlines of the test split.
-    """
-    return {
-        "definition": DEFINITIONS[name].format(context=context, stride=stride, least=context - stride + 1),
-        "context": context,
-        "stride": stride,
-        "nats": nats,
-        **figures(nats, counts["tokens"] - 1, counts["bytes"], counts["words"], counts["newlines"]),
-    }
-
-
-def write(
-    job: Job, results: dict[str, dict[str, Any]], counts: dict[str, Any], answers: dict[str, float] | None
-) -> dict[str, Any]:
+def write(job: Job, results: dict[str, dict[str, Any]], answers: dict[str, Any] | None) -> dict[str, Any]:
     """Write evaluation.json; return its headline figures."""
-    described = ("definition", "context", "stride")
-    headline = {key: value for key, value in results[HEADLINE].items() if key not in described}
-    headline |= {"scored_tokens": counts["tokens"] - 1, "convention": HEADLINE}
-    text = {key: counts[key] for key in ("bytes", "words", "newlines")}
+    test, valid = results["test"], results["valid"]
     notes = {"weights": job.config.use, "questions": answers, "denominators": DENOMINATORS}
-    document = {**headline, **text, **notes, **results}
     (job.folder / "evaluation.json").write_text(
-        json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8"
+        json.dumps({**test, "valid": valid, **notes}, indent=1, allow_nan=False) + "\n", encoding="utf-8"
     )
-    return headline
+    headline = ("nats", *DENOMINATORS, "scored_tokens", "convention")
+    chosen_by = {"val_loss": valid["val_loss"], "val_bpb": valid["bpb"]}
+    return {**{key: test[key] for key in headline}, **chosen_by}

@@ -1,10 +1,15 @@
-"""Questions about a text, each with one right answer among several: does the model find it the likeliest?"""
+"""Questions about a text, each with one right answer among several: does the model find it the likeliest?
+
+All questions of the test split are asked: they cost about as much as scoring it.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,11 +18,13 @@ from torch import nn
 from gptgrid.model.score import losses_of, rows_at_once
 from gptgrid.tokens.base import Codec
 
-MAX_QUESTIONS = 300
-"""Questions that count, from the first on."""
+CHUNK = 256
+"""Questions in memory at once."""
+ROUNDING = 1e-6
+"""Nats that differ by no more than this share are a tie: fp32 tells them apart by chance."""
 
 
-def ask(module: nn.Module, codec: Codec, path: Path, context: int) -> dict[str, float]:
+def ask(module: nn.Module, codec: Codec, path: Path, context: int) -> dict[str, Any]:
     """Return how many questions there were, the share answered right, and the share that guessing gives.
 
     Args:
@@ -25,20 +32,56 @@ def ask(module: nn.Module, codec: Codec, path: Path, context: int) -> dict[str, 
         codec: its tokenizer.
         path: a line for each question: `prompt`, `answer`, and `wrong` answers.
         context: tokens that the model can see; of a longer text it sees the end.
+
+    Returns:
+        asked, right, chance, and `reason`: why `right` is None, where the context is shorter than an answer.
     """
+    asked, right, chance = 0, 0.0, 0.0
+    longest = 0
     with path.open(encoding="utf-8") as file:
-        questions = [json.loads(line) for line, _ in zip(file, range(MAX_QUESTIONS), strict=False)]
-    answers = [[question["answer"], *question["wrong"]] for question in questions]
-    texts = [
-        [codec.begin(question["prompt"] + answer) for answer in those]
-        for question, those in zip(questions, answers, strict=True)
-    ]
-    right = sum(int(np.argmin(nats) == 0) for nats in nats_of(module, texts, context))
+        while questions := [json.loads(line) for line in islice(file, CHUNK)]:
+            texts = [tokens_of(codec, question) for question in questions]
+            asked += len(texts)
+            chance += sum(1 / len(answers) for answers in texts)
+            longest = max(longest, *map(answer_length, texts))
+            if longest <= context:
+                right += sum(map(credit, nats_of(module, texts, context)))
+    reason = None
+    if longest > context:
+        reason = f"an answer has {longest} tokens, more than the context of {context} lets a model see"
     return {
-        "asked": len(questions),
-        "right": right / len(questions),
-        "chance": sum(1 / len(those) for those in answers) / len(questions),
+        "asked": asked,
+        "right": None if reason else right / asked,
+        "chance": chance / asked,
+        "reason": reason,
     }
+
+
+def tokens_of(codec: Codec, question: dict[str, Any]) -> list[list[int]]:
+    """Return the tokens of a question with each of its answers, the right one first."""
+    answers = [question["answer"], *question["wrong"]]
+    return [codec.begin(question["prompt"] + answer) for answer in answers]
+
+
+def answer_length(texts: list[list[int]]) -> int:
+    """Return how many tokens the longest answer has, from where the texts differ."""
+    return max(map(len, texts)) - first_difference(texts)
+
+
+def first_difference(texts: list[list[int]]) -> int:
+    """Return the first place at which not all texts have the same token."""
+    return next(place for place, ids in enumerate(zip(*texts, strict=False)) if len(set(ids)) > 1)
+
+
+def credit(nats: np.ndarray) -> float:
+    """Return 1 if the first of the texts (texts,) is the likeliest, 1/k if it shares that with k − 1 others.
+
+    Where a figure is no finite number there is no likeliest text, and no credit.
+    """
+    if not np.isfinite(nats).all():
+        return 0.0
+    likeliest = np.isclose(nats, nats.min(), rtol=ROUNDING, atol=0.0)
+    return float(likeliest[0] / likeliest.sum())
 
 
 def nats_of(module: nn.Module, questions: list[list[list[int]]], context: int) -> Iterator[np.ndarray]:
@@ -62,7 +105,7 @@ def nats_of(module: nn.Module, questions: list[list[list[int]]], context: int) -
 
 def window(texts: list[list[int]], context: int) -> tuple[np.ndarray, np.ndarray]:
     """Return what a model sees of texts, (texts, time + 1) int64, and which targets count, (texts, time)."""
-    common = next(i for i, ids in enumerate(zip(*texts, strict=False)) if len(set(ids)) > 1)
+    common = first_difference(texts)
     # Every text begins at the same place, so that all see the same of what they share.
     first = max(0, max(map(len, texts)) - context - 1)
     width = max(map(len, texts)) - first

@@ -14,22 +14,30 @@ from gptgrid.stages.report.tables import PARTS, Row
 
 def conclusions(experiment: ReportContent) -> list[dict[str, Any]]:
     """Return for each text the best group, the runner-up, and what stands between them."""
-    return [conclusion(text, experiment.groups) for text in experiment.texts]
+    return [
+        conclusion(text, experiment.groups, experiment.cautions.get(text["name"], []))
+        for text in experiment.texts
+    ]
 
 
-def conclusion(text: Row, groups: list[Row]) -> dict[str, Any]:
-    """Return the text, the best group, its test figure, the runner-up, and how many cells have no figures.
+def conclusion(text: Row, groups: list[Row], cautions: list[str]) -> dict[str, Any]:
+    """Return the text, the best group, its test figure, the runner-up, how many cells have no figures, and
+    what must be known before any of it is believed.
 
-    The best group is None if none has a loss, as a group with a diverged cell has not.
+    The best group is None if none has a loss, as a group with a diverged cell has not, and if the first
+    cannot be told from guessing; `lowest` is then the first.
     """
     rivals = sorted((group for group in groups if group["text"] == text["name"]), key=lambda row: row["rank"])
     measured = [group for group in rivals if group[f"{text['valid']}_mean"] is not None]
-    best, second = [*measured, None, None][:2]
+    first, second = [*measured, None, None][:2]
+    best = first if first and first["best"] else None
     return {
         "text": text,
         "best": best,
+        "lowest": None if best else first,
+        "cautions": cautions,
         "test": mean_with_interval(best, text["test"]) if best else None,
-        "next": gap(best, second, text["valid"]) if second else None,
+        "next": gap(best, second, text["valid"]) if best and second else None,
         "groups": len(rivals),
         "cells": sum(group["seeds"] for group in rivals),
         "diverged": sum(group["diverged"] for group in rivals),
@@ -58,10 +66,10 @@ def gap(best: Row, second: Row, figure: str) -> dict[str, Any]:
 def verdict(first: dict[str, float | None], other: dict[str, float | None]) -> str:
     """Say what the 95 % intervals of two means allow to conclude."""
     if first["high"] is None or other["low"] is None:
-        return "With one seed there is no interval: the order may be chance."
+        return "A group of one seed has no interval: the order may be chance."
     if first["high"] < other["low"]:
-        return "Their 95 % intervals on validation do not overlap."
-    return "Their 95 % intervals on validation overlap: more seeds would have to decide."
+        return "Their 95 % intervals over seeds do not overlap on validation."
+    return "Their 95 % intervals over seeds overlap on validation: more seeds would have to decide."
 
 
 def failures(experiment: ReportContent) -> dict[str, list[str]]:

@@ -10,8 +10,8 @@ import pandas as pd
 from gptgrid.artifact.job import Job
 from gptgrid.stages.report.tables import Row
 
-LOSSES = {"val_loss": "valid", "train_loss": "train"}
-"""Column of metrics.csv → split that it was measured on."""
+LOSSES = ("val_loss", "train_loss")
+"""Columns of metrics.csv."""
 ENDINGS = ("finished", "stopped early", "diverged")
 """How a training can end, from the best to the worst."""
 SINGLE_CURVES = 60
@@ -32,16 +32,23 @@ def cell_curve(job: Job, cell: Row) -> Row:
     """Return the curves of one training."""
     name = f"train:{cell['cell']}"
     metrics = pd.read_csv(job.inputs[name] / "metrics.csv", usecols=["tokens", *LOSSES])
-    status = job.manifest(name)["facts"]["status"]
-    curve = {"group": cell["group"], "seed": cell["seed"], "status": status}
+    facts, train = job.manifest(name)["facts"], cell["splits"]["train"]
+    curve = {"group": cell["group"], "seed": cell["seed"], "status": facts["status"]}
     return curve | {
-        loss: points(metrics, loss, bits_per_nat(cell["splits"][split])) for loss, split in LOSSES.items()
+        # A training may validate on a part of the split.
+        "val_loss": points(metrics, "val_loss", bits_per_nat(facts["val_tokens"], facts["val_bytes"])),
+        "train_loss": points(metrics, "train_loss", bits_per_nat(train["tokens"] - 1, train["bytes"])),
     }
 
 
-def bits_per_nat(split: Row) -> float:
-    """Return what turns nats per token of a split into bits per byte; 1 where there are no bytes."""
-    return (split["tokens"] - 1) / (math.log(2) * split["bytes"]) if split["bytes"] else 1.0
+def bits_per_nat(tokens: int, size: int | None) -> float:
+    """Return what turns nats per token into bits per byte; 1 where there are no bytes.
+
+    Args:
+        tokens: that were scored.
+        size: UTF-8 bytes of their text.
+    """
+    return tokens / (math.log(2) * size) if size else 1.0
 
 
 def points(metrics: pd.DataFrame, loss: str, scale: float) -> list[list[float]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from gptgrid.artifact.identity import ABOUT, CARD
 from gptgrid.artifact.job import Job
 from gptgrid.stages.report.tables import Row
+from gptgrid.text.documents import why_no_words
 
 
 def inputs_of(job: Job, kind: str) -> list[str]:
@@ -25,13 +26,17 @@ def corpus_row(job: Job, name: str) -> Row:
         "name": name.removeprefix("corpus:"),
         "sources": source_names(about["source"]),
         "license": about["license"],
-        "private": about["private"],
         "dropped": sum(about.get("dropped", {}).values()),
         "leakage": about.get("leakage", {}).get("share"),
-        "floor": about.get("floor_bpb", {}).get("test"),
+        "generator": about.get("generator_bpb", {}).get("test"),
         "card": (job.inputs[name] / CARD).read_text(encoding="utf-8"),
-        **facts["splits"],
+        **{split: with_countable_words(counts) for split, counts in facts["splits"].items()},
     }
+
+
+def with_countable_words(counts: Row) -> Row:
+    """Return the counts of a split; its words are None where blanks do not separate them."""
+    return {**counts, "words": None} if why_no_words(counts) else counts
 
 
 def source_names(source: Row) -> list[str]:
@@ -62,7 +67,7 @@ def encoding_row(job: Job, name: str, kinds: dict[str, str]) -> Row:
         "corpus": corpus,
         "kind": kinds.get(facts["tokenizer"]),
         "vocab_size": facts["vocab_size"],
-        "about": facts.get(ABOUT),
+        "about": facts[ABOUT] if "by_script" in facts[ABOUT] else None,
         "tokens": {split: counts["tokens"] for split, counts in splits.items()},
         "bytes_per_token": {split: bytes_per_token(counts, facts["eot"]) for split, counts in splits.items()},
     }

@@ -16,7 +16,15 @@ from gptgrid.artifact.identity import content_digest
 from gptgrid.artifact.job import Job
 from gptgrid.stages.report.curves import learning_curves
 from gptgrid.stages.report.data import corpus_rows, encoding_rows, inputs_of
-from gptgrid.stages.report.tables import Row, assign_groups, differences, label_groups, read_table, rows_of
+from gptgrid.stages.report.tables import (
+    Row,
+    assign_groups,
+    differences,
+    label_groups,
+    read_cautions,
+    read_table,
+    rows_of,
+)
 
 DATA = ("corpus:", "tokenizer:", "shards:")
 """How the names of inputs begin that the section on data describes."""
@@ -38,12 +46,14 @@ class ReportContent:
     """summary.csv, with the index of the group, the text, and the splits of the text if they are known."""
     curves: list[Row]
     samples: list[Row]
-    """But not of models of private corpora, which may repeat their text."""
+    """But not of cells made from private text, which models may repeat."""
     training_samples: list[Row]
     corpora: list[Row]
     encodings: list[Row]
     """A tokenizer on a corpus."""
     environments: list[Row]
+    cautions: dict[str, list[str]]
+    """Text → what must be known about the figures on it."""
     differences: list[Row]
     """Device, precision, versions: what is not the same for all cells, with value → number of cells."""
     missing_data: dict[str, str]
@@ -69,9 +79,9 @@ def read_experiment(job: Job) -> ReportContent:
     table = assign_groups(read_table(job.inputs["compare"] / "summary.csv"), groups)
     cells = rows_of(table)
     add_splits(job, cells)
-    corpora = corpus_rows(job)
-    public = public_corpora(corpora)
-    shown = [(number, cell) for number, cell in enumerate(cells) if cell["corpus"] in public]
+    # What the configuration says now: results may have been made before a corpus became private.
+    private = {cell.cell for cell in job.config.cells if cell.private}
+    shown = [(number, cell) for number, cell in enumerate(cells) if cell["cell"] not in private]
     return ReportContent(
         name=job.config.experiment,
         texts=text_rows(cells),
@@ -81,9 +91,10 @@ def read_experiment(job: Job) -> ReportContent:
         curves=learning_curves(job, cells),
         samples=[row for number, cell in shown for row in read_samples(job, "sample", number, cell)],
         training_samples=[row for number, cell in shown for row in read_samples(job, "train", number, cell)],
-        corpora=corpora,
+        corpora=corpus_rows(job),
         encodings=encoding_rows(job),
         environments=environment_rows(job, cells),
+        cautions=read_cautions(job.inputs["compare"] / "cautions.csv"),
         differences=differences(table),
         missing_data={name: reason for name, reason in job.failed.items() if name.startswith(DATA)},
         missing_samples=missing_samples(job, cells),
@@ -111,12 +122,6 @@ def text_rows(cells: list[Row]) -> list[Row]:
         if cell["splits"] and not cell["splits"]["test"]["bytes"]:
             texts[cell["text"]] = nats
     return [{"name": name, **figures} for name, figures in texts.items()]
-
-
-def public_corpora(corpora: list[Row]) -> set[str]:
-    """Return the names, without overrides, of the corpora of which no variant is private."""
-    names = [(row["name"].split("+", 1)[0], row["private"]) for row in corpora]
-    return {name for name, _ in names} - {name for name, private in names if private}
 
 
 def read_samples(job: Job, stage: str, number: int, cell: Row) -> Iterator[Row]:

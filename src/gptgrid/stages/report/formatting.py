@@ -50,6 +50,11 @@ def duration(seconds: Number) -> str:
     return f"{digits(seconds / 86400)} d"
 
 
+def sentence(text: str) -> str:
+    """Return a message, which begins small and has no full stop, as a sentence."""
+    return f"{text[0].upper()}{text[1:]}."
+
+
 def percent(share: float | None) -> str:
     """Return a positive share in percent with one decimal."""
     if share is None:

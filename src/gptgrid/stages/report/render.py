@@ -26,7 +26,14 @@ MARKS = "●■◆▲▼✚"
 """As plotly's symbols in script.js; colours are --c0 to --c5 of style.css."""
 SIZES = ("parameters", "non_embedding_parameters", "train_flops", "train_tokens", "train_seconds")
 """What the size chart puts a group's figure against."""
-FILTERS = (formatting.decimal, formatting.count, formatting.short, formatting.duration, formatting.percent)
+FILTERS = (
+    formatting.decimal,
+    formatting.count,
+    formatting.short,
+    formatting.duration,
+    formatting.percent,
+    formatting.sentence,
+)
 
 
 def render(experiment: ReportContent) -> str:

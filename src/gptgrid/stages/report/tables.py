@@ -26,6 +26,12 @@ def read_table(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, dtype=types, keep_default_na=False, na_values=[""])
 
 
+def read_cautions(path: Path) -> dict[str, list[str]]:
+    """Return text → what must be known about the figures on it."""
+    table = pd.read_csv(path, dtype="str", keep_default_na=False)
+    return {text: rows.tolist() for text, rows in table.groupby("text", sort=False)["caution"]}
+
+
 def rows_of(table: pd.DataFrame) -> list[Row]:
     """Return a table as plain rows, None where a cell is empty."""
     objects = table.astype(object)

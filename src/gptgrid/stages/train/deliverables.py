@@ -13,7 +13,6 @@ from safetensors.torch import save
 from torch import Tensor
 
 from gptgrid.launch.allocator import describe_allocator
-from gptgrid.metrics import bits_per_byte
 from gptgrid.model.build import build
 from gptgrid.model.cost import flops_per_token, parameter_count
 from gptgrid.model.device import describe_device
@@ -67,24 +66,22 @@ def facts(trainer: Trainer) -> dict[str, Any]:
         "train_tokens": progress["tokens"],
         "train_flops": progress["tokens"] * flops_per_token(recipe.model, recipe.vocab_size),
         **losses(trainer),
+        "val_tokens": trainer.validation.targets,
+        "val_bytes": trainer.validation.text.totals["bytes"],
         "status": "diverged" if progress["diverged"] else "stopped early" if ended else "finished",
         "ended": ended,
     }
 
 
 def losses(trainer: Trainer) -> dict[str, Any]:
-    """Return the validation losses of the best and the last weights, per token and per byte, and the step of
-    the best; None if the training diverged."""
+    """Return the validation losses of the best and the last weights as training saw them, per token and per
+    byte of what it scored, and the step of the best; None if the training diverged."""
     names = ("val_loss", "val_bpb", "best_step", "last_val_loss", "last_val_bpb")
     best, diverged = trainer.progress["best"], trainer.progress["diverged"]
     if diverged:
         return dict.fromkeys(names)
     last = trainer.progress["metrics"][-1]["val_loss"]
-    split = trainer.job.manifest("shards")["facts"]["splits"]["valid"]
-    # The loss of a sample stands for that of the split.
-    best_bpb, last_bpb = (
-        bits_per_byte(loss * (split["tokens"] - 1), split["bytes"]) for loss in (best["loss"], last)
-    )
+    best_bpb, last_bpb = map(trainer.validation.bits_per_byte, (best["loss"], last))
     return dict(zip(names, (best["loss"], best_bpb, best["step"], last, last_bpb), strict=True))
 
 

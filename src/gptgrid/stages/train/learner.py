@@ -19,7 +19,7 @@ from gptgrid.model.initialize import initialize
 from gptgrid.model.precision import autocast
 from gptgrid.seeds import derive
 from gptgrid.stages.train.memory import recompute_activations
-from gptgrid.stages.train.optimizer import build_optimizers
+from gptgrid.stages.train.optimizer import build_optimizers, clip_gradient, join_groups, parameters_of
 from gptgrid.stages.train.ranks import Ranks
 from gptgrid.stages.train.recipe import Recipe
 from gptgrid.stages.train.weights import Weights, update_average
@@ -45,6 +45,7 @@ class Learner:
             recompute_activations(self.module)
         self.weights = Weights(self.module, precision)
         self.optimizers = build_optimizers(self.weights.master, recipe.model, recipe.training)
+        join_groups(self.optimizers)
         self.scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
         self.average = self.weights.copy() if recipe.training.ema else None
         self.logits: Callable[[Tensor], Tensor] = self.module
@@ -91,13 +92,12 @@ class Learner:
         training = self.recipe.training
         for optimizer in self.optimizers:
             self.scaler.unscale_(optimizer)
-        limit = training.grad_clip or math.inf
-        grad_norm = torch.nn.utils.clip_grad_norm_(self.weights.master.values(), limit)
+        grad_norm = clip_gradient(parameters_of(self.optimizers), training.grad_clip or math.inf)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = self.recipe.learning_rate(step) * group["lr_scale"]
             self.scaler.step(optimizer)
-            optimizer.zero_grad()
+            optimizer.zero_grad(set_to_none=False)
         self.scaler.update()
         self.weights.round_into_module()
         if self.average:

@@ -16,6 +16,7 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from gptgrid.artifact.errors import UserError
+from gptgrid.model import memory
 from gptgrid.model.cost import count_parameters
 from gptgrid.model.memory import activation_bytes, check_memory
 
@@ -27,6 +28,8 @@ ADVICE = (
     "lower training.micro_batch (the gradient stays that of the batch), set run.activation_checkpointing, or "
     "lower the model's context, d_model, d_ff or n_layer"
 )
+SMALLER = "lower the model's d_model, d_ff or n_layer, or the tokenizer's vocab_size"
+"""What helps where the weights alone are too many."""
 
 
 def micro_batch_rows(
@@ -71,7 +74,7 @@ def check_training(
     parameters = count_parameters(model, vocab_size)
     if device.type != "cpu":
         # The first weights are drawn on the CPU, so that they are the same for every device.
-        check_memory({"first weights": 4 * parameters}, torch.device("cpu"), ADVICE)
+        check_memory({"first weights": 4 * parameters}, torch.device("cpu"), SMALLER)
     activations = activation_bytes(
         model, vocab_size, 1 if recompute else None, bytes_per_number=4 if precision == "fp32" else 2
     )
@@ -79,7 +82,8 @@ def check_training(
         "weights, gradients and moments": STATE_BYTES * parameters,
         f"activations of {rows} windows of {model.context} tokens": activations * model.context * rows,
     }
-    check_memory(needed, device, ADVICE)
+    fits = needed["weights, gradients and moments"] <= memory.memory_left(device)
+    check_memory(needed, device, ADVICE if fits else SMALLER)
 
 
 @contextmanager

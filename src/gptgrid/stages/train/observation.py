@@ -73,7 +73,7 @@ class Observer:
         with self.meter.aside("sample"), self.learner.evaluating():
             start, seed = self.codec.begin(prompt), self.recipe.seed
             ids = generate(self.learner.module, start, GREEDY, SAMPLE_TOKENS, self.codec.eot, seed)
-            text = self.codec.decode(list(ids))
+            text = self.codec.decode(list(ids), continues=True)
         self.progress["samples"].append({"step": self.progress["step"], "prompt": prompt, "text": text})
 
     def measure(self) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from gptgrid.artifact.variants import Variants
 from gptgrid.model.parametrization import is_hidden, lr_scale, muon_lr_scale
+from gptgrid.stages.train.weights import joined
 
 FUSED = ("cpu", "cuda", "mps")
 """Devices on which torch updates all parameters in one kernel."""
@@ -88,9 +89,36 @@ def groups(
     ]
 
 
+def join_groups(optimizers: list[torch.optim.Optimizer]) -> None:
+    """Let each group of AdamW be one parameter, so that each step has few kernels; see `weights.joined`."""
+    for optimizer in optimizers:
+        if isinstance(optimizer, torch.optim.AdamW):
+            for group in optimizer.param_groups:
+                group["params"] = [joined(group["params"])]
+
+
 def check_groups(optimizers: list[torch.optim.Optimizer], weights: dict[str, nn.Parameter]) -> None:
     """Assert that each parameter is in exactly one group; a tied matrix is one parameter."""
-    grouped = [id(p) for optimizer in optimizers for group in optimizer.param_groups for p in group["params"]]
+    grouped = [id(p) for p in parameters_of(optimizers)]
     assert sorted(grouped) == sorted({id(p) for p in weights.values()}), (
         "a parameter is in no group or in two"
     )
+
+
+def parameters_of(optimizers: list[torch.optim.Optimizer]) -> list[nn.Parameter]:
+    """Return what optimizers update, in their order."""
+    return [p for optimizer in optimizers for group in optimizer.param_groups for p in group["params"]]
+
+
+def clip_gradient(parameters: list[nn.Parameter], limit: float) -> Tensor:
+    """Scale the gradient down to a norm; return its norm before, a scalar on the device.
+
+    Args:
+        parameters: whose gradients are one.
+        limit: the largest norm.
+    """
+    norm = torch.nn.utils.get_total_norm([parameter.grad for parameter in parameters])
+    # To ask a GPU for the norm would be to wait for it; there the gradient is multiplied by 1.
+    if norm.device.type != "cpu" or not norm < limit:
+        torch.nn.utils.clip_grads_with_norm_(parameters, limit, norm)
+    return norm

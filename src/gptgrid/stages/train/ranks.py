@@ -61,11 +61,7 @@ class Ranks:
         """Sum the gradients over all processes in place; return the sums of other scalars."""
         if self.size == 1:
             return list(others)
-        gradients = []
-        for weight in weights:
-            if weight.grad is None:  # this process had no share of the batch
-                weight.grad = torch.zeros_like(weight)
-            gradients.append(weight.grad)
+        gradients = [weight.grad for weight in weights]
         flat = self.sum(torch.cat([value.float().flatten() for value in (*gradients, *others)]))
         parts = flat.split([value.numel() for value in (*gradients, *others)])
         for gradient, part in zip(gradients, parts, strict=False):

@@ -18,9 +18,11 @@ from gptgrid.artifact.job import Job
 from gptgrid.model.device import prepare_device
 from gptgrid.model.precision import choose_precision
 from gptgrid.stages.train import checkpoint
+from gptgrid.stages.train.budget import remarks
 from gptgrid.stages.train.compilation import speed_up
 from gptgrid.stages.train.continuation import read_own, read_parent
 from gptgrid.stages.train.interrupt import Interrupted, Interrupts
+from gptgrid.stages.train.intervals import remarks_on_steps
 from gptgrid.stages.train.learner import Learner
 from gptgrid.stages.train.memory import check_training, memory_errors
 from gptgrid.stages.train.meter import Meter
@@ -32,6 +34,7 @@ from gptgrid.stages.train.stopping import why_ended
 from gptgrid.stages.train.validation import Validation
 from gptgrid.stages.train.windows import UNSCORED
 from gptgrid.tokens.codec import read_codec
+from gptgrid.tokens.document_table import open_scored_text
 from gptgrid.tokens.shards import open_shards
 
 
@@ -53,11 +56,17 @@ class Trainer:
         self.codec = read_codec(job.inputs["tokenizer"])
         text = open_shards(job.inputs["shards"], "train")
         self.recipe = Recipe(config, self.codec, text, self.ranks.size)
+        training, steps = self.recipe.training, self.recipe.steps
+        for remark in (*remarks(training, self.recipe.windows, steps), *remarks_on_steps(training, steps)):
+            print(remark, flush=True)
         self.learner = self.build_learner()
         self.interrupts = Interrupts(self.ranks.size)
+        training, counts = self.recipe.training, job.manifest("shards")["facts"]["splits"]["valid"]
         self.validation = Validation(
-            open_shards(job.inputs["shards"], "valid"),
-            self.recipe.training.eval_tokens,
+            open_scored_text(
+                job.inputs["shards"], "valid", counts, training.eval_bytes, "training.eval_bytes"
+            ),
+            training.windows == "document",
             self.ranks,
             self.interrupts.check,
         )
@@ -158,7 +167,7 @@ class Trainer:
     def log(self) -> None:
         """Print a line of progress."""
         step, steps = self.progress["step"], self.recipe.steps
-        left = (steps - step) * self.recipe.training.batch_tokens
+        left = self.recipe.tokens - self.progress["tokens"]
         rate = self.recipe.learning_rate(max(0, step - 1))
         print(self.meter.line(step, steps, self.observer.latest_loss(), rate, left), flush=True)
 

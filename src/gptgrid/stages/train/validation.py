@@ -1,4 +1,7 @@
-"""The validation loss during training: disjoint windows over the validation split, or over its beginning."""
+"""The validation loss during training: disjoint windows over the validation split, or over a part of it.
+
+It chooses the best step, and stops a training early. What tables rank is scored by the `evaluate` stage.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,12 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from gptgrid.artifact.errors import UserError
+from gptgrid.metrics import bits_per_byte
 from gptgrid.model.precision import autocast
-from gptgrid.model.score import batch_losses, windows
+from gptgrid.model.score import WHOLE, batch_losses, windows
 from gptgrid.stages.train.learner import Learner
 from gptgrid.stages.train.ranks import Ranks
-from gptgrid.tokens.shards import Shards
+from gptgrid.tokens.document_table import ScoredText
 
 CHUNK = 2**20
 """Tokens that are hashed at once."""
@@ -24,33 +27,26 @@ class Validation:
     """What is scored, and the processes that share the work."""
 
     def __init__(
-        self, tokens: Shards, eval_tokens: int | None, ranks: Ranks, between_batches: Callable[[], None]
+        self, text: ScoredText, by_document: bool, ranks: Ranks, between_batches: Callable[[], None]
     ) -> None:
         """Choose what is scored.
 
         Args:
-            tokens: the validation split.
-            eval_tokens: score this many tokens, from the start; None scores all.
+            text: of the validation split.
+            by_document: let no token see another document than its own, as in a training by documents.
             ranks: the processes.
             between_batches: called after each batch; it may raise.
-
-        Raises:
-            UserError: there are no two tokens.
         """
-        if len(tokens) < 2:
-            raise UserError(
-                f"the validation split has {len(tokens)} tokens, and the first is never scored; use a larger "
-                "corpus or a larger share for validation"
-            )
-        self.tokens, self.ranks, self.between_batches = tokens, ranks, between_batches
-        self.targets = min(len(tokens) - 1, eval_tokens or len(tokens))
+        self.text, self.tokens, self.ranks, self.between_batches = text, text.tokens, ranks, between_batches
+        self.starts = text.documents.starts if by_document else WHOLE
+        self.targets = len(self.tokens) - 1
 
     @cached_property
     def digest(self) -> str:
         """The sha256 of the tokens that are scored: losses on other tokens do not compare."""
         total = hashlib.sha256()
-        for start in range(0, self.targets + 1, CHUNK):
-            total.update(self.tokens[start : min(start + CHUNK, self.targets + 1)].tobytes())
+        for start in range(0, len(self.tokens), CHUNK):
+            total.update(self.tokens[start : start + CHUNK].tobytes())
         return total.hexdigest()
 
     def loss(self, learner: Learner, weights: dict[str, Tensor] | None = None) -> float:
@@ -60,8 +56,8 @@ class Validation:
             learner: what computes.
             weights: name → tensor; None takes the weights that the training would keep.
         """
-        context = learner.recipe.model.context
-        batches = list(windows(self.targets, context, stride=context, rows=learner.recipe.micro_rows))
+        context, rows = learner.recipe.model.context, learner.recipe.micro_rows
+        batches = list(windows(self.targets, context, stride=context, rows=rows, starts=self.starts))
         nats = torch.zeros(len(batches), device=learner.device)
         own = range(self.ranks.rank, len(batches), self.ranks.size)
         with learner.evaluating(weights), autocast(learner.precision, learner.device):
@@ -70,3 +66,7 @@ class Validation:
                 nats[number] = batch.sum()
                 self.between_batches()
         return self.ranks.sum(nats).cpu().double().sum().item() / self.targets
+
+    def bits_per_byte(self, loss: float) -> float | None:
+        """Return a loss in bits per byte of what is scored; None for a corpus of bare ids."""
+        return bits_per_byte(loss * self.targets, self.text.totals["bytes"])

@@ -1,8 +1,12 @@
-"""The weights of a training: those that are updated and kept, and those that multiply."""
+"""The weights of a training: those that are updated and kept, and those that multiply.
+
+Each weight has a gradient from the start, to which backward passes add. What is updated alike lies in one
+piece of memory (`joined`): one kernel then does for all of it what else takes one for each weight.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -27,23 +31,25 @@ class Weights:
         }
         """Name → master and copy of each parameter that is bf16 in the module."""
         self.master |= {name: master for name, (master, _) in self.rounded.items()}
+        for master in self.master.values():
+            master.grad = torch.zeros_like(master)
 
+    @torch.no_grad()
     def collect_gradients(self) -> None:
         """Add the gradients of a backward pass to the masters' own, in fp32."""
-        for master, copy in self.rounded.values():
-            if copy.grad is None:
-                continue
-            if master.grad is None:
-                master.grad = copy.grad.float()
-            else:
-                master.grad += copy.grad
-            copy.grad = None
+        pairs = [(master.grad, copy) for master, copy in self.rounded.values() if copy.grad is not None]
+        if pairs:
+            gradients, copies = zip(*pairs, strict=True)
+            torch._foreach_add_(gradients, [copy.grad for copy in copies])
+            for copy in copies:
+                copy.grad = None
 
     @torch.no_grad()
     def round_into_module(self) -> None:
         """Round the updated masters into the module."""
-        for master, copy in self.rounded.values():
-            copy.copy_(master)
+        if self.rounded:
+            masters, copies = zip(*self.rounded.values(), strict=True)
+            torch._foreach_copy_(copies, masters)
 
     @torch.no_grad()
     def load(self, values: dict[str, Tensor]) -> None:
@@ -74,6 +80,25 @@ class Weights:
         """Set the module's parameters by name, and no masters of their own."""
         for name, parameter in self.module.named_parameters():
             parameter.copy_(values[name])
+
+
+def joined(parameters: Sequence[nn.Parameter]) -> nn.Parameter:
+    """Return one parameter that holds several: they and their gradients become views of it and its own.
+
+    Args:
+        parameters: of one type and device, each with a gradient.
+    """
+    # Each begins at a multiple of 64 bytes, where a kernel computes as it does on a tensor of its own.
+    places = [-(-parameter.numel() // 16) * 16 for parameter in parameters]
+    whole = nn.Parameter(parameters[0].detach().new_zeros(sum(places)))
+    whole.grad = torch.zeros_like(whole)
+    values, gradients = whole.detach().split(places), whole.grad.split(places)
+    for parameter, value, gradient in zip(parameters, values, gradients, strict=True):
+        here, there = (part[: parameter.numel()].view_as(parameter) for part in (value, gradient))
+        here.copy_(parameter.detach())
+        there.copy_(parameter.grad)
+        parameter.data, parameter.grad = here, there
+    return whole
 
 
 @torch.no_grad()

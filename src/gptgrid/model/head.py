@@ -1,0 +1,23 @@
+"""The output matrix: from the last activations to logits."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+def logits_of(head: nn.Linear, x: Tensor, exact: bool) -> Tensor:
+    """Return x: (batch, time, d_model) times the output matrix: (batch, time, vocab_size).
+
+    Args:
+        head: the output matrix.
+        x: activations after the last norm.
+        exact: multiply in fp32, whatever the blocks compute in: a logit of bf16 has three digits, and a loss
+            is the difference of logits. Training is faster without, and does not mind.
+    """
+    if not exact:
+        return functional.linear(x, head.weight.to(x.dtype), head.bias)
+    bias = None if head.bias is None else head.bias.float()
+    with torch.autocast(x.device.type, enabled=False):
+        return functional.linear(x.float(), head.weight.float(), bias)

@@ -1,0 +1,69 @@
+"""Can a model be told from one that has learned nothing but the frequencies of tokens?"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import pandas as pd
+
+from gptgrid.artifact.identity import ABOUT
+from gptgrid.artifact.job import Job
+
+SPREAD = 2.0
+"""Nats: the standard deviation, over tokens, of the difference of two models' losses. Guessing each token
+from the one before it, against guessing by frequency alone, has 0.9 by characters and 1.3 to 2.1 by pieces of
+words."""
+
+
+def resolution(tokens: int) -> float:
+    """Return the difference in nats per token below which so many tokens cannot tell two models apart: twice
+    the standard error of its mean."""
+    return 2 * SPREAD / math.sqrt(tokens)
+
+
+def guessing_columns(job: Job) -> dict[str, pd.Series]:
+    """Return for each cell, in order, what guessing by frequency loses in its validation split, and how many
+    tokens of that were scored: None where it is not known."""
+    cells = job.config.cells
+    columns = {
+        "guessing": [guessing_of(job, cell.shards, "valid") for cell in cells],
+        "val_tokens": [scored_tokens(job, cell.cell).get("valid") for cell in cells],
+    }
+    # As objects: integers beside a gap would become floats.
+    return {name: pd.Series(values, dtype=object) for name, values in columns.items()}
+
+
+def guessing_of(job: Job, shards: str, split: str) -> float | None:
+    """Return the nats per token that guessing by frequency takes on a split; None where it is not known."""
+    if (name := f"shards:{shards}") not in job.inputs:
+        return None
+    return job.manifest(name)["facts"].get(ABOUT, {}).get("guessing", {}).get(split)
+
+
+def scored_tokens(job: Job, cell: str) -> dict[str, int]:
+    """Return split → tokens of it that the evaluation of a cell scored; empty without one."""
+    evaluation = evaluation_of(job, cell)
+    # An older source scored the test split alone.
+    splits = {"valid": evaluation.get("valid", {}), "test": evaluation}
+    return {split: text["scored_tokens"] for split, text in splits.items() if text}
+
+
+def evaluation_of(job: Job, cell: str) -> dict[str, Any]:
+    """Return what the evaluation of a cell says; empty without one."""
+    folder = job.inputs.get(f"evaluate:{cell}")
+    return {} if folder is None else json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
+
+
+def has_learned(loss: float | None, guessing: float | None, tokens: int | None) -> bool:
+    """Say whether a loss is lower than that of guessing, by more than chance would explain.
+
+    Args:
+        loss: nats per token; None where there is none.
+        guessing: nats per token; None where it is not known, as for shards of an older source.
+        tokens: that were scored.
+    """
+    if pd.isna(loss) or pd.isna(guessing):
+        return pd.notna(loss)
+    return loss < guessing - resolution(tokens)

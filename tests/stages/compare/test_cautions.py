@@ -1,0 +1,190 @@
+"""What makes figures doubtful is said, with how much and what to do; and nothing is said of sound ones."""
+
+import csv
+import json
+
+import pytest
+from experiments import Experiment
+
+from gptgrid.stages.compare.tables import compare
+
+
+def edit(experiment: Experiment, name: str, **changes: object) -> None:
+    """Change facts of an input; `a__b` is b in a."""
+    path = experiment.inputs[name] / "manifest.json"
+    manifest = json.loads(path.read_text())
+    for key, value in changes.items():
+        *parents, last = key.split("__")
+        inner = manifest["facts"]
+        for parent in parents:
+            inner = inner[parent]
+        inner[last] = value
+    path.write_text(json.dumps(manifest))
+
+
+def said(experiment: Experiment) -> list[str]:
+    """Return the cautions of an experiment on one text."""
+    job = experiment.compare_job()
+    compare(job)
+    with (job.folder / "cautions.csv").open(newline="", encoding="utf-8") as file:
+        return [row["caution"] for row in csv.DictReader(file)]
+
+
+@pytest.fixture
+def sound(tmp_path) -> Experiment:
+    """Two groups of two seeds, about which there is nothing to say."""
+    experiment = Experiment(tmp_path, ("tales",), ("bpe",), ("gpt2", "llama"))
+    for cell in experiment.cells:
+        edit(experiment, f"train:{cell['cell']}", steps=1000, best_step=900, train_tokens=10**6)
+    return experiment
+
+
+def test_nothing_is_said_of_a_sound_experiment(sound):
+    assert said(sound) == []
+
+
+def test_cautions_are_printed(sound, capsys):
+    edit(sound, "corpus:tales", about__cautions=["half of it is one file twice; leave one"])
+    assert said(sound) == ["half of it is one file twice; leave one"]
+    assert "caution: tales: half of it is one file twice; leave one\n" in capsys.readouterr().out
+
+
+def test_five_tokens_cannot_tell_models_apart(sound):
+    edit(sound, "shards:bpe@tales", about__guessing={"valid": 3.0})
+    for cell in sound.cells:
+        path = sound.inputs[f"evaluate:{cell['cell']}"] / "evaluation.json"
+        evaluation = json.loads(path.read_text())
+        evaluation["valid"]["scored_tokens"] = 5
+        path.write_text(json.dumps(evaluation))
+    first, second = said(sound)
+    assert first.startswith("no group is the best: the lowest on validation, tales.bpe.llama.base, takes")
+    assert "so that it has learned nothing that the 5 tokens scored could show; train longer, or" in first
+    assert second == (
+        "5 tokens of the validation split were scored, which cannot tell models apart that differ by less than "
+        "1.8 nats per token; give more text, or a larger share for it (`split`)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("by", "expected"),
+    [("document", 1), (None, 1), ("position", 0)],
+)
+def test_a_test_of_one_document_is_named_unless_the_text_was_cut_in_order(sound, by, expected):
+    edit(sound, "corpus:tales", splits__test__documents=1)
+    if by:
+        edit(sound, "corpus:tales", about__split={"by": by})
+    found = [line for line in said(sound) if line.startswith("the test split has 1 document,")]
+    assert len(found) == expected
+
+
+def test_a_handful_of_steps(sound):
+    edit(sound, "train:tales.bpe.llama.base.s1", steps=6, best_step=6)
+    assert said(sound) == [
+        "1 of 4 trainings have fewer than 100 steps (the shortest 6), in which a model hardly begins to learn; "
+        "raise `epochs`, `tokens` or `steps`, or lower `batch_tokens`"
+    ]
+
+
+def test_less_than_an_epoch_of_a_short_text(sound):
+    edit(sound, "train:tales.bpe.llama.base.s1", train_tokens=58_065)
+    assert said(sound) == [
+        "1 of 4 trainings have not seen all of their short text (the shortest 20%); raise `epochs`"
+    ]
+    edit(sound, "shards:bpe@tales", splits__train__tokens=5_000_000)
+    assert said(sound) == []
+
+
+def test_a_best_step_at_the_beginning(sound):
+    for model in ("gpt2", "llama"):
+        edit(sound, f"train:tales.bpe.{model}.base.s1", best_step=10)
+    [line] = said(sound)
+    assert line.startswith("the best weights of tales.bpe.llama.base.s1 are those of step 10 of 1000")
+
+
+def test_a_test_of_another_kind(sound):
+    edit(sound, "shards:bpe@tales", about__guessing={"valid": 15.0, "test": 2.0})
+    lines = said(sound)
+    assert len(lines) == 2 and lines[0].startswith("on the test split tales.bpe.llama.base.s1 takes")
+    assert "where guessing tokens by their frequency takes 2.000" in lines[0]
+
+
+def test_one_seed_each(tmp_path):
+    experiment = Experiment(tmp_path, ("tales",), ("bpe",), ("gpt2", "llama"), (1,))
+    assert (
+        "every group has one seed, so that the order may be chance; give several (`seed: [1, 2, 3]`)"
+        in said(experiment)
+    )
+    alone = Experiment(tmp_path / "alone", ("tales",), ("bpe",), ("gpt2",), (1,))
+    assert not any("seed" in line for line in said(alone))
+
+
+def test_a_failed_cell_of_the_best_group(tmp_path):
+    failed = {"train:tales.bpe.llama.base.s2": "no memory"}
+    lines = said(Experiment(tmp_path, ("tales",), ("bpe",), ("gpt2", "llama"), (1, 2, 3), failed=failed))
+    assert (
+        "groups have 2 to 3 finished seeds, and means over fewer are less sure; give all the same seeds"
+        in lines
+    )
+    assert (
+        "1 of 3 cells of tales.bpe.llama.base failed, and its figures are those of the others; run the same "
+        "command again" in lines
+    )
+
+
+def test_a_vocabulary_that_the_text_cannot_teach(sound):
+    edit(sound, "shards:bpe@tales", vocab_size=50_257, about__used=0.03, splits__train__tokens=5_145)
+    line = next(line for line in said(sound) if "vocabulary" in line)
+    assert line == (
+        "3% of the 50,257 tokens of bpe occur in the training text, 3.4 times each in the mean, so that most of "
+        "the vocabulary is hardly learned; take a smaller one, or give more text"
+    )
+
+
+def test_bytes_that_characters_bring_along_are_no_vocabulary_to_learn(sound):
+    edit(sound, "shards:bpe@tales", vocab_size=322, about__used=0.2)
+    assert said(sound) == []
+
+
+def test_there_is_no_smaller_vocabulary_than_bytes(sound):
+    edit(sound, "shards:bpe@tales", vocab_size=257, about__used=0.1, splits__train__tokens=100)
+    assert not any("vocabulary" in line for line in said(sound))
+
+
+def test_a_script_without_blanks(sound):
+    edit(sound, "corpus:tales", splits__test__spaceless=88_000)
+    assert said(sound) == [
+        "there is no word perplexity: 80% of the characters are of scripts that put no blanks between words; "
+        "compare bits per byte"
+    ]
+
+
+def test_questions_that_do_not_fit(sound):
+    for cell in sound.cells:
+        path = sound.inputs[f"evaluate:{cell['cell']}"] / "evaluation.json"
+        questions = {"asked": 60, "right": None, "chance": 0.25, "reason": "an answer has 70 tokens"}
+        path.write_text(json.dumps({**json.loads(path.read_text()), "questions": questions}))
+    assert said(sound) == [
+        f"{model} answers no questions: an answer has 70 tokens; raise `context`"
+        for model in ("gpt2", "llama")
+    ]
+
+
+def test_groups_that_only_guess_are_named_behind_a_best_one(tmp_path):
+    experiment = Experiment(tmp_path, ("tales",), ("char", "bpe"), ("gpt2",))
+    edit(experiment, "shards:char@tales", about__guessing={"valid": 0.5})
+    assert said(experiment)[0].startswith(
+        "1 of 2 groups cannot be told from guessing tokens by their frequency (tales.char.gpt2.base)"
+    )
+
+
+def test_what_could_not_be_made_is_not_needed(tmp_path):
+    names = (
+        "corpus:tales",
+        "shards:bpe@tales",
+        "train:tales.bpe.llama.base.s1",
+        "train:tales.bpe.llama.base.s2",
+    )
+    experiment = Experiment(
+        tmp_path, ("tales",), ("bpe",), ("llama",), failed=dict.fromkeys(names, "no disk")
+    )
+    assert said(experiment) == []
