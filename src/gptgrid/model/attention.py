@@ -71,10 +71,9 @@ class Attention(nn.Module):
         self.qk_norm = config.qk_norm
 
     def forward(self, x: Tensor, inputs: AttentionInputs, cache: KVCache | None, layer: int) -> Tensor:
-        """Mix x: (batch, time, d_model) over time; no token sees a later one."""
-        batch, time, d_model = x.shape
+        """Mix x: (batch · time, d_model) over time; no token sees a later one."""
         sizes = (self.n_head, self.n_kv_head, self.n_kv_head)
-        heads = self.qkv(x).view(batch, time, sum(sizes), self.head_dim)  # (batch, time, head, head_dim)
+        heads = self.qkv(x).view(-1, inputs.time, sum(sizes), self.head_dim)  # (batch, time, head, head_dim)
         # Split before they are transposed: so the gradients come together in the layout of the product.
         queries, keys, values = (part.transpose(1, 2) for part in heads.split(sizes, dim=2))
         # (batch, head, time, head_dim); keys and values: (batch, kv_head, time, head_dim)
@@ -86,7 +85,7 @@ class Attention(nn.Module):
         if cache is not None:
             keys, values = cache.extend(layer, keys, values)  # (batch, kv_head, cached + time, head_dim)
         mixed = self.attend(queries, keys, values, inputs.masks[self.window])  # (batch, head, time, head_dim)
-        return self.output(mixed.transpose(1, 2).reshape(batch, time, d_model))
+        return self.output(mixed.transpose(1, 2).reshape(x.shape))
 
     def attend(
         self, queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | BlockMask | None

@@ -62,6 +62,6 @@ class FeedForward(nn.Module):
         self.activation = activation.function
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map x: (batch, time, d_model) position by position."""
-        hidden = self.activation(self.up(x))  # (batch, time, d_ff)
-        return self.down(hidden)  # (batch, time, d_model)
+        """Map x: (…, d_model) position by position."""
+        hidden = self.activation(self.up(x))  # (…, d_ff)
+        return self.down(hidden)  # (…, d_model)

@@ -42,7 +42,7 @@ class Block(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, x: Tensor, inputs: AttentionInputs, cache: KVCache | None, layer: int) -> Tensor:
-        """Map the residual stream x: (batch, time, d_model) to the next one."""
+        """Map the residual stream x: (batch · time, d_model) to the next one."""
         if self.pre_norm:
             x = x + self.dropout(self.attention(self.attention_norm(x), inputs, cache, layer))
             return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
@@ -106,7 +106,8 @@ class GPT(nn.Module):
         # Embeddings stay fp32 where the weights inside the blocks are bf16.
         x = self.embedding(tokens, start).to(self.blocks[0].attention.qkv.weight.dtype)
         inputs = self.positions.inputs(x, start, self.documents(tokens, cache))
-        embeddings = x  # (batch, time, d_model)
+        # Products, norms and sums take all tokens as rows of one matrix; attention alone knows of time.
+        x = embeddings = x.flatten(0, 1)  # (batch · time, d_model)
         for layer, block in enumerate(self.blocks):
             if self.config.residual_mix:
                 x = self.keep[layer] * x + self.recall[layer] * embeddings
@@ -116,10 +117,10 @@ class GPT(nn.Module):
         x = self.norm(x)
         if self.logit_scale != 1:
             x = x * self.logit_scale  # before the product, as there are fewer of them than logits
-        logits = logits_of(self.head, x, exact=not self.training)  # (batch, time, vocab_size)
+        logits = logits_of(self.head, x, exact=not self.training)  # (batch · time, vocab_size)
         if self.config.logit_softcap is not None:
             logits = self.config.logit_softcap * torch.tanh(logits / self.config.logit_softcap)
-        return logits
+        return logits.view(*tokens.shape, self.vocab_size)
 
     def documents(self, tokens: Tensor, cache: KVCache | None) -> Tensor | None:
         """Return the documents' numbers of the cached tokens and these: (batch, start + time), or None."""

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 
 def logits_of(head: nn.Linear, x: Tensor, exact: bool) -> Tensor:
-    """Return x: (batch, time, d_model) times the output matrix: (batch, time, vocab_size).
+    """Return x: (…, d_model) times the output matrix: (…, vocab_size).
 
     Args:
         head: the output matrix.

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 class AttentionInputs:
     """What every attention layer needs in a forward pass beside the residual stream."""
 
+    time: int
+    """Tokens of each sequence."""
     cosines: Tensor | None
     """(time, head_dim) for rotary positions."""
     sines: Tensor | None
@@ -99,6 +101,7 @@ class Positions(nn.Module):
             return attention_bias(start, end, dtype, device, window, documents, self.slopes)
 
         return AttentionInputs(
+            x.shape[1],
             None if self.cosines is None else self.cosines[start:end].to(dtype),
             None if self.sines is None else self.sines[start:end].to(dtype),
             {window: mask(window) for window in self.windows},
