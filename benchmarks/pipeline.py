@@ -1,4 +1,4 @@
-"""What the workflow itself costs: dry runs of small and large grids, and the share of a run that is training.
+"""What the workflow itself costs: dry runs of small and large grids, and the seconds a cell beside training.
 
     python benchmarks/pipeline.py            # dry runs, about a minute
     python benchmarks/pipeline.py --run      # the default experiment too, cold and warm, about five minutes
@@ -63,7 +63,7 @@ def main() -> None:
                 if "snakemake" in kept:
                     shutil.rmtree(checkout / ".snakemake")
                 print(f"default experiment, restored from the store, {kept}: {timed(checkout):.2f} s")
-            report_shares(checkout, cold * os.cpu_count())
+            report_seconds(checkout, cold * os.cpu_count())
 
 
 def compare(what: str, ours: Callable[[], float], bare: Callable[[], float]) -> None:
@@ -144,9 +144,13 @@ def describe(seconds: list[float]) -> str:
     return f"median {statistics.median(seconds):.2f} s ({min(seconds):.2f} to {max(seconds):.2f})"
 
 
-def report_shares(checkout: Path, available: float) -> None:
-    """Print the processor seconds of each stage, and the share of what was there that is not training."""
+def report_seconds(checkout: Path, available: float) -> None:
+    """Print the core-seconds of each stage for each cell, and of all that is not a training step.
+
+    Not as a share of the run: that would fall with longer trainings, which save nothing.
+    """
     totals: dict[str, float] = {}
+    cells = 0
     for path in (checkout / "results" / ".store").glob("*/*/timing.csv"):
         stage = json.loads(path.with_name("manifest.json").read_text())["stage"]
         with path.open() as file:
@@ -154,13 +158,15 @@ def report_shares(checkout: Path, available: float) -> None:
         totals[stage] = totals.get(stage, 0) + seconds["total"]
         totals["checking digests"] = totals.get("checking digests", 0) + seconds["check"]
         if stage == "train":
+            cells += 1
             provenance = json.loads(path.with_name("provenance.json").read_text())
             totals["training steps"] = totals.get("training steps", 0) + provenance["train_seconds"]
             totals["validation"] = totals.get("validation", 0) + seconds["validate"]
     for name, seconds in sorted(totals.items(), key=lambda entry: -entry[1]):
-        print(f"  {name}: {seconds:.1f} s")
-    share = 1 - totals["training steps"] / available
-    print(f"  not training steps: {share:.1%} of {available:.0f} core-seconds")
+        print(f"  {name}: {seconds:.1f} s, {seconds / cells:.2f} s a cell")
+    beside = available - totals["training steps"]
+    print(f"  beside training steps: {beside:.0f} of {available:.0f} core-seconds")
+    print(f"  that is {beside / cells:.2f} s a cell")
 
 
 if __name__ == "__main__":

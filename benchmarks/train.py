@@ -139,6 +139,7 @@ def prepare(folder: Path) -> None:
 
     from gptgrid.net.download import fetch
     from gptgrid.tokens.codec import IdsCodec, write_codec
+    from gptgrid.tokens.document_table import COLUMNS, DocumentTable, table_path
     from gptgrid.tokens.shards import write_shard
 
     text = fetch(URL, SHA256, folder).read_text(encoding="utf-8")
@@ -150,7 +151,10 @@ def prepare(folder: Path) -> None:
     splits = {}
     for split, begin, end in zip(("train", "valid", "test"), bounds, bounds[1:], strict=False):
         write_shard(folder / f"{split}-00000.bin", [ids[begin:end]], codec.vocab_size)
-        splits[split] = {"tokens": end - begin, "bytes": end - begin, "words": 1, "newlines": 0}
+        size = {name: 1 if name == "words" else end - begin for name in COLUMNS}
+        splits[split] = {"documents": 1, **size}
+        table = DocumentTable({name: np.array([count]) for name, count in size.items()})
+        table.write(table_path(folder, split))
     manifest = {"facts": {"splits": splits, "vocab_size": codec.vocab_size}}
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
 
@@ -369,33 +373,38 @@ def evaluate_plain(size: Size, folder: Path, device: str) -> dict:
                 logits.view(-1, logits.size(-1)), ids[1:], reduction="sum"
             ).item()
     scored = count * size.rows * size.context
-    return {
-        "tokens_per_second": scored / (clock(device) - start),
-        "flops_per_token": flops_per_token(size) // 3,
-        "loss": round(nats / scored, 4),
-        "precision": "fp32",
-    }
+    return evaluation(size, scored / (clock(device) - start), nats / scored)
 
 
-def evaluate_gptgrid(size: Size, folder: Path, device: str, precision: str = "auto") -> dict:
+def evaluate_gptgrid(size: Size, folder: Path, device: str, precision: str = "fp32") -> dict:
     """What the `evaluate` stage does for disjoint windows."""
     from gptgrid.launch.allocator import restart_with_tcmalloc
 
     restart_with_tcmalloc()
     from gptgrid.model.device import prepare_device
-    from gptgrid.model.precision import choose_precision, round_weights
+    from gptgrid.model.precision import EMBEDDING, HEAD, choose_precision, round_weights
     from gptgrid.model.score import score
     from gptgrid.tokens.shards import Shards, open_shards
 
     where = prepare_device(device, threads())
     module = fresh_model(size, vocabulary(folder)).to(where).eval().requires_grad_(False)
-    if choose_precision(precision, where) != "fp32":
-        round_weights(module, "bf16_weights")
+    precision = "fp32" if choose_precision(precision, where) == "fp32" else "bf16_weights"
+    round_weights(module, precision, exact=(EMBEDDING, HEAD))
     tokens = open_shards(folder, "test").arrays[0]
     count = (len(tokens) // (size.context * size.rows) - 1) * size.context * size.rows
     start = clock(device)
     nats = score(module, Shards([tokens[: count + 1]]), size.context, size.context)
-    return {"tokens_per_second": count / (clock(device) - start), "loss": round(float(nats.mean()), 4)}
+    return evaluation(size, count / (clock(device) - start), float(nats.mean()), precision)
+
+
+def evaluation(size: Size, speed: float, loss: float, precision: str = "fp32") -> dict:
+    """Return a measurement of evaluation, a third of the arithmetic of training."""
+    return {
+        "tokens_per_second": speed,
+        "flops_per_token": flops_per_token(size) // 3,
+        "loss": round(loss, 4),
+        "precision": precision,
+    }
 
 
 # -------------------------------------------------------------------------------------------- grid
@@ -463,7 +472,7 @@ WAYS: dict[str, Way] = {
     "gptgrid fp32": lambda *given: gptgrid(*given, precision="fp32"),
     "evaluate plain": evaluate_plain,
     "evaluate gptgrid": evaluate_gptgrid,
-    "evaluate gptgrid fp32": lambda *given: evaluate_gptgrid(*given, precision="fp32"),
+    "evaluate gptgrid auto": lambda *given: evaluate_gptgrid(*given, precision="auto"),
 }
 TRAINING = (
     "plain",
@@ -474,7 +483,7 @@ TRAINING = (
     "gptgrid bf16",
     "gptgrid fp32",
 )
-EVALUATION = ("evaluate plain", "evaluate gptgrid", "evaluate gptgrid fp32")
+EVALUATION = ("evaluate plain", "evaluate gptgrid", "evaluate gptgrid auto")
 
 if __name__ == "__main__":
     main()
