@@ -139,7 +139,7 @@ def test_a_continued_training_starts_from_its_parent(checkout: Checkout) -> None
     ("file", "made"),
     [
         (f"{FOLDER}/train/state.pt", {"train": 1, "compare": 1, "report": 1}),
-        ("data/shards/bytes@mine/train-00000.bin", {"encode": 1, "report": 1}),
+        ("data/shards/bytes@mine/train-00000.bin", {"encode": 1, "compare": 1, "report": 1}),
     ],
 )
 def test_a_flipped_bit_with_its_dates_kept_is_found_and_mended(
