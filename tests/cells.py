@@ -71,10 +71,10 @@ def write_splits(folder: Path, codec: Codec, facts: dict[str, int] | None = None
         folder: that is made.
         codec: the tokenizer.
         facts: what the manifest says of each split in place of the truth.
-        splits: name → documents; the validation split is as the test split if it is not given.
+        splits: name → documents; training and validation split are as the test split if they are not given.
     """
     folder.mkdir(parents=True)
-    splits = {"valid": splits.get("test"), **splits}
+    splits = {"train": splits.get("test"), "valid": splits.get("test"), **splits}
     counts = {}
     for split, documents in splits.items():
         sizes = Sizes(codec.eot, codec.kind == "ids")

@@ -81,6 +81,17 @@ def test_marks_are_tokens_where_one_says_so(tmp_path):
     assert (plain.tokens, marked.tokens) == (6, 2) and plain.bytes == marked.bytes == 6
 
 
+def test_a_cell_reads_marks_as_its_corpus_did(tmp_path):
+    folder = write_cell(tmp_path / "train", uniform(258, likely=257), BytesCodec(["<|u|>"]))
+    recipe = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**recipe, "marks": "special"}))
+    cell = load(folder, device="cpu")
+    assert cell.encode("<|u|>a") == [257, 97]
+    assert cell.generate("<|u|>", 2, temperature=0) == "<|u|><|u|>"
+    assert cell.generate("<|u|>", 2, temperature=0, marks=False) == ""
+    assert cell.score("<|u|>a").tokens == 2
+
+
 def test_encode_and_decode(cell):
     assert cell.encode("aé") == [97, 195, 169]
     assert cell.decode(cell.encode(TEXT)) == TEXT

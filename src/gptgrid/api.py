@@ -62,14 +62,19 @@ class TrainedCell:
         """
         self.module, self.codec, self.config = module.eval(), codec, recipe
         self.context: int = recipe["model"]["context"]
+        self.marks: bool = recipe.get("marks") == "special"
 
-    def encode(self, text: str, marks: bool = False) -> list[int]:
+    def encode(self, text: str, marks: bool | None = None) -> list[int]:
         """Return the token ids of a text; no special token is added.
 
-        The names of special tokens in it are text; with `marks` those tokens, as in a corpus of
-        `marks: special`.
+        The names of special tokens in it are text; with `marks` those tokens. Default: as in the corpus that
+        the cell was trained on.
         """
-        return self.codec.encode_marked(text) if marks else self.codec.encode(text)
+        return self.codec.encode_marked(text) if self.reads(marks) else self.codec.encode(text)
+
+    def reads(self, marks: bool | None) -> bool:
+        """Say whether names of special tokens in a text are these; None asks the corpus of the cell."""
+        return self.marks if marks is None else marks
 
     def decode(self, ids: list[int], special: bool = False) -> str:
         """Return the text of token ids, with `special` the names of special tokens, too.
@@ -109,7 +114,7 @@ class TrainedCell:
         seed: int = 0,
         ignore_eos: bool = False,
         stream: bool = False,
-        marks: bool = False,
+        marks: bool | None = None,
     ) -> str | Iterator[str]:
         """Continue a text.
 
@@ -123,7 +128,8 @@ class TrainedCell:
             seed: the same seed draws the same text.
             ignore_eos: go on after the end-of-text token.
             stream: return an iterator of pieces of text, as they come, none of which breaks a character.
-            marks: read names of special tokens in the prompt as these, and show those that come.
+            marks: read names of special tokens in the prompt as these, and show those that come. Default: as
+                in the corpus that the cell was trained on.
 
         Returns:
             What follows the prompt.
@@ -134,24 +140,25 @@ class TrainedCell:
         decoding = SimpleNamespace(
             temperature=temperature, top_k=top_k, top_p=top_p, repetition_penalty=repetition_penalty
         )
-        start = self.codec.begin(prompt, marks)
+        start = self.codec.begin(prompt, self.reads(marks))
         ids = generate(self.module, start, decoding, max_new_tokens, self.codec.eot, seed, ignore_eos)
-        pieces = self.pieces(ids, marks)
+        pieces = self.pieces(ids, self.reads(marks))
         return pieces if stream else "".join(pieces)
 
-    def score(self, text: str, stride: int | None = None, marks: bool = False) -> Score:
+    def score(self, text: str, stride: int | None = None, marks: bool | None = None) -> Score:
         """Return how well the cell predicts a text, as one document, in the `evaluate` stage's convention.
 
         Args:
             text: any text; for a cell of bare ids, ids with blanks between, the first of which is not scored.
             stride: tokens between overlapping windows. Default: half a context.
-            marks: read names of special tokens in the text as these; their bytes count.
+            marks: read names of special tokens in the text as these; their bytes count. Default: as in the
+                corpus that the cell was trained on.
 
         Raises:
             UserError: the text has nothing to score.
             ValueError: the stride is not between 1 and the context.
         """
-        tokens = Shards([np.array(self.codec.begin(text, marks))])
+        tokens = Shards([np.array(self.codec.begin(text, self.reads(marks)))])
         if len(tokens) < 2:
             raise UserError("the text has no token to score: a text needs one, bare ids two")
         stride = default_stride(self.context) if stride is None else stride

@@ -22,7 +22,8 @@ KEYS = {"model", "vocab_size", "eot", "training", "seed"}
 
 
 def read_recipe(folder: Path) -> dict[str, Any]:
-    """Return config.json of a trained cell: model, vocab_size, eot, training, seed.
+    """Return config.json of a trained cell: model, vocab_size, eot, training, seed, and perhaps marks (what
+    names of special tokens in its text were: text or special).
 
     Raises:
         UserError: it is missing or damaged.

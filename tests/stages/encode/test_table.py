@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from gptgrid.stages.encode.table import by_script, describe_tokenizer, guessing
+from gptgrid.stages.encode.table import by_script, describe_tokenizer
 from gptgrid.stages.tokenizer.make import learn_characters, learn_merges
 from gptgrid.text.documents import SPLITS, write_documents
 from gptgrid.tokens.codec import BpeCodec, BytesCodec, CharCodec
@@ -62,15 +62,6 @@ def test_merges_make_the_vocabulary_used(tmp_path):
     facts = describe_tokenizer(codec, *[encoded(tmp_path, codec)] * 2, private=False)
     ids = np.concatenate([codec.encode_array(text) for text in TEXTS])
     assert facts["used"] == len(set(ids.tolist())) / 262
-
-
-def test_guessing_by_frequency_by_hand(tmp_path):
-    """Of 4 tokens 0 stood there three times and 1 once; half of the vocabulary is new, and equally likely."""
-    for split, ids in (("train", [0, 0, 0, 1]), ("valid", [0, 1]), ("test", [2])):
-        write_shard(tmp_path / f"{split}-00000.bin", [np.array(ids)], 4)
-    shares = [(3 + 0.5) / 6, (1 + 0.5) / 6]
-    expected = {"valid": -(math.log(shares[0]) + math.log(shares[1])) / 2, "test": math.log(4)}
-    assert guessing(tmp_path, 4) == pytest.approx(expected)
 
 
 def test_marks_are_counted_and_no_text(tmp_path):

@@ -5,6 +5,7 @@ import math
 import shutil
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from cells import tiny, uniform, write_cell, write_splits
@@ -15,6 +16,7 @@ from gptgrid.metrics import DENOMINATORS
 from gptgrid.stages.evaluate import evaluation as evaluating
 from gptgrid.stages.evaluate.evaluation import evaluate
 from gptgrid.tokens.codec import BytesCodec, CharCodec, IdsCodec
+from gptgrid.tokens.document_table import open_scored_text
 
 EOT = 256
 
@@ -102,6 +104,22 @@ def test_a_uniform_model_by_hand(make_job):
     assert valid["word_perplexity"] is None  # no blanks separate all of its words
     assert valid["word_perplexity_reason"].endswith("are of scripts that put no blanks between words")
     assert document["word_perplexity_reason"] is None
+    # The same text as in training: its frequencies tell more than nothing.
+    assert 2 < document["guessing"] < valid["guessing"] < math.log(257)
+
+
+def test_guessing_is_of_what_was_scored(make_job):
+    """A part may be easier to guess than the whole: a loss compares with guessing on its own text."""
+    documents = ["a" * 50 + chr(97 + number) * 50 for number in range(20)]
+    drawn = make_job(uniform(257), documents, validation=documents, limit=1)
+    evaluate(drawn)
+    found = evaluation(drawn)
+    assert found["documents"] == 1
+    [number] = open_scored_text(drawn.inputs["shards"], "test", {}, 1, "").numbers
+    counts = np.bincount([*ids_of(documents)], minlength=257)
+    shares = (counts + np.count_nonzero(counts) / 257) / (counts.sum() + np.count_nonzero(counts))
+    by_hand = -np.log(shares[ids_of([documents[number]])]).mean()
+    assert found["guessing"] == pytest.approx(by_hand)
 
 
 def obvious(module, ids: list[int], context: int, stride: int) -> float:

@@ -199,7 +199,8 @@ def test_facts_and_provenance(make_job):
 
 def test_config_names_what_was_trained(train):
     config = json.loads((train() / "config.json").read_text())
-    assert set(config) == {"model", "vocab_size", "eot", "training", "seed"}
+    assert set(config) == {"model", "vocab_size", "eot", "training", "seed", "marks"}
+    assert config["marks"] == "text"
     assert (config["vocab_size"], config["model"]["d_model"], config["training"]["steps"]) == (257, 32, 12)
 
 

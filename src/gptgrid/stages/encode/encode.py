@@ -18,7 +18,7 @@ from gptgrid.artifact.identity import ABOUT
 from gptgrid.artifact.job import Job
 from gptgrid.artifact.store import link
 from gptgrid.stages.encode.sizes import Sizes
-from gptgrid.stages.encode.table import describe_tokenizer, guessing
+from gptgrid.stages.encode.table import describe_tokenizer
 from gptgrid.text.documents import SPLITS, batches, read_file
 from gptgrid.tokens.base import END_OF_TEXT, Codec
 from gptgrid.tokens.codec import read_codec
@@ -63,11 +63,12 @@ def encode(job: Job) -> dict[str, Any]:
             counts = corpus["splits"][split]
             splits[split] = {"tokens": encode_split(job, codec, split, counts), **counts}
         print(f"{split}: {splits[split]['tokens']:,} tokens", flush=True)
-    with job.timing("describe"):
-        about: dict[str, Any] = {"guessing": guessing(job.folder, codec.vocab_size)}
-        if codec.kind != "ids":
-            about |= describe_tokenizer(codec, job.inputs["corpus"], job.folder, job.config.private, marks)
-    return {**facts, "splits": splits, ABOUT: about}
+    if codec.kind != "ids":
+        with job.timing("describe"):
+            facts[ABOUT] = describe_tokenizer(
+                codec, job.inputs["corpus"], job.folder, job.config.private, marks
+            )
+    return {**facts, "splits": splits}
 
 
 def check(codec: Codec, ids_below: int | None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -12,14 +11,11 @@ import numpy as np
 from gptgrid.text.documents import first_characters, read_documents
 from gptgrid.text.writing_systems import runs
 from gptgrid.tokens.base import Codec
+from gptgrid.tokens.frequencies import token_counts
 from gptgrid.tokens.shards import open_shards
 
 CHARACTERS = 2**18
 """Of each split, from its start, that scripts are looked for in."""
-TOKENS = 2**24
-"""Of a split, from its start, that tokens are counted in."""
-PART = 2**20
-"""Tokens in memory at once."""
 SHOWN = 10
 
 
@@ -40,7 +36,7 @@ def describe_tokenizer(
         letters → bytes per token), and `longest` and `most_frequent` tokens as [text, number] pairs; with
         `marks` also those: name → how often.
     """
-    counts = token_counts(shards, "train", codec.vocab_size)
+    counts = token_counts(open_shards(shards, "train"), codec.vocab_size)
     special = {name: int(counts[index]) for name, index in codec.special_tokens.items() if index != codec.eot}
     counts[list(codec.special_tokens.values())] = 0
     seen = np.flatnonzero(counts).tolist()
@@ -59,36 +55,6 @@ def describe_tokenizer(
         facts["longest"] = [[codec.decode([index]), lengths[index]] for index in longest]
         facts["most_frequent"] = [[codec.decode([index]), int(counts[index])] for index in frequent]
     return facts
-
-
-def guessing(shards: Path, vocab_size: int) -> dict[str, float]:
-    """Return what a model takes that knows nothing but the frequencies of tokens: split → nats per token.
-
-    Each token is guessed by its share of the training split, mixed with all being equally likely as Witten
-    and Bell do (1991, method C): the more different tokens a text has, the more are still to come. Where the
-    frequencies are those of another kind of text, finding all tokens equally likely may take less.
-
-    Args:
-        shards: the folder of the encoded corpus.
-        vocab_size: tokens that there are.
-    """
-    counts = token_counts(shards, "train", vocab_size)
-    total, different = int(counts.sum()), int(np.count_nonzero(counts))
-    nats = math.log(total + different) - np.log(counts + different / vocab_size)
-    seen = {split: token_counts(shards, split, vocab_size) for split in ("valid", "test")}
-    return {
-        split: min(float(number @ nats) / int(number.sum()), math.log(vocab_size))
-        for split, number in seen.items()
-    }
-
-
-def token_counts(shards: Path, split: str, vocab_size: int) -> np.ndarray:
-    """Return how often each token stands at the start of a split: (vocab_size,) int64."""
-    tokens = open_shards(shards, split)
-    starts = range(0, min(len(tokens), TOKENS), PART)
-    return sum(
-        np.bincount(tokens[start : min(start + PART, TOKENS)], minlength=vocab_size) for start in starts
-    )
 
 
 def by_script(codec: Codec, corpus: Path, split: str, marks: bool = False) -> dict[str, float]:

@@ -29,7 +29,8 @@ from gptgrid.stages.evaluate.questions import ask
 from gptgrid.text.documents import why_no_words
 from gptgrid.tokens.codec import read_codec
 from gptgrid.tokens.document_table import ScoredText, open_scored_text
-from gptgrid.tokens.shards import Shards
+from gptgrid.tokens.frequencies import guessing, token_counts
+from gptgrid.tokens.shards import Shards, open_shards
 
 OVERLAPPING = (
     "Windows of {context} tokens start every {stride} tokens, and each scores what no earlier one has "
@@ -99,6 +100,9 @@ def evaluate(job: Job) -> dict[str, Any]:
         with job.timing(split):
             results[split] = score_text(module, text, conventions, split, diverged)
     seconds = time.perf_counter() - start
+    counts = token_counts(open_shards(job.inputs["shards"], "train"), vocab_size)
+    for split, text in texts.items():
+        results[split]["guessing"] = guessing(counts, text.tokens)
     answers = None
     if (questions := job.inputs.get("corpus")) is not None:
         with job.timing("questions"):

@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
+from gptgrid.artifact.identity import canonical
 from gptgrid.launch.allocator import describe_allocator
 from gptgrid.model.build import build
 from gptgrid.model.cost import flops_per_token, parameter_count
@@ -29,12 +30,18 @@ def deliver(trainer: Trainer) -> dict[str, Any]:
     folder, state = trainer.job.folder, gather(trainer.learner, trainer.progress)
     for name, weights in kept_weights(trainer).items():
         (folder / WEIGHTS[name]).write_bytes(save(checkpoint.plain(weights)))
-    (folder / "config.json").write_text(trainer.recipe.text() + "\n", encoding="utf-8")
+    (folder / "config.json").write_text(config_text(trainer) + "\n", encoding="utf-8")
     shutil.copyfile(trainer.job.inputs["tokenizer"] / "codec.json", folder / "codec.json")
     write_metrics(folder / "metrics.csv", state["metrics"])
     write_samples(folder / "samples.jsonl", state["samples"])
     checkpoint.write(folder / "state.pt", state)
     return facts(trainer)
+
+
+def config_text(trainer: Trainer) -> str:
+    """Return config.json: the recipe, and whether names of special tokens in the text were these."""
+    marks = trainer.job.manifest("shards").get("config", {}).get("marks", "text")
+    return canonical({**json.loads(trainer.recipe.text()), "marks": marks})
 
 
 def kept_weights(trainer: Trainer) -> dict[str, dict[str, Tensor]]:
