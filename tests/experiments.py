@@ -103,7 +103,9 @@ class Experiment:
 
     # -------------------------------------------------------------------------------- artifacts
 
-    def put(self, name: str, facts: dict, inputs: dict | None = None, **files: str) -> dict[str, Any]:
+    def put(
+        self, name: str, facts: dict, inputs: dict | None = None, config: dict | None = None, **files: str
+    ) -> dict[str, Any]:
         """Write an artifact: its files (`metrics_csv` is metrics.csv), manifest and provenance."""
         folder = self.inputs[name] = self.root / name.replace(":", "/")
         folder.mkdir(parents=True)
@@ -116,6 +118,7 @@ class Experiment:
         manifest = {
             "stage": name.split(":")[0],
             "identity": digest(name),
+            "config": config or {},
             "inputs": inputs or {},
             "outputs": outputs,
             "facts": facts,
@@ -153,10 +156,10 @@ class Experiment:
             }
             for split, size in BYTES.items()
         }
-        made = self.put(f"tokenizer:{tokenizer}@{corpus}", {"kind": tokenizer, **vocab}, codec_json=tokenizer)
-        guessing = {"valid": GUESSING * per_token(tokenizer), "test": GUESSING * per_token(tokenizer)}
+        config = {"kind": tokenizer} | ({"vocab_size": VOCAB_SIZE["bpe"]} if tokenizer == "bpe" else {})
+        facts = {"kind": tokenizer, **vocab}
+        made = self.put(f"tokenizer:{tokenizer}@{corpus}", facts, config=config, codec_json=tokenizer)
         about = {
-            "guessing": guessing,
             "used": 0.5,
             "single_bytes": 0.25,
             "by_script": {"train": {"Han": 2.5}, "test": {"Han": 2.25}},
@@ -164,7 +167,8 @@ class Experiment:
         if corpus not in self.private:
             about |= {"longest": [["今天<b>", 6]], "most_frequent": [[" the", 123456]]}
         facts = {"tokenizer": made["outputs"]["codec.json"]["sha256"], **vocab, "splits": splits}
-        facts["about"] = about if ratio else {"guessing": guessing}
+        if ratio:
+            facts["about"] = about
         self.put(f"shards:{tokenizer}@{corpus}", facts, train_bin=f"{corpus}{tokenizer}")
 
     def write_cell(self, corpus: str, tokenizer: str, model: str, changes: dict[str, Any], seed: int) -> None:
@@ -305,8 +309,13 @@ class Curve:
         return {
             "weights": "best",
             "convention": "sliding",
+            "sliding": {"definition": "Windows start every 64 tokens, across documents <b>."},
             "text_digest": "5e57",
+            **whole(test),
+            "guessing": GUESSING * self.per_token,
             "valid": {
+                **whole(valid),
+                "guessing": GUESSING * self.per_token,
                 "val_loss": facts["val_loss"],
                 "bpb": facts["val_bpb"],
                 "scored_tokens": valid["tokens"] - 1,
@@ -319,6 +328,12 @@ class Curve:
             "questions": {"asked": 60, "right": 0.4, "chance": 0.25} if size else None,
             "word_perplexity": math.exp(nats / test["words"]) if size else None,
         }
+
+
+def whole(counts: dict[str, Any]) -> dict[str, Any]:
+    """Return what an evaluation says of how much it scored: all of a split."""
+    of_split = {f"{key}_of_split": counts[key] for key in ("documents", "bytes")}
+    return {key: counts[key] for key in ("documents", "bytes")} | of_split | {"word_perplexity_reason": None}
 
 
 def with_descendants(failed: dict[str, str]) -> dict[str, str]:

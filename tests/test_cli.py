@@ -126,6 +126,19 @@ def test_the_cell_that_parts_of_a_name_mean_is_said(tmp_path, monkeypatch):
     assert result.stderr == "gptgrid: results/my/cells/toy.bytes.gpt2.base.s1\n"
 
 
+def test_that_a_training_diverged_is_said(tmp_path):
+    folder = write_cell(tmp_path / "cell", tiny(257), status="diverged")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["facts"]["ended"] = "the loss was nan; lower training.lr"
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    result = CliRunner().invoke(app, ["generate", str(folder), "--max-new-tokens", "1"])
+    assert result.exit_code == 0
+    assert result.stderr == (
+        "gptgrid: the training of this cell diverged, and its weights are those of before: the loss was nan; "
+        "lower training.lr\n"
+    )
+
+
 def test_a_terminal_without_a_character_gets_another(tmp_path):
     write_cell(tmp_path / "cell", tiny(257))
     command = [sys.executable, "-c", "from gptgrid.cli import main; main()", "generate", "cell"]

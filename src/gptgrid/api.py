@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from gptgrid.artifact.errors import UserError
+from gptgrid.artifact.manifest import MANIFEST, read_manifest
 from gptgrid.metrics import figures
 from gptgrid.model.device import find_device
 from gptgrid.model.generate import generate
@@ -212,6 +213,19 @@ def train_folder(path: Path) -> Path | None:
         return next((f for f in candidates if all((f / name).is_file() for name in FILES)), None)
     except OSError:  # no file has such a name
         return None
+
+
+def divergence(path: str | Path) -> str | None:
+    """Return how the training of a cell diverged; None if it did not, or its folder does not say.
+
+    Args:
+        path: as for `load`.
+    """
+    folder = train_folder(Path(path))
+    if folder is None or not (folder / MANIFEST).is_file():
+        return None
+    facts = read_manifest(folder)["facts"]
+    return facts["ended"] if facts["status"] == "diverged" else None
 
 
 def find(names: str, root: str | Path = "results") -> Path:

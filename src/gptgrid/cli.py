@@ -61,12 +61,17 @@ def generate(
     ] = False,
 ) -> None:
     """Continue a text with a trained cell."""
-    from gptgrid.api import find, load
+    from gptgrid.api import divergence, find, load
 
     folder = find(cell)
     trained = load(folder, device)
     if str(folder) != cell:
         typer.echo(f"gptgrid: {folder}", err=True)
+    if reason := divergence(folder):
+        typer.echo(
+            f"gptgrid: the training of this cell diverged, and its weights are those of before: {reason}",
+            err=True,
+        )
     options = {
         "max_new_tokens": max_new_tokens,
         "temperature": temperature,

@@ -22,6 +22,27 @@ def edit(experiment: Experiment, name: str, **changes: object) -> None:
     path.write_text(json.dumps(manifest))
 
 
+def edit_evaluations(
+    experiment: Experiment, split: str = "test", of: str | None = None, **changes: object
+) -> None:
+    """Change what evaluations say of a split: all, or those of a tokenizer."""
+    for cell in experiment.cells:
+        if of and cell["tokenizer"] != of:
+            continue
+        path = experiment.inputs[f"evaluate:{cell['cell']}"] / "evaluation.json"
+        evaluation = json.loads(path.read_text())
+        (evaluation["valid"] if split == "valid" else evaluation).update(changes)
+        path.write_text(json.dumps(evaluation))
+
+
+def train_for(experiment: Experiment, cell: str, epochs: float) -> None:
+    """Change how many passes over the text a training made."""
+    metrics = experiment.inputs[f"train:{cell}"] / "metrics.csv"
+    *rows, last = metrics.read_text().splitlines()
+    step, tokens, _, *rest = last.split(",")
+    metrics.write_text("\n".join([*rows, ",".join([step, tokens, repr(epochs), *rest])]) + "\n")
+
+
 def said(experiment: Experiment) -> list[str]:
     """Return the cautions of an experiment on one text."""
     job = experiment.compare_job()
@@ -50,12 +71,7 @@ def test_cautions_are_printed(sound, capsys):
 
 
 def test_five_tokens_cannot_tell_models_apart(sound):
-    edit(sound, "shards:bpe@tales", about__guessing={"valid": 3.0})
-    for cell in sound.cells:
-        path = sound.inputs[f"evaluate:{cell['cell']}"] / "evaluation.json"
-        evaluation = json.loads(path.read_text())
-        evaluation["valid"]["scored_tokens"] = 5
-        path.write_text(json.dumps(evaluation))
+    edit_evaluations(sound, "valid", scored_tokens=5, guessing=3.0)
     first, second = said(sound)
     assert first.startswith("no group is the best: the lowest on validation, tales.bpe.llama.base, takes")
     assert "so that it has learned nothing that the 5 tokens scored could show; train longer, or" in first
@@ -70,11 +86,88 @@ def test_five_tokens_cannot_tell_models_apart(sound):
     [("document", 1), (None, 1), ("position", 0)],
 )
 def test_a_test_of_one_document_is_named_unless_the_text_was_cut_in_order(sound, by, expected):
-    edit(sound, "corpus:tales", splits__test__documents=1)
+    edit_evaluations(sound, documents=1, documents_of_split=1)
     if by:
         edit(sound, "corpus:tales", about__split={"by": by})
     found = [line for line in said(sound) if line.startswith("the test split has 1 document,")]
     assert len(found) == expected
+
+
+def test_what_of_a_split_was_scored_is_said(sound):
+    """Whatever the corpus has, figures speak of what was scored."""
+    edit_evaluations(sound, documents=7, documents_of_split=1_319, bytes=2_046, bytes_of_split=316_552)
+    assert said(sound) == [
+        "figures on the test split are of 7 of its 1,319 documents (2,046 of 316,552 bytes), as "
+        "`evaluation.bytes` asks, and so few may be unlike the rest; raise it, or leave it out to score all"
+    ]
+    edit_evaluations(sound, documents=1_000)
+    edit_evaluations(sound, "valid", documents=2, documents_of_split=300, scored_tokens=700)
+    assert said(sound) == [
+        "figures on the validation split are of 2 of its 300 documents (100,000 of 100,000 bytes), as "
+        "`evaluation.bytes` asks, and so few may be unlike the rest; raise it, or leave it out to score all",
+        "700 tokens of the validation split were scored, which cannot tell models apart that differ by less "
+        "than 0.15 nats per token; raise `evaluation.bytes`",
+        "figures on the test split are of 1,000 of its 1,319 documents (2,046 of 316,552 bytes), as "
+        "`evaluation.bytes` asks; raise it, or leave it out to score all",
+    ]
+
+
+def test_what_a_part_cannot_show_more_of_it_may(sound):
+    edit_evaluations(sound, "valid", guessing=0.5, documents=100)
+    first, *_ = said(sound)
+    assert first.startswith("no group is the best") and first.endswith("or raise `evaluation.bytes`")
+
+
+def test_a_part_is_said_of_a_text_that_was_cut_in_order_too(sound):
+    edit(sound, "corpus:tales", about__split={"by": "position"})
+    edit_evaluations(sound, documents=2, documents_of_split=3)
+    assert len(said(sound)) == 1
+
+
+def test_groups_under_different_conventions(tmp_path):
+    experiment = Experiment(tmp_path, ("tales",), ("bpe",), ("gpt2", "llama", "encoder"))
+    for seed in (1, 2):
+        path = experiment.inputs[f"evaluate:tales.bpe.llama.base.s{seed}"] / "evaluation.json"
+        changes = {"convention": "document", "document": {"definition": "In its document."}}
+        path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    assert [line for line in said(experiment) if "conventions" in line] == [
+        "groups are scored under different conventions, document (tales.bpe.llama.base) and sliding "
+        "(tales.bpe.gpt2.base, tales.bpe.encoder.base): the tokens are the same, but not what they are "
+        "predicted from, which under `document` is their own document alone, so that the order may be that of "
+        "the conventions; compare groups of one, or give `windows: document` to all or none"
+    ]
+
+
+def test_groups_with_different_budgets(sound):
+    budgets = {"gpt2": 1_200_000, "llama": 1_000_000}
+    for cell in sound.cells:
+        edit(sound, f"train:{cell['cell']}", train_tokens=budgets[cell["model"]])
+    assert said(sound) == []
+    edit(sound, "train:tales.bpe.gpt2.base.s1", train_tokens=1_200_001)
+    assert said(sound) == [
+        "groups trained on different numbers of tokens, from 1,000,000 (tales.bpe.llama.base) to 1,200,001 "
+        "(tales.bpe.gpt2.base), so that the order may be that of their budgets; give all the same `tokens`, "
+        "unless budgets are what you compare"
+    ]
+    for seed in (1, 2):
+        edit(sound, f"train:tales.bpe.gpt2.base.s{seed}", status="stopped early", ended="no lower loss")
+    assert said(sound) == []
+
+
+def test_other_tokenizers_cut_the_same_text_into_other_numbers(tmp_path):
+    experiment = Experiment(tmp_path, ("tales",), ("char", "bpe"), ("gpt2",))
+    budgets = {"bpe": 10**6, "char": 3 * 10**6}
+    for cell in experiment.cells:
+        edit(experiment, f"train:{cell['cell']}", train_tokens=budgets[cell["tokenizer"]])
+    assert not [line for line in said(experiment) if "budgets" in line]
+
+
+def test_a_text_with_fewer_pairs_than_the_vocabulary_asks_for(sound):
+    edit(sound, "tokenizer:bpe@tales", vocab_size=430)
+    assert said(sound) == [
+        "bpe has 430 tokens, not the 1,024 that `vocab_size` asks for: the text that it was made from has no "
+        "more pairs to merge; take a smaller one, or give more text"
+    ]
 
 
 def test_a_handful_of_steps(sound):
@@ -85,13 +178,42 @@ def test_a_handful_of_steps(sound):
     ]
 
 
+def test_a_handful_of_steps_for_want_of_patience(sound):
+    edit(sound, "train:tales.bpe.llama.base.s1", steps=6, best_step=6, status="stopped early")
+    assert said(sound) == [
+        "1 of 4 trainings stopped early within fewer than 100 steps (the shortest 6), in which a model hardly "
+        "begins to learn; raise `patience` or `eval_every`"
+    ]
+
+
 def test_less_than_an_epoch_of_a_short_text(sound):
-    edit(sound, "train:tales.bpe.llama.base.s1", train_tokens=58_065)
+    train_for(sound, "tales.bpe.llama.base.s1", 0.2)
     assert said(sound) == [
         "1 of 4 trainings have not seen all of their short text (the shortest 20%); raise `epochs`"
     ]
+    # Overlapping windows read the same tokens again, and have not seen more of the text.
+    for seed in (1, 2):
+        for model in ("gpt2", "llama"):
+            edit(sound, f"train:tales.bpe.{model}.base.s{seed}", train_tokens=10**7)
+    assert len(said(sound)) == 1
     edit(sound, "shards:bpe@tales", splits__train__tokens=5_000_000)
     assert said(sound) == []
+
+
+def test_what_stopped_early_needs_no_more_epochs(sound):
+    train_for(sound, "tales.bpe.llama.base.s1", 0.2)
+    edit(sound, "train:tales.bpe.llama.base.s1", status="stopped early", ended="no lower loss")
+    assert said(sound) == []
+
+
+def test_an_epoch_that_leaves_out_most_of_the_text(sound):
+    edit(sound, "shards:bpe@tales", splits__train__tokens=2_000_000)
+    for cell in sound.cells:
+        train_for(sound, cell["cell"], 10.0)
+    assert said(sound) == [
+        "in 4 of 4 trainings an epoch reads less than the training text (the least 5%), as what does not "
+        "fit into the windows is left out; give another `context`, or other `windows`"
+    ]
 
 
 def test_a_best_step_at_the_beginning(sound):
@@ -102,7 +224,7 @@ def test_a_best_step_at_the_beginning(sound):
 
 
 def test_a_test_of_another_kind(sound):
-    edit(sound, "shards:bpe@tales", about__guessing={"valid": 15.0, "test": 2.0})
+    edit_evaluations(sound, guessing=2.0)
     lines = said(sound)
     assert len(lines) == 2 and lines[0].startswith("on the test split tales.bpe.llama.base.s1 takes")
     assert "where guessing tokens by their frequency takes 2.000" in lines[0]
@@ -151,18 +273,18 @@ def test_there_is_no_smaller_vocabulary_than_bytes(sound):
 
 
 def test_a_script_without_blanks(sound):
+    """What was scored decides, which may be other text than the rest of the split."""
     edit(sound, "corpus:tales", splits__test__spaceless=88_000)
+    assert said(sound) == []
+    edit_evaluations(sound, word_perplexity_reason="80% of the characters have no blanks")
     assert said(sound) == [
-        "there is no word perplexity: 80% of the characters are of scripts that put no blanks between words; "
-        "compare bits per byte"
+        "there is no word perplexity: 80% of the characters have no blanks; compare bits per byte"
     ]
 
 
 def test_questions_that_do_not_fit(sound):
-    for cell in sound.cells:
-        path = sound.inputs[f"evaluate:{cell['cell']}"] / "evaluation.json"
-        questions = {"asked": 60, "right": None, "chance": 0.25, "reason": "an answer has 70 tokens"}
-        path.write_text(json.dumps({**json.loads(path.read_text()), "questions": questions}))
+    questions = {"asked": 60, "right": None, "chance": 0.25, "reason": "an answer has 70 tokens"}
+    edit_evaluations(sound, questions=questions)
     assert said(sound) == [
         f"{model} answers no questions: an answer has 70 tokens; raise `context`"
         for model in ("gpt2", "llama")
@@ -171,7 +293,7 @@ def test_questions_that_do_not_fit(sound):
 
 def test_groups_that_only_guess_are_named_behind_a_best_one(tmp_path):
     experiment = Experiment(tmp_path, ("tales",), ("char", "bpe"), ("gpt2",))
-    edit(experiment, "shards:char@tales", about__guessing={"valid": 0.5})
+    edit_evaluations(experiment, "valid", of="char", guessing=0.5)
     assert said(experiment)[0].startswith(
         "1 of 2 groups cannot be told from guessing tokens by their frequency (tales.char.gpt2.base)"
     )

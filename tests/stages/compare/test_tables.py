@@ -27,6 +27,10 @@ AFTER = [
     "answers_right",
     "answers_asked",
     "answers_chance",
+    "valid_documents",
+    "valid_documents_of_split",
+    "test_documents",
+    "test_documents_of_split",
     "convention",
     "tokens_per_second",
     "train_seconds",
@@ -53,7 +57,7 @@ def edit_evaluation(experiment: Experiment, cell: str, **changes: Any) -> None:
     """Change what an evaluation says: the figures of the validation split, or other keys."""
     path = experiment.inputs[f"evaluate:{cell}"] / "evaluation.json"
     evaluation = json.loads(path.read_text())
-    valid = {key: changes.pop(key) for key in ("val_loss", "bpb") if key in changes}
+    valid = {key: changes.pop(key) for key in ("val_loss", "bpb", "guessing") if key in changes}
     path.write_text(json.dumps({**evaluation, "valid": {**evaluation["valid"], **valid}, **changes}))
 
 
@@ -78,6 +82,24 @@ def test_overridden_keys_are_columns_by_first_appearance_and_empty_elsewhere(tmp
         ["2", "0.001", "", ""],
         ["", "", "[0.9, 0.95]", "null"],
     ]
+
+
+def test_what_was_scored_and_how_is_said_of_cells_and_groups(tmp_path):
+    experiment = Experiment(tmp_path, ("tales",), ("char",), ("gpt2",), (1,))
+    edit_evaluation(
+        experiment,
+        experiment.cells[0]["cell"],
+        documents=7,
+        convention="document",
+        document={"definition": "In its document."},
+    )
+    _, [cell], [group] = run(experiment)
+    for row in (cell, group):
+        assert (row.test_documents, row.test_documents_of_split) == ("7", "183")
+        assert (row.valid_documents, row.valid_documents_of_split) == ("166", "166")
+        assert row.convention == "document"
+    assert group.definition == "In its document."
+    assert not hasattr(cell, "definition")
 
 
 def test_numbers_are_unrounded(tmp_path):
@@ -146,12 +168,11 @@ def test_bytes_rank_and_not_tokens(tmp_path):
     assert (char.rank, bpe.rank) == ("2", "1")
 
 
-def guess(experiment: Experiment, tokenizer: str, corpus: str, nats: float) -> None:
-    """Set what guessing takes in the validation split of an encoded corpus."""
-    path = experiment.inputs[f"shards:{tokenizer}@{corpus}"] / "manifest.json"
-    manifest = json.loads(path.read_text())
-    manifest["facts"]["about"]["guessing"]["valid"] = nats
-    path.write_text(json.dumps(manifest))
+def guess(experiment: Experiment, tokenizer: str, corpus: str, nats: float | None) -> None:
+    """Set what guessing takes on the validation text of an encoded corpus."""
+    for cell in experiment.cells:
+        if (cell["tokenizer"], cell["corpus"]) == (tokenizer, corpus):
+            edit_evaluation(experiment, cell["cell"], guessing=nats)
 
 
 def test_what_cannot_be_told_from_guessing_is_not_the_best(tmp_path):
@@ -183,10 +204,7 @@ def test_bytes_that_are_guessed_well_do_not_make_a_model_good(tmp_path):
 
 def test_an_accepted_older_result_without_that_figure_may_be_the_best(tmp_path):
     experiment = Experiment(tmp_path, ("tales",), ("bpe",), ("gpt2",))
-    path = experiment.inputs["shards:bpe@tales"] / "manifest.json"
-    manifest = json.loads(path.read_text())
-    del manifest["facts"]["about"]["guessing"]
-    path.write_text(json.dumps(manifest))
+    guess(experiment, "bpe", "tales", None)
     assert run(experiment)[0]["best"] == {"tales": "tales.bpe.gpt2.base"}
 
 
@@ -335,7 +353,14 @@ def test_all_cells_may_fail(tmp_path):
 def test_the_validation_loss_is_that_of_the_evaluation(tmp_path):
     """Trainings may validate on parts of the split, in windows of their own."""
     experiment = Experiment(tmp_path, ("tales",), ("bpe",), ("llama", "gpt2"), (1,))
-    edit_evaluation(experiment, "tales.bpe.gpt2.base.s1", val_loss=1.25, bpb=0.75, convention="document")
+    edit_evaluation(
+        experiment,
+        "tales.bpe.gpt2.base.s1",
+        val_loss=1.25,
+        bpb=0.75,
+        convention="document",
+        document={"definition": "In its document."},
+    )
     _, summary, groups = run(experiment)
     assert [row.convention for row in summary] == ["sliding", "document"]
     assert (summary[1].val_loss, groups[1].val_bpb_mean, groups[1].rank) == ("1.25", "0.75", "1")

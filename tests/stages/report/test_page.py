@@ -48,6 +48,13 @@ def conclusions_of(page: str) -> list[str]:
     return [words(item) for item in items.split("</li>")[:-1]]
 
 
+def edit_evaluation(experiment: Experiment, cell: str, valid: dict | None = None, **changes: object) -> None:
+    """Change what an evaluation says, of the validation split or in all."""
+    path = experiment.inputs[f"evaluate:{cell}"] / "evaluation.json"
+    evaluation = json.loads(path.read_text())
+    path.write_text(json.dumps(evaluation | {"valid": evaluation["valid"] | (valid or {})} | changes))
+
+
 @pytest.fixture(scope="module")
 def elements(page) -> Elements:
     return Elements(page)
@@ -122,6 +129,47 @@ def test_the_conclusion_is_a_sentence(page):
     ), text[:600]
 
 
+def test_it_is_said_of_how_much_the_figures_speak(tmp_path):
+    experiment = Experiment(tmp_path, ("tales", "toy"), ("bpe",), ("gpt2",))
+    for seed in (1, 2):
+        part = {"documents": 7, "documents_of_split": 1_319}
+        edit_evaluation(experiment, f"tales.bpe.gpt2.base.s{seed}", {"documents": 20}, **part)
+    page = experiment.report()
+    tales, toy = conclusions_of(page)
+    assert "bits per byte, test, 7 of 1,319 documents gpt2" in tales.replace("● ", "")
+    assert "bits per byte on 7 of the 1,319 documents of the test text (" in tales
+    assert "as `evaluation.bytes` asks" in tales
+    assert "documents" not in toy and "bits per byte on the test text (" in toy
+    assert "Only a part was scored of tales: 20 of 166 documents of validation, 7 of 1,319 of test." in (
+        warnings_of(page)
+    )
+    assert "Corpora, whole; figures are of a part" in words(page)
+
+
+def test_all_of_it_needs_no_word(page):
+    assert not any("Only a part" in warning for warning in warnings_of(page))
+    assert "<caption>Corpora</caption>" in page
+
+
+def test_each_convention_is_defined_and_named_beside_its_figures(tmp_path):
+    experiment = Experiment(tmp_path, ("tales",), ("bpe",), ("gpt2", "llama"))
+    for seed in (1, 2):
+        edit_evaluation(
+            experiment,
+            f"tales.bpe.llama.base.s{seed}",
+            convention="document",
+            document={"definition": "Each in its document."},
+        )
+    page = experiment.report()
+    assert [row[11] for row in table_rows(page, "groups")] == ["document", "sliding"]
+    definitions = re.search(r'<dl class="conventions">(.*?)</dl>', page, re.DOTALL)[1]
+    assert words(definitions) == (
+        "document (1 group) Each in its document. sliding (1 group) Windows start every 64 tokens, across "
+        "documents &lt;b&gt;."
+    )
+    assert "groups are scored under different conventions" in conclusions_of(page)[0].lower()
+
+
 def test_the_conclusion_tells_what_diverged_and_what_to_do(troubled_page):
     tales, toy, noise = conclusions_of(troubled_page)
     assert "gpt2 is the only one of 2 groups with a loss, with" in tales
@@ -135,10 +183,8 @@ def test_the_conclusion_tells_what_diverged_and_what_to_do(troubled_page):
 
 def test_a_model_that_guesses_is_not_called_the_best(tmp_path):
     experiment = Experiment(tmp_path, ("tales",), ("bpe",), ("gpt2", "llama"))
-    path = experiment.inputs["shards:bpe@tales"] / "manifest.json"
-    manifest = json.loads(path.read_text())
-    manifest["facts"]["about"]["guessing"]["valid"] = 1.0
-    path.write_text(json.dumps(manifest))
+    for cell in experiment.cells:
+        edit_evaluation(experiment, cell["cell"], valid={"guessing": 1.0})
     page = experiment.report()
     said = conclusions_of(page)[0]
     assert said.startswith(
@@ -161,7 +207,8 @@ def test_a_group_with_a_diverged_cell_has_no_figures_and_is_never_the_best(troub
     assert rows["tales", "llama"][2].endswith("llama 1 of 2 diverged")
     for row in rows.values():
         if row[2].endswith("diverged"):
-            assert row[1] == "–" and row[5:] == ["diverged"] * 4 + ["–"] * 3 + QUESTIONS[row[0]]
+            assert row[1] == "–" and row[5:9] == ["diverged"] * 4
+            assert row[9:11] == ["–"] * 2 and row[12:] == ["–", *QUESTIONS[row[0]]]
     assert sum("best" in row[2] for row in rows.values()) == 1
 
 
@@ -224,7 +271,7 @@ def test_a_group_with_failed_cells_has_the_figures_of_the_others(incomplete_page
     assert re.fullmatch(r"\d\.\d{3}", llama[5])
     lost = rows["toy", "gpt2"]
     assert lost[1] == "–" and lost[2].endswith("gpt2 2 of 2 failed")
-    assert lost[4:] == ["–"] + ["failed"] * 4 + ["–"] * 5
+    assert lost[4:] == ["–"] + ["failed"] * 4 + ["–"] * 6
 
 
 def test_the_conclusion_counts_the_cells_that_finished(incomplete_page):

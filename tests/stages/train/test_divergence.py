@@ -16,6 +16,7 @@ from gptgrid.model.initialize import initialize
 from gptgrid.stages.train import checkpoint
 from gptgrid.stages.train.deliverables import deliver
 from gptgrid.stages.train.observation import Observer
+from gptgrid.stages.train.stopping import describe_divergence
 from gptgrid.stages.train.trainer import Trainer
 
 NOT_A_NUMBER = {"lr": 1e30, "warmup": 0, "grad_clip": 0, "eval_every": 4}
@@ -118,3 +119,14 @@ def test_patience_ends(finish, make_job, same_files, train):
     same_files(folder, train("broken", training=training))
     _, facts = finish("longer", training={**training, "steps": 60}, parent=folder)
     assert facts["steps"] == 25  # it has its own patience
+
+
+@pytest.mark.parametrize(
+    ("precision", "more"),
+    [("fp32", ""), ("bf16", ""), ("fp16", "; or take precision bf16 or fp32 in place of fp16")],
+)
+def test_another_precision_is_advised_where_it_helps(precision, more):
+    assert describe_divergence("training", math.nan, 7, 0.5, precision) == (
+        "the training loss was nan at step 7 (learning rate 0.5); lower training.lr, lengthen "
+        f"training.warmup or lower training.grad_clip{more}"
+    )

@@ -7,41 +7,19 @@ were found by the `corpus` stage.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
 
-from gptgrid.artifact.identity import ABOUT
 from gptgrid.artifact.job import Job
-from gptgrid.stages.compare.guessing import (
-    evaluation_of,
-    guessing_of,
-    has_learned,
-    resolution,
-    scored_tokens,
-)
-from gptgrid.text.documents import why_no_words
+from gptgrid.stages.compare.cells import CONVENTION
+from gptgrid.stages.compare.data import of_data
+from gptgrid.stages.compare.trainings import of_best, of_trainings
 
 Row = dict[str, Any]
 
-SPLITS = {"valid": "validation", "test": "test"}
-FEW_TOKENS = 2_000
-"""With fewer in a split, differences of a tenth of a nat cannot be seen: those of models are smaller."""
-FEW_DOCUMENTS = 10
-"""With fewer in a split that was drawn by document, one odd document is a good part of the figure."""
-FEW_STEPS = 100
-"""About as many take the warmup and AdamW's running means, which decay by 0.95 to 0.999 a step, to settle."""
-SHORT_TEXT = 1_000_000
-"""Tokens up to which a training costs next to nothing, so that not seeing all of them is rarely meant."""
-EARLY = 0.1
-"""Of the steps: best weights from before then mean that the rest of the training made them worse."""
-FEW_OCCURRENCES = 10
-"""Of the tokens that occur in the training text, in the mean: rarer ones are hardly learned."""
-SMALL_VOCABULARY = 512
-"""Tokens up to which there is hardly a smaller vocabulary to take: bytes alone are 257."""
-LARGE_VOCABULARY = 1_000
-"""Tokens that may stay unused without being told: characters bring 256 bytes along for what they lack."""
+LONGER = 1.2
+"""Times as many tokens in a training as in another: enough to change the order of like recipes."""
 
 
 def cautions(job: Job, cells: pd.DataFrame, groups: pd.DataFrame) -> dict[str, list[str]]:
@@ -61,12 +39,16 @@ def cautions(job: Job, cells: pd.DataFrame, groups: pd.DataFrame) -> dict[str, l
         rivals = groups[groups["text"] == text].sort_values("rank").to_dict("records")
         own = [asked[cell] for cell in members["cell"]]
         best = [asked[cell] for cell in members["cell"][members["group"].isin(winners(rivals))]]
-        sentences = [*of_groups(rivals), *of_data(job, own), *of_trainings(job, own), *of_best(job, best)]
+        sentences = [
+            *of_groups(rivals),
+            *of_conventions(rivals),
+            *of_budgets(members, [cell.shards for cell in own]),
+            *of_data(job, own),
+            *of_trainings(job, own),
+            *of_best(job, best),
+        ]
         found[text] = list(dict.fromkeys(sentences))
     return {text: sentences for text, sentences in found.items() if sentences}
-
-
-# ------------------------------------------------------------------------------------------- groups
 
 
 def winners(rivals: list[Row]) -> list[str]:
@@ -81,18 +63,20 @@ def of_groups(rivals: list[Row]) -> Iterator[str]:
         rivals: the rows of the groups, by rank.
     """
     measured = [group for group in rivals if pd.notna(group["val_loss_mean"])]
+    part = any(group["valid_documents"] < group["valid_documents_of_split"] for group in measured)
+    more = "raise `evaluation.bytes`" if part else "give more text"
     if measured and not measured[0]["best"]:
         first = measured[0]
         yield (
             f"no group is the best: the lowest on validation, {first['group']}, takes "
             f"{first['val_loss_mean']:.3f} nats per token where guessing tokens by their frequency takes "
             f"{first['guessing']:.3f}, so that it has learned nothing that the {first['val_tokens']:,} "
-            "tokens scored could show; train longer, or give more text"
+            f"tokens scored could show; train longer, or {more}"
         )
     elif lost := [group["group"] for group in measured if not group["learned"]]:
         yield (
             f"{len(lost)} of {len(rivals)} groups cannot be told from guessing tokens by their frequency "
-            f"({', '.join(lost[:3])}{', …' if len(lost) > 3 else ''}); train them longer, or give more text"
+            f"({some(lost)}); train them longer, or {more}"
         )
     if len(rivals) > 1:
         yield from of_seeds([group["seeds"] - group["failed"] for group in rivals])
@@ -115,114 +99,49 @@ def of_seeds(seeds: list[int]) -> Iterator[str]:
         )
 
 
-# --------------------------------------------------------------------------------------------- data
-
-
-def of_data(job: Job, cells: list[SimpleNamespace]) -> Iterator[str]:
-    """Yield what stands against figures on a text: its splits, and tokenizers that it is too short for."""
-    names = list(dict.fromkeys(cell.shards for cell in cells))
-    shards = {name: facts for name in names if (facts := facts_of(job, f"shards:{name}"))}
-    corpus = facts_of(job, f"corpus:{names[0].split('@', 1)[1]}")
-    if corpus:
-        yield from corpus[ABOUT].get("cautions", ())
-    scored = [scored_tokens(job, cell.cell) for cell in cells]
-    for split, name in SPLITS.items():
-        tokens = min((numbers[split] for numbers in scored if split in numbers), default=None)
-        yield from of_split(split, name, corpus, tokens)
-    if corpus and (reason := why_no_words(corpus["splits"]["test"])):
-        yield f"there is no word perplexity: {reason}; compare bits per byte"
-    for cell in cells:
-        questions = evaluation_of(job, cell.cell).get("questions") or {}
-        if questions.get("reason"):
-            yield f"{cell.model} answers no questions: {questions['reason']}; raise `context`"
-    for name, facts in shards.items():
-        yield from of_vocabulary(name.split("@", 1)[0], facts)
-
-
-def facts_of(job: Job, name: str) -> dict[str, Any] | None:
-    """Return the facts of an input; None if it could not be made."""
-    return job.manifest(name)["facts"] if name in job.inputs else None
-
-
-def of_split(split: str, name: str, corpus: Row | None, tokens: int | None) -> Iterator[str]:
-    """Yield what a split is too small for.
+def of_conventions(rivals: list[Row]) -> Iterator[str]:
+    """Yield that groups of a text were not scored alike.
 
     Args:
-        split: valid or test.
-        name: what it is called in a sentence.
-        corpus: facts of the corpus, if it is there.
-        tokens: that the evaluations scored, the fewest of all cells; None without one.
+        rivals: the rows of the groups, by rank.
     """
-    more = "give more text, or a larger share for it (`split`)"
-    documents = corpus["splits"][split]["documents"] if corpus else None
-    cut_in_order = corpus is not None and corpus[ABOUT].get("split", {}).get("by") == "position"
-    if tokens is not None and tokens < FEW_TOKENS:
+    measured = [group for group in rivals if pd.notna(group["val_loss_mean"])]
+    names = dict.fromkeys(group[CONVENTION] for group in measured)
+    if len(names) > 1:
+        of_each = [
+            f"{name} ({some([group['group'] for group in measured if group[CONVENTION] == name])})"
+            for name in sorted(names)
+        ]
         yield (
-            f"{tokens:,} tokens of the {name} split were scored, which cannot tell models apart that differ "
-            f"by less than {resolution(tokens):.2g} nats per token; {more}"
-        )
-    elif documents is not None and documents < FEW_DOCUMENTS and not cut_in_order:
-        noun = "document" if documents == 1 else "documents"
-        yield f"the {name} split has {documents} {noun}, which may be unlike the rest; {more}"
-
-
-def of_vocabulary(tokenizer: str, facts: Row) -> Iterator[str]:
-    """Yield that a text is too short for a vocabulary."""
-    size, tokens = facts["vocab_size"], facts["splits"]["train"]["tokens"]
-    used = facts.get(ABOUT, {}).get("used", 1.0)
-    occurrences = tokens / max(1, used * size)
-    unused = used < 0.5 and (1 - used) * size > LARGE_VOCABULARY
-    if size > SMALL_VOCABULARY and (occurrences < FEW_OCCURRENCES or unused):
-        yield (
-            f"{used:.0%} of the {size:,} tokens of {tokenizer} occur in the training text, "
-            f"{occurrences:,.1f} times each in the mean, so that most of the vocabulary is hardly learned; "
-            "take a smaller one, or give more text"
+            f"groups are scored under different conventions, {' and '.join(of_each)}: the tokens are the "
+            "same, but not what they are predicted from, which under `document` is their own document alone, "
+            "so that the order may be that of the conventions; compare groups of one, or give `windows: "
+            "document` to all or none"
         )
 
 
-# ---------------------------------------------------------------------------------------- trainings
+def of_budgets(cells: pd.DataFrame, shards: list[str]) -> Iterator[str]:
+    """Yield that groups of a text with the same tokenizer had clearly different budgets.
 
+    Other tokenizers cut the same text into other numbers. What stopped early did not use up its own.
 
-def of_trainings(job: Job, cells: list[SimpleNamespace]) -> Iterator[str]:
-    """Yield that trainings are too short to tell what their recipe is worth."""
-    trained = {cell.cell: facts for cell in cells if (facts := facts_of(job, f"train:{cell.cell}"))}
-    kept = {name: facts for name, facts in trained.items() if facts["status"] != "diverged"}
-    steps = [facts["steps"] for facts in kept.values()]
-    if few := [number for number in steps if number < FEW_STEPS]:
+    Args:
+        cells: the rows of the cells on the text, with `group`.
+        shards: of each cell: the encoded text that it was trained on.
+    """
+    finished = cells.assign(shards=shards)[cells["status"] == "finished"]
+    for _, alike in finished.groupby("shards", sort=False):
+        tokens = alike["train_tokens"].groupby(alike["group"], sort=False).max().to_dict()
+        if max(tokens.values()) <= LONGER * min(tokens.values()):
+            continue
+        least, most = min(tokens, key=tokens.get), max(tokens, key=tokens.get)
         yield (
-            f"{len(few)} of {len(steps)} trainings have fewer than {FEW_STEPS} steps (the shortest "
-            f"{min(few)}), in which a model hardly begins to learn; raise `epochs`, `tokens` or `steps`, or "
-            "lower `batch_tokens`"
-        )
-    seen = []
-    for cell in cells:
-        shards = facts_of(job, f"shards:{cell.shards}")
-        if cell.cell in kept and shards:
-            tokens = shards["splits"]["train"]["tokens"]
-            seen += [kept[cell.cell]["train_tokens"] / tokens] if tokens < SHORT_TEXT else []
-    # Windows leave out less than one of themselves at the ends of the text.
-    if partial := [share for share in seen if share < 0.9]:
-        yield (
-            f"{len(partial)} of {len(seen)} trainings have not seen all of their short text (the shortest "
-            f"{min(partial):.0%}); raise `epochs`"
+            f"groups trained on different numbers of tokens, from {tokens[least]:,} ({least}) to "
+            f"{tokens[most]:,} ({most}), so that the order may be that of their budgets; give all the same "
+            "`tokens`, unless budgets are what you compare"
         )
 
 
-def of_best(job: Job, cells: list[SimpleNamespace]) -> Iterator[str]:
-    """Yield that cells of the best group are so on validation alone, or were so for a moment."""
-    for cell in cells:
-        loss, tokens = evaluation_of(job, cell.cell).get("test_loss"), scored_tokens(job, cell.cell)
-        guessing = guessing_of(job, cell.shards, "test")
-        if loss is not None and not has_learned(loss, guessing, tokens["test"]):
-            yield (
-                f"on the test split {cell.cell} takes {loss:.3f} nats per token where guessing tokens by "
-                f"their frequency takes {guessing:.3f}: what it has learned is of no use there; see whether "
-                "the test is text of another kind"
-            )
-        facts = facts_of(job, f"train:{cell.cell}")
-        if facts and cell.use == "best" and facts["best_step"] <= EARLY * facts["steps"]:
-            yield (
-                f"the best weights of {cell.cell} are those of step {facts['best_step']} of "
-                f"{facts['steps']}: the rest of the training made it worse on validation; give more text, a "
-                "smaller model, fewer epochs or a lower `lr`"
-            )
+def some(names: list[str]) -> str:
+    """Return the first of some names for a sentence."""
+    return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")

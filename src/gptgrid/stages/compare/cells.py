@@ -22,8 +22,12 @@ VALIDATION = ("val_loss", "val_bpb")
 TEST = ("test_loss", "perplexity", "bpb", "word_perplexity", "answers_right")
 QUESTIONS = ("answers_asked", "answers_chance")
 """How many questions `answers_right` is the share of, and the share that guessing gives."""
+SCORED = ("valid_documents", "valid_documents_of_split", "test_documents", "test_documents_of_split")
+"""Of how many documents the figures on a split are, and how many it has."""
 CONVENTION = "convention"
 """From what each token is predicted: see evaluation.json. It is that of the training."""
+DEFINITION = "definition"
+"""The convention in a sentence, with context and stride: in comparison.csv alone."""
 SPEED = ("tokens_per_second", "train_seconds", "peak_memory_mb")
 VERSIONS = ("python", "torch")
 HARDWARE = ("device", "precision")
@@ -31,6 +35,8 @@ FIGURES = ("val_bpb", "val_loss", *TEST)
 """What comparison.csv gives a mean, a standard deviation and an interval."""
 DIVERGED = "diverged"
 """The status of a training whose loss stopped being finite, or did not come back from a spike."""
+STOPPED = "stopped early"
+"""The status of a training whose validation loss fell no more."""
 FAILED = "failed"
 """The status of a cell whose training or evaluation could not be made."""
 TAKE_BACK = "take back older results (gptgrid accept --undo) and run snakemake again"
@@ -49,7 +55,9 @@ def cell_table(job: Job, keys: list[str]) -> pd.DataFrame:
         *VALIDATION,
         *TEST,
         *QUESTIONS,
+        *SCORED,
         CONVENTION,
+        DEFINITION,
         *SPEED,
         *VERSIONS,
         *HARDWARE,
@@ -133,6 +141,12 @@ def evaluation_row(job: Job, name: str) -> Row:
         "val_loss": valid["val_loss"],
         "val_bpb": valid["bpb"],
         **{key: evaluation[key] for key in (*TEST, *QUESTIONS, CONVENTION)},
+        **{
+            f"{split}_{key}": text[key]
+            for split, text in (("valid", valid), ("test", evaluation))
+            for key in ("documents", "documents_of_split")
+        },
+        DEFINITION: evaluation[evaluation[CONVENTION]]["definition"],
         "scored": (valid["text_digest"], evaluation["text_digest"]),
     }
 

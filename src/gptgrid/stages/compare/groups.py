@@ -13,7 +13,16 @@ import statistics
 import pandas as pd
 from scipy.special import stdtrit
 
-from gptgrid.stages.compare.cells import DIVERGED, FAILED, FIGURES, NAMES, QUESTIONS
+from gptgrid.stages.compare.cells import (
+    CONVENTION,
+    DEFINITION,
+    DIVERGED,
+    FAILED,
+    FIGURES,
+    NAMES,
+    QUESTIONS,
+    SCORED,
+)
 from gptgrid.stages.compare.guessing import has_learned
 
 STATISTICS = ("mean", "std", "low", "high")
@@ -33,7 +42,8 @@ def group_table(cells: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     """
     members = cells.groupby("group", sort=False)
     parts = [name for name in NAMES if name not in ("cell", "seed")]
-    groups = members[["text", *parts, *keys, "parameters", *QUESTIONS, *GUESSING]].first()
+    shared = (*QUESTIONS, *SCORED, CONVENTION, DEFINITION, *GUESSING)
+    groups = members[["text", *parts, *keys, "parameters", *shared]].first()
     groups["seeds"] = members.size()
     for status in (DIVERGED, FAILED):
         groups[status] = members["status"].agg(lambda values, status=status: sum(values == status))

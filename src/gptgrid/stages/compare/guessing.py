@@ -8,7 +8,6 @@ from typing import Any
 
 import pandas as pd
 
-from gptgrid.artifact.identity import ABOUT
 from gptgrid.artifact.job import Job
 
 SPREAD = 2.0
@@ -28,26 +27,32 @@ def guessing_columns(job: Job) -> dict[str, pd.Series]:
     tokens of that were scored: None where it is not known."""
     cells = job.config.cells
     columns = {
-        "guessing": [guessing_of(job, cell.shards, "valid") for cell in cells],
+        "guessing": [guessing_of(job, cell.cell, "valid") for cell in cells],
         "val_tokens": [scored_tokens(job, cell.cell).get("valid") for cell in cells],
     }
     # As objects: integers beside a gap would become floats.
     return {name: pd.Series(values, dtype=object) for name, values in columns.items()}
 
 
-def guessing_of(job: Job, shards: str, split: str) -> float | None:
-    """Return the nats per token that guessing by frequency takes on a split; None where it is not known."""
-    if (name := f"shards:{shards}") not in job.inputs:
-        return None
-    return job.manifest(name)["facts"].get(ABOUT, {}).get("guessing", {}).get(split)
+def guessing_of(job: Job, cell: str, split: str) -> float | None:
+    """Return the nats per token that guessing by frequency takes on what was scored of a split for a cell.
+
+    None where it is not known.
+    """
+    return scored_texts(job, cell).get(split, {}).get("guessing")
 
 
 def scored_tokens(job: Job, cell: str) -> dict[str, int]:
     """Return split → tokens of it that the evaluation of a cell scored; empty without one."""
+    return {split: text["scored_tokens"] for split, text in scored_texts(job, cell).items()}
+
+
+def scored_texts(job: Job, cell: str) -> dict[str, dict[str, Any]]:
+    """Return split → what the evaluation of a cell says of what it scored; empty without one."""
     evaluation = evaluation_of(job, cell)
     # An older source scored the test split alone.
-    splits = {"valid": evaluation.get("valid", {}), "test": evaluation}
-    return {split: text["scored_tokens"] for split, text in splits.items() if text}
+    splits = {"valid": evaluation.get("valid"), "test": evaluation}
+    return {split: text for split, text in splits.items() if text}
 
 
 def evaluation_of(job: Job, cell: str) -> dict[str, Any]:
@@ -61,7 +66,7 @@ def has_learned(loss: float | None, guessing: float | None, tokens: int | None) 
 
     Args:
         loss: nats per token; None where there is none.
-        guessing: nats per token; None where it is not known, as for shards of an older source.
+        guessing: nats per token; None where it is not known, as for an evaluation of an older source.
         tokens: that were scored.
     """
     if pd.isna(loss) or pd.isna(guessing):

@@ -14,7 +14,7 @@ import pandas as pd
 
 from gptgrid.artifact.job import Job
 from gptgrid.stages.compare.cautions import cautions
-from gptgrid.stages.compare.cells import cell_table, overridden_keys
+from gptgrid.stages.compare.cells import DEFINITION, cell_table, overridden_keys
 from gptgrid.stages.compare.groups import group_names, group_table, text_names
 from gptgrid.stages.compare.guessing import guessing_columns
 
@@ -23,7 +23,7 @@ def compare(job: Job) -> dict[str, Any]:
     """Write summary.csv, comparison.csv and cautions.csv, and print the cautions; return the facts."""
     keys = overridden_keys(job.config.cells)
     cells = cell_table(job, keys)
-    summary = cells.drop(columns=["val_bpb"])
+    summary = cells.drop(columns=["val_bpb", DEFINITION])
     cells = cells.assign(group=group_names(cells), text=text_names(cells, keys), **guessing_columns(job))
     groups = group_table(cells, keys)
     doubts = [(text, doubt) for text, doubts in cautions(job, cells, groups).items() for doubt in doubts]

@@ -9,13 +9,21 @@ from typing import Any
 
 from gptgrid.stages.report import formatting
 from gptgrid.stages.report.experiment import ReportContent
+from gptgrid.stages.report.scoring import scored_parts
 from gptgrid.stages.report.tables import PARTS, Row
 
 
 def conclusions(experiment: ReportContent) -> list[dict[str, Any]]:
-    """Return for each text the best group, the runner-up, and what stands between them."""
+    """Return for each text the best group, the runner-up, and what stands between them.
+
+    `part` says of how much of the test text the figures are; None of all.
+    """
+    parts = scored_parts(experiment.groups)
     return [
-        conclusion(text, experiment.groups, experiment.cautions.get(text["name"], []))
+        {
+            **conclusion(text, experiment.groups, experiment.cautions.get(text["name"], [])),
+            "part": next((part for part in parts.get(text["name"], []) if part["split"] == "test"), None),
+        }
         for text in experiment.texts
     ]
 

@@ -61,13 +61,13 @@ def encoding_row(job: Job, name: str, kinds: dict[str, str]) -> Row:
     """
     facts = job.manifest(name)["facts"]
     tokenizer, corpus = name.removeprefix("shards:").split("@", 1)
-    splits = facts["splits"]
+    splits, about = facts["splits"], facts.get(ABOUT, {})
     return {
         "tokenizer": tokenizer,
         "corpus": corpus,
         "kind": kinds.get(facts["tokenizer"]),
         "vocab_size": facts["vocab_size"],
-        "about": facts[ABOUT] if "by_script" in facts[ABOUT] else None,
+        "about": about if "by_script" in about else None,
         "tokens": {split: counts["tokens"] for split, counts in splits.items()},
         "bytes_per_token": {split: bytes_per_token(counts, facts["eot"]) for split, counts in splits.items()},
     }

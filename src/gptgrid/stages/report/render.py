@@ -19,6 +19,7 @@ from gptgrid.stages.report import formatting
 from gptgrid.stages.report.cards import card
 from gptgrid.stages.report.conclusion import conclusions, failures, grid_values
 from gptgrid.stages.report.experiment import ReportContent
+from gptgrid.stages.report.scoring import conventions, scored_parts
 from gptgrid.stages.report.tables import Row
 
 HERE = Path(__file__).parent
@@ -43,8 +44,10 @@ def render(experiment: ReportContent) -> str:
         experiment=experiment,
         ranking=sorted(experiment.groups, key=lambda group: (names.index(group["text"]), group["rank"])),
         conclusions=conclusions(experiment),
+        conventions=conventions(experiment.groups),
         failures=failures(experiment),
         grid_values=grid_values(experiment),
+        scored_parts=scored_parts(experiment.groups),
         data=embedded(page_data(experiment)),
         style=Markup((HERE / "style.css").read_text(encoding="utf-8")),
         script=Markup((HERE / "script.js").read_text(encoding="utf-8")),

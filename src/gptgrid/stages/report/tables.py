@@ -11,9 +11,15 @@ Row = dict[str, Any]
 PARTS = ("tokenizer", "model", "training")
 """What a group is named by, beside its text."""
 VERSIONS = ("python", "torch")
-WORDS = ("cell", "group", "text", "corpus", *PARTS, *VERSIONS, "device", "precision", "identity", "path")
+CONVENTION = ("convention", "definition")
+WORDS = (
+    *("cell", "group", "text", "corpus", *PARTS, *VERSIONS, *CONVENTION),
+    *("device", "precision", "identity", "path"),
+)
 ENDING = ("status", "reason")
-COUNTS = ("parameters", "non_embedding_parameters", "vocab_size", "train_tokens")
+SCORED = tuple(f"{split}_documents{of}" for split in ("valid", "test") for of in ("", "_of_split"))
+"""Of how many documents the figures are, and how many there are."""
+COUNTS = ("parameters", "non_embedding_parameters", "vocab_size", "train_tokens", *SCORED)
 
 
 def read_table(path: Path) -> pd.DataFrame:

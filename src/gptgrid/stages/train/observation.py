@@ -114,7 +114,10 @@ class Observer:
         if math.isfinite(loss) and not lost:
             return
         step = self.progress["step"]
-        self.progress["diverged"] = describe_divergence(kind, loss, step, self.recipe.learning_rate(step - 1))
+        learning_rate = self.recipe.learning_rate(step - 1)
+        self.progress["diverged"] = describe_divergence(
+            kind, loss, step, learning_rate, self.learner.precision
+        )
         print(f"diverged: {self.progress['diverged']}", flush=True)
 
     def validate(self) -> float:

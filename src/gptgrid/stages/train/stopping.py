@@ -22,7 +22,7 @@ def is_lost(train_losses: list[float], vocab_size: int) -> bool:
     return len(train_losses) >= LOST_ROWS and min(train_losses[-LOST_ROWS:]) > limit
 
 
-def describe_divergence(kind: str, loss: float, step: int, learning_rate: float) -> str:
+def describe_divergence(kind: str, loss: float, step: int, learning_rate: float, precision: str) -> str:
     """Return how a training diverged, and what to do about it.
 
     Args:
@@ -30,12 +30,12 @@ def describe_divergence(kind: str, loss: float, step: int, learning_rate: float)
         loss: in nats per token.
         step: updates made.
         learning_rate: of the last one.
+        precision: what `auto` became, or the one that was asked for.
     """
-    return (
-        f"the {kind} loss was {loss:.4g} at step {step} (learning rate {learning_rate:.3g}); lower "
-        "training.lr, lengthen training.warmup, lower training.grad_clip, or take precision bf16 or fp32 "
-        "in place of fp16"
-    )
+    advice = "lower training.lr, lengthen training.warmup or lower training.grad_clip"
+    if precision == "fp16":
+        advice += "; or take precision bf16 or fp32 in place of fp16"
+    return f"the {kind} loss was {loss:.4g} at step {step} (learning rate {learning_rate:.3g}); {advice}"
 
 
 def why_ended(progress: Progress, patience: int | None, steps: int) -> str | None:

@@ -1,0 +1,108 @@
+"""What stands against trainings: too few steps, text that was not read, best weights of a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pandas as pd
+
+from gptgrid.artifact.job import Job
+from gptgrid.stages.compare.cells import DIVERGED, STOPPED
+from gptgrid.stages.compare.facts import facts_of
+from gptgrid.stages.compare.guessing import evaluation_of, guessing_of, has_learned, scored_tokens
+
+FEW_STEPS = 100
+"""About as many take the warmup and AdamW's running means, which decay by 0.95 to 0.999 a step, to settle."""
+SHORT_TEXT = 1_000_000
+"""Tokens up to which a training costs next to nothing, so that not seeing all of them is rarely meant."""
+MOST = 0.9
+"""Of a text: what is left out at the ends of windows, and in a last epoch that is not whole, is less."""
+EARLY = 0.1
+"""Of the steps: best weights from before then mean that the rest of the training made them worse."""
+
+
+def of_trainings(job: Job, cells: list[SimpleNamespace]) -> Iterator[str]:
+    """Yield that trainings are too short to tell what their recipe is worth."""
+    trained = {cell.cell: facts for cell in cells if (facts := facts_of(job, f"train:{cell.cell}"))}
+    kept = {name: facts for name, facts in trained.items() if facts["status"] != DIVERGED}
+    yield from of_steps(list(kept.values()))
+    yield from of_reading(job, [cell for cell in cells if cell.cell in kept], kept)
+
+
+def of_steps(trainings: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield that trainings have few steps, as they were to have, or for want of patience.
+
+    Args:
+        trainings: facts of those that did not diverge.
+    """
+    short = [facts for facts in trainings if facts["steps"] < FEW_STEPS]
+    if few := [facts["steps"] for facts in short if facts["status"] != STOPPED]:
+        yield (
+            f"{len(few)} of {len(trainings)} trainings have fewer than {FEW_STEPS} steps (the shortest "
+            f"{min(few)}), in which a model hardly begins to learn; raise `epochs`, `tokens` or `steps`, or "
+            "lower `batch_tokens`"
+        )
+    if few := [facts["steps"] for facts in short if facts["status"] == STOPPED]:
+        yield (
+            f"{len(few)} of {len(trainings)} trainings stopped early within fewer than {FEW_STEPS} steps "
+            f"(the shortest {min(few)}), in which a model hardly begins to learn; raise `patience` or "
+            "`eval_every`"
+        )
+
+
+def of_reading(job: Job, cells: list[SimpleNamespace], trainings: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """Yield that trainings have not read all of their text: of a short one, or for their windows.
+
+    Args:
+        job: of `compare`.
+        cells: that did not diverge.
+        trainings: cell → facts of its training.
+    """
+    passes, shares = [], []
+    for cell in cells:
+        facts, shards = trainings[cell.cell], facts_of(job, f"shards:{cell.shards}")
+        if shards:
+            tokens, epochs = shards["splits"]["train"]["tokens"], epochs_of(job, cell.cell)
+            shares.append(facts["train_tokens"] / epochs / tokens)
+            # What stopped by itself has not had too small a budget.
+            if tokens < SHORT_TEXT and facts["status"] != STOPPED:
+                passes.append(epochs)
+    if partial := [number for number in passes if number < MOST]:
+        yield (
+            f"{len(partial)} of {len(passes)} trainings have not seen all of their short text (the shortest "
+            f"{min(partial):.0%}); raise `epochs`"
+        )
+    if partial := [share for share in shares if share < MOST]:
+        yield (
+            f"in {len(partial)} of {len(shares)} trainings an epoch reads less than the training text (the "
+            f"least {min(partial):.0%}), as what does not fit into the windows is left out; give another "
+            "`context`, or other `windows`"
+        )
+
+
+def epochs_of(job: Job, cell: str) -> float:
+    """Return how many passes over its windows a training made, whatever tokens those share."""
+    metrics = pd.read_csv(job.inputs[f"train:{cell}"] / "metrics.csv", usecols=["epoch"])
+    return float(metrics["epoch"].iloc[-1])
+
+
+def of_best(job: Job, cells: list[SimpleNamespace]) -> Iterator[str]:
+    """Yield that cells of the best group are so on validation alone, or were so for a moment."""
+    for cell in cells:
+        loss, tokens = evaluation_of(job, cell.cell).get("test_loss"), scored_tokens(job, cell.cell)
+        guessing = guessing_of(job, cell.cell, "test")
+        if loss is not None and not has_learned(loss, guessing, tokens["test"]):
+            yield (
+                f"on the test split {cell.cell} takes {loss:.3f} nats per token where guessing tokens by "
+                f"their frequency takes {guessing:.3f}: what it has learned is of no use there; see whether "
+                "the test is text of another kind"
+            )
+        facts = facts_of(job, f"train:{cell.cell}")
+        if facts and cell.use == "best" and facts["best_step"] <= EARLY * facts["steps"]:
+            yield (
+                f"the best weights of {cell.cell} are those of step {facts['best_step']} of "
+                f"{facts['steps']}: the rest of the training made it worse on validation; give more text, a "
+                "smaller model, fewer epochs or a lower `lr`"
+            )
