@@ -188,6 +188,14 @@ def test_seams_are_where_the_pattern_cuts_anyway(name: str) -> None:
     assert seams > 10_000
 
 
+def test_new_letters_are_no_seam_as_the_engines_do_not_know_them() -> None:
+    letter = "\U000323b0"
+    ranks = [bytes([value]) for value in range(256)]
+    codec = BpeCodec("bpe", PATTERNS["gpt4"], [*ranks, letter.encode()[-1:] + b"."])
+    text = f"a {letter}. {letter}. b"
+    assert codec.join(codec.parts(text, 3)).tolist() == codec.encode(text)
+
+
 def test_spans_are_the_text() -> None:
     for text in ("", "a", "a b c", "a" * 30, "one two three, four. " * 9):
         assert "".join(spans(text, 7)) == text

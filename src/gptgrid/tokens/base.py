@@ -92,8 +92,7 @@ class Codec:
         while len(text) - start > length:
             end = self.seam(text, start + length)
             yield text[start:end]
-            # The blank that the rest begins with is there without it.
-            start = end + len(self.prefix)
+            start = end
         if start < len(text):
             yield text[start:]
 

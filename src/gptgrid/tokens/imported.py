@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Sequence
 from itertools import takewhile
 from typing import Any
@@ -21,8 +22,9 @@ from gptgrid.artifact.errors import UserError
 from gptgrid.tokens.alphabet import Alphabet, parts_of
 from gptgrid.tokens.base import Codec, any_of, replaced, utf8
 from gptgrid.tokens.fast_bpe import FastBpeCodec, tiktoken_encoding
-from gptgrid.tokens.patterns import GPT2, RUN
+from gptgrid.tokens.patterns import RUN
 from gptgrid.tokens.probes import NAMES, PROBES
+from gptgrid.tokens.same_ids import falls_apart, merges_like_tiktoken, pattern_of, spells_bytes, told_apart
 from gptgrid.tokens.seams import next_seam
 
 ENDS = ("<|endoftext|>", "<|end_of_text|>", "<｜end▁of▁sentence｜>", "</s>", "<eos>", "<|im_end|>")
@@ -66,9 +68,14 @@ class HuggingFaceCodec(FastBpeCodec):
         self.pieces = {
             index: alphabet.bytes_of(token) for token, index in known.items() if index not in added
         }
-        self.learned = {piece: index for index, piece in self.pieces.items()}
+        self.learned = {
+            self.pieces[index]: index
+            for token, index in known.items()
+            if index not in added and spells_bytes(token)
+        }
         self.pieces |= {index: token.encode() for token, index in self.text_tokens.items()}
         self.vocab_size = max(known.values()) + 1
+        self.falls_apart = falls_apart(self.data)
         self.prefix = b" " if self.bytes_of_library("a") == b" a" else b""
         self.refuse_lossy()
         self.encoding = self.as_tiktoken()
@@ -93,10 +100,13 @@ class HuggingFaceCodec(FastBpeCodec):
 
     def difference(self, text: str, found: bytes) -> str:
         """Say in a few words what became of a text."""
-        given = found.removeprefix(self.prefix).decode("utf-8", errors="replace")
-        same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(text, given, strict=False)))
-        start = max(0, same - 10)
+        given = self.text_of(found)
+        start = max(0, common(text, given) - 10)
         return f"it turns {text[start : start + 20]!r} into {given[start : start + 20]!r}"
+
+    def text_of(self, found: bytes) -> str:
+        """Return what ids say as text, without the blank before it."""
+        return found.removeprefix(self.prefix).decode("utf-8", errors="replace")
 
     def bytes_of_library(self, text: str) -> bytes:
         """Return what the ids of a text say, by the tokenizers library."""
@@ -109,7 +119,11 @@ class HuggingFaceCodec(FastBpeCodec):
     def as_tiktoken(self) -> tiktoken.Encoding | None:
         """Return the same as a tiktoken encoding; None if there is none with the same ids."""
         pattern = pattern_of(self.data)
-        if pattern is None or not merges_rank_like_ids(self.data["model"]):
+        if (
+            pattern is None
+            or not told_apart(self.data["added_tokens"])
+            or not merges_like_tiktoken(self.data["model"], self.learned, pattern)
+        ):
             return None
         try:
             self.encoding = tiktoken_encoding(self.kind, pattern, self.learned, self.eot)
@@ -131,14 +145,19 @@ class HuggingFaceCodec(FastBpeCodec):
 
         Raises:
             UserError: the ids do not give it back, which happens where it has the tokenizer's own sign for a
-                blank, or to some tokenizers the name of a special token.
+                blank, or to some tokenizers the name of a special token. The message shows no text, which may
+                be private.
         """
         if self.encoding is not None and not LONG_RUN.search(text):
             return self.fast_ids(text)
         whole, ids = utf8(text), self.library_ids(text)
         found = self.decode_bytes(ids)
         if found != (self.prefix + whole if text else b""):
-            raise UserError(f"the tokenizer does not give this text back: {self.difference(text, found)}")
+            place = common(text, self.text_of(found))
+            raise UserError(
+                f"the tokenizer does not give the text back from character {place + 1} on "
+                f"({kind_of(text[place : place + 1])}); take another tokenizer, or a text without it"
+            )
         return np.array(ids, dtype=np.uint32)
 
     def encode_stream(self, texts: Sequence[str], marks: bool = False) -> np.ndarray:
@@ -149,18 +168,26 @@ class HuggingFaceCodec(FastBpeCodec):
         return super().stands_alone(text, marks) or bool(self.added.search(text) or LONG_RUN.search(text))
 
     def seam(self, text: str, place: int) -> int:
-        """Return the first place from `place` on where the text next to it is cut without change."""
-        blank = self.prefix.decode()
+        """Return the first place from `place` on where a text is surely cut; its end if there is none."""
+        if not self.falls_apart:
+            return len(text)
         while (place := next_seam(text, place)) < len(text):
             left, right = text[max(0, place - NEAR) : place], text[place : place + NEAR]
-            if right.startswith(blank) and self.can_cut(left, right.removeprefix(blank), left + right):
+            # An added token may ask what stands beside it (`single_word`).
+            if not self.within_name(text, place) and self.can_cut(left, right, left + right):
                 break
             place += 1
         return place
 
+    def within_name(self, text: str, place: int) -> bool:
+        """Say whether the name of an added token stands across a place."""
+        names = (*self.special_tokens, *self.text_tokens)
+        return any(name in text[max(0, place - len(name) + 1) : place + len(name) - 1] for name in names)
+
     def can_cut(self, left: str, right: str, whole: str) -> bool:
         """Say whether two texts have together the ids of the whole."""
-        return self.encode(left) + self.encode(right) == self.encode(whole)
+        ids_of = self.library_ids if self.encoding is None else self.encode
+        return ids_of(left) + ids_of(right) == ids_of(whole)
 
     def token_bytes(self, index: int) -> bytes:
         return self.pieces.get(index, b"")
@@ -179,7 +206,7 @@ def read_library(data: dict[str, Any]) -> Tokenizer:
     """Return the tokenizer as the tokenizers library reads it; names of special tokens are text to it.
 
     Raises:
-        UserError: the library cannot read it.
+        UserError: the library cannot read it, or gives its tokens other ids than it says.
     """
     if not isinstance(data, dict):
         raise UserError(f"it holds a {type(data).__name__}, not a tokenizer; take another file")
@@ -189,8 +216,29 @@ def read_library(data: dict[str, Any]) -> Tokenizer:
         # The place that it names is none of the user's file.
         reason = re.sub(r" at line \d+ column \d+$", "", str(error))
         raise UserError(f"the tokenizers library cannot read it ({reason}); take another file") from None
+    refuse_other_ids(data, tokenizer)
     tokenizer.encode_special_tokens = True
     return tokenizer
+
+
+def refuse_other_ids(data: dict[str, Any], library: Tokenizer) -> None:
+    """Refuse a tokenizer whose tokens have other ids in the library, or two of them one id.
+
+    Raises:
+        UserError: there are such.
+    """
+    known, names = library.get_vocab(), {}
+    for token, index in sorted(known.items()):
+        if (other := names.setdefault(index, token)) != token:
+            raise UserError(f"its tokens {other!r} and {token!r} share the id {index}; take another file")
+    for token in data.get("added_tokens") or []:
+        name, index = token["content"], token["id"]
+        if known.get(name) != index:
+            raise UserError(
+                f"its added token {name!r} has the id {index}, but the tokenizers library makes it "
+                f"{known.get(name)}: it numbers added tokens that the vocabulary lacks one by one behind it, "
+                "in their order; save the tokenizer with that library, or number and order them so"
+            )
 
 
 def without_changes(data: dict[str, Any]) -> dict[str, Any]:
@@ -219,6 +267,20 @@ def with_end(data: dict[str, Any], name: str, index: int) -> dict[str, Any]:
     return {**data, "added_tokens": sorted(tokens, key=lambda token: token["id"])}
 
 
+def common(first: str, second: str) -> int:
+    """Return how many characters two texts begin alike with."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, second, strict=False)))
+
+
+def kind_of(character: str) -> str:
+    """Name a character, but not which letter or digit it is."""
+    if not character:
+        return "its end"
+    if character.isalnum():
+        return "a letter or digit"
+    return f"U+{ord(character):04X} {unicodedata.name(character, '')}".rstrip()
+
+
 def among_blanks(token: str) -> str:
     """Return a text with a token in it that a tokenizer may take blanks from."""
     return f"a  {token}\n {token}b"
@@ -232,32 +294,3 @@ def find_end(name: str | None, tokens: dict[str, int]) -> str:
     expected = "any of " + ", ".join(ENDS) if name is None else name
     some = ", ".join(token for token in tokens if token.startswith("<"))[:200]
     raise UserError(f"the tokenizer has no {expected}; set `eot` to its end-of-text token (it has {some})")
-
-
-def pattern_of(data: dict[str, Any]) -> str | None:
-    """Return the regular expression that cuts texts into pieces; None if that is not all there is."""
-    if (data.get("normalizer") and [*parts_of(data["normalizer"])]) or data["model"].get("type") not in (
-        "BPE",
-        None,
-    ):
-        return None
-    match data.get("pre_tokenizer"):
-        case {"type": "ByteLevel", "add_prefix_space": False, **rest} if rest.get("use_regex", True):
-            return GPT2
-        case {
-            "type": "Sequence",
-            "pretokenizers": [
-                {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": False},
-                {"type": "ByteLevel", "add_prefix_space": False, "use_regex": False},
-            ],
-        }:
-            return pattern
-    return None
-
-
-def merges_rank_like_ids(model: dict[str, Any]) -> bool:
-    """Say whether later merges make tokens of larger ids: tiktoken knows one order only."""
-    pairs: Sequence[Any] = model["merges"]
-    made = ["".join(pair.split(" ") if isinstance(pair, str) else pair) for pair in pairs]
-    ids = [model["vocab"][token] for token in made]
-    return ids == sorted(ids)

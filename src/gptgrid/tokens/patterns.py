@@ -39,3 +39,27 @@ CHINESE = (
 
 PATTERNS = Variants({"gpt2": GPT2, "gpt4": GPT4, "o200k": O200K, "chinese": CHINESE})
 """The key `pattern` of the configuration → regular expression."""
+
+UNBOUNDED = r"\s*[\r\n]+|\s+(?!\S)|\s+"
+CASES = (
+    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+",
+    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*",
+)
+SUFFIXES = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)"
+LETTERS, SIGNS = r"[^\r\n\p{L}\p{N}]?\p{L}+", r" ?[^\s\p{L}\p{N}]+"
+
+KNOWN = frozenset(
+    {
+        *PATTERNS.values(),
+        # As published tokenizers spell them: GPT-2, twice; Llama 3 (cl100k_base); Qwen; GPT-4o (o200k_base);
+        # Mistral (Tekken).
+        r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
+        r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
+        rf"{SUFFIXES}|{LETTERS}|\p{{N}}{{1,3}}|{SIGNS}[\r\n]*|{UNBOUNDED}",
+        rf"{SUFFIXES}|{LETTERS}|\p{{N}}|{SIGNS}[\r\n]*|{UNBOUNDED}",
+        rf"{CASES[0]}{SUFFIXES}?|{CASES[1]}{SUFFIXES}?|\p{{N}}{{1,3}}|{SIGNS}[\r\n/]*|{UNBOUNDED}",
+        rf"{CASES[0]}|{CASES[1]}|\p{{N}}|{SIGNS}[\r\n/]*|{UNBOUNDED}",
+    }
+)
+"""What cuts at every seam of gptgrid.tokens.seams, and alike in the engines of both libraries. Other regular
+expressions may do neither, and none of it can be seen on samples."""

@@ -8,6 +8,7 @@ and with what is Chinese (〇 is a digit), digits with what is Chinese, and noth
 back, so that the second part is cut as it is in the whole.
 """
 
+import unicodedata
 from collections.abc import Iterator
 
 import regex
@@ -18,8 +19,11 @@ SEAM = regex.compile(r"\p{L}(?=[^\p{L}\p{M}\p{Han}\p{Cn}'])|\p{N}(?=[^\p{N}\p{Ha
 
 def next_seam(text: str, place: int) -> int:
     """Return the first seam at `place` or behind it; the length of the text if there is none."""
-    found = SEAM.search(text, max(0, place - 1))
-    return found.end() if found else len(text)
+    for found in SEAM.finditer(text, max(0, place - 1)):
+        # Letters of the newest Unicode are none to the engines that cut texts into pieces.
+        if unicodedata.category(found[0]) != "Cn":
+            return found.end()
+    return len(text)
 
 
 def spans(text: str, length: int) -> Iterator[str]:

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from tokenizers import Tokenizer, decoders, models, normalizers
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.job import Job
@@ -17,6 +18,7 @@ from gptgrid.text.documents import SPLITS, Counts, DocumentWriter, read_document
 from gptgrid.tokens.base import Codec
 from gptgrid.tokens.codec import BpeCodec, BytesCodec, CharCodec, IdsCodec, write_codec
 from gptgrid.tokens.document_table import read_document_table
+from gptgrid.tokens.imported import HuggingFaceCodec
 from gptgrid.tokens.patterns import PATTERNS
 from gptgrid.tokens.shards import open_shards, write_shard
 
@@ -225,3 +227,27 @@ def test_documents_survive_the_disk(tmp_path: Path) -> None:
     assert one.read_bytes() == two.read_bytes()
     with pytest.raises(UserError, match="has no test-"):
         next(read_documents(tmp_path / "a", "test"))
+
+
+@pytest.mark.parametrize("marks", ["text", "special"])
+@pytest.mark.parametrize("chunk", [5, 2**20])
+def test_what_cannot_be_encoded_is_located_and_not_shown(tmp_path: Path, monkeypatch, chunk, marks) -> None:
+    monkeypatch.setattr(stage, "CHUNK", chunk)
+    documents = ["Jane", "Jane Doe of 12 Elm Street" * 3, "Jane Doe \u2581 12", "Doe"]
+    job = make_job(tmp_path, blank_signs(), [documents], marks=marks)
+    with pytest.raises(
+        UserError, match=r"^train-00000.parquet, document 3.* character 10 on \(U\+2581 "
+    ) as error:
+        encode(job)
+    assert not any(word in str(error.value) for word in ("Jane", "Doe", "12", "\u2581"))
+
+
+def blank_signs() -> HuggingFaceCodec:
+    """Return a tokenizer that writes U+2581 for a blank, and so does not give that sign back."""
+    pieces = ["</s>", *(f"<0x{value:02X}>" for value in range(256)), "\u2581"]
+    tokenizer = Tokenizer(models.BPE({piece: i for i, piece in enumerate(pieces)}, [], byte_fallback=True))
+    tokenizer.normalizer = normalizers.Replace(" ", "\u2581")
+    steps = [decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse()]
+    tokenizer.decoder = decoders.Sequence(steps)
+    tokenizer.add_special_tokens(["</s>"])
+    return HuggingFaceCodec(json.loads(tokenizer.to_str()))

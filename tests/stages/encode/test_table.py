@@ -1,7 +1,5 @@
 """The figures of a tokenizer on a corpus are those of counting by hand."""
 
-import math
-
 import numpy as np
 import pytest
 

@@ -123,6 +123,9 @@ def encode_file(
         threads: of the tokenizer.
         sizes: count each document there.
         marks: the names of special tokens in the documents are these.
+
+    Raises:
+        UserError: a document cannot be encoded; which one, but nothing of its text.
     """
     documents = read_file(source)
     if sizes is not None:
@@ -133,7 +136,10 @@ def encode_file(
         arrays = encode_documents(documents, codec, threads, marks)
     if sizes is not None:
         arrays = sizes.tokens(arrays)
-    return write_shard(target, arrays, codec.vocab_size)
+    try:
+        return write_shard(target, arrays, codec.vocab_size)
+    except UserError as error:
+        raise UserError(f"{source.name}, {error}") from None
 
 
 def mark_documents(documents: Iterable[np.ndarray], eot: int | None) -> Iterator[np.ndarray]:
@@ -162,12 +168,37 @@ def encode_documents(
 
 def works(documents: Iterable[str], codec: Codec, marks: bool) -> Iterator[Callable[[], np.ndarray]]:
     """Yield what encodes the documents, one piece of work after the other, each of about CHUNK characters."""
+    number = 1
     for *short, last in batches(documents, CHUNK):
         if len(last) < 2 * CHUNK:
-            yield partial(codec.encode_stream, [*short, last], marks)
-            continue
+            short.append(last)
         if short:
-            yield partial(codec.encode_stream, short, marks)
-        parts = chain([[codec.eot]], codec.parts(last, CHUNK, marks))
-        for some in batches(parts, CHUNK):
-            yield partial(codec.join, some)
+            yield partial(
+                encode_located, partial(codec.encode_stream, short, marks), short, number, codec, marks
+            )
+        number += len(short)
+        if len(last) >= 2 * CHUNK:
+            parts = chain([[codec.eot]], codec.parts(last, CHUNK, marks))
+            for some in batches(parts, CHUNK):
+                yield partial(encode_located, partial(codec.join, some), [last], number, codec, marks)
+            number += 1
+
+
+def encode_located(
+    work: Callable[[], np.ndarray], documents: list[str], number: int, codec: Codec, marks: bool
+) -> np.ndarray:
+    """Do a piece of work on some documents, the first of which has a number.
+
+    Raises:
+        UserError: one of them cannot be encoded; which one.
+    """
+    try:
+        return work()
+    except UserError:
+        for place, text in enumerate(documents, number):
+            try:
+                codec.encode_stream([text], marks)
+            except UserError as error:
+                counted = " (characters counted anew after each mark)" if marks else ""
+                raise UserError(f"document {place}{counted}: {error}") from None
+        raise
