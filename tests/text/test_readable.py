@@ -1,8 +1,8 @@
-"""Durations are said in the unit that a person would use."""
+"""Durations are said in the unit that a person would use, and names on one line."""
 
 import pytest
 
-from gptgrid.text.readable import duration
+from gptgrid.text.readable import duration, printable
 
 
 @pytest.mark.parametrize(
@@ -14,3 +14,16 @@ from gptgrid.text.readable import duration
 )
 def test_duration(seconds, words):
     assert duration(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        *((name, name) for name in ("a b.txt", "红楼梦.txt", "é`<b>.txt")),
+        ("new\nline.txt", r"new\nline.txt"),
+        ("\u202etxt.exe", r"\u202etxt.exe"),
+        ("not \udcff UTF-8", r"not \udcff UTF-8"),
+    ],
+)
+def test_names_are_on_one_line(name, shown):
+    assert printable(name) == shown

@@ -1,4 +1,4 @@
-"""Figures in words that a person reads at a glance."""
+"""Figures and names as a person reads them at a glance."""
 
 
 def duration(seconds: float) -> str:
@@ -7,3 +7,10 @@ def duration(seconds: float) -> str:
         if seconds < limit:
             return f"{seconds / scale:.0f} {unit}"
     return f"{seconds / 86400:.1f} d"
+
+
+def printable(name: str) -> str:
+    """Return a name on one line, with escapes (`\\n`) for what cannot be seen or would move what is seen."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in name
+    )

@@ -194,6 +194,52 @@ def test_what_a_caution_says_helps(make_job, tmp_path, dedupe, upper):
     assert about["cautions"] == []
 
 
+@pytest.mark.parametrize("clean", [{"dedupe": "none"}, {"dedupe": "near", "similarity": 0.4}])
+def test_documents_with_a_word_changed_are_said_and_the_remedy_helps(make_job, tmp_path, clean):
+    words = [f"word{i}" for i in range(24 * 200)]
+    lines = [words[i : i + 24] for i in range(0, len(words), 24)]
+    text = "\n".join(" ".join([*line[:12], word, *line[13:]]) for line in lines for word in (line[12], "x"))
+    job = files_job(make_job, tmp_path, {"all": [text]}, clean=clean)
+    about = prepare(job)["about"]
+    if clean["dedupe"] == "near":
+        assert about["cautions"] == []
+        return
+    test, valid = about["cautions"]
+    assert re.match(r"of \d\d\.\d\d% of the documents of the test split \(\d\d\.\d\d% of the bytes; ", test)
+    assert "half or more stands in one training document" in test and "validation split" in valid
+    assert "`clean: {dedupe: near}` with a `similarity` of 0.4 or less" in test
+    assert "with at least half of each in one document" in (job.folder / "card.md").read_text()
+
+
+def test_documents_that_fill_a_split_by_coming_back_are_said(make_job, tmp_path):
+    texts = {"train": [sentences(0, 90)], "valid": [sentences(100, 9)], "test": [sentences(200, 9) * 2]}
+    job = files_job(make_job, tmp_path, texts)
+    (caution,) = prepare(job)["about"]["cautions"]
+    assert caution.startswith(
+        "50.00% of the documents of the test split (9, 50.00% of its bytes) are copies of"
+    )
+    assert "test in itself: 9 documents as wholes (50.00%)" in (job.folder / "card.md").read_text()
+    assert prepare(files_job(make_job, tmp_path, texts, clean={"dedupe": "exact"}))["about"]["cautions"] == []
+
+
+@pytest.mark.parametrize(("language", "documents"), [("en", 1500), ("zh", 800)])
+def test_texts_of_one_kind_get_no_caution(make_job, language, documents):
+    job = make_job(source="builtin", name="tales", documents=documents, seed=0, language=language)
+    assert prepare(job)["about"]["cautions"] == []
+
+
+def test_names_and_licences_keep_the_form_of_the_card(make_job, tmp_path):
+    job = files_job(make_job, tmp_path, {"all": [sentences(0, 90)]}, license="MIT\n\n# Mine")
+    path = job.config.files.all[0]
+    strange = Path(path).with_name("new\nline `x`.txt")
+    Path(path).rename(strange)
+    job = make_job(source="files", files={"all": [str(strange)]}, document="line", license="MIT\n\n# Mine")
+    prepare(job)
+    card = (job.folder / "card.md").read_text()
+    assert r"new\nline `x`.txt ``:" in card and "\nLicence: MIT\\n\\n# Mine\n" in card
+    assert '---\nlicense: "MIT\\n\\n# Mine"\n---' in card
+
+
 def test_headings_that_come_back_are_counted_and_no_caution(make_job, tmp_path):
     texts = {
         part: ["Plot\n" + sentences(first, 60)]
@@ -206,7 +252,8 @@ def test_headings_that_come_back_are_counted_and_no_caution(make_job, tmp_path):
 def test_a_file_that_is_read_twice_is_said(make_job, tmp_path):
     texts = {"all": [sentences(0, 50), sentences(0, 50)]}
     cautions = prepare(files_job(make_job, tmp_path, texts))["about"]["cautions"]
-    assert len(cautions) == 1 and "all0.txt and" in cautions[0] and "are the same file" in cautions[0]
+    assert "all0.txt and" in cautions[0] and "are the same file" in cautions[0]
+    assert all("are copies of earlier ones in it" in caution for caution in cautions[1:])
 
 
 def test_copies_on_both_sides_of_a_cut_are_said(make_job, tmp_path):
@@ -436,3 +483,27 @@ class TestRealTexts:
         originals = [path.read_text(encoding="utf-8") for path in paths]
         blank = sum(len(line) for text in originals for line in text.split("\n") if not line.strip())
         assert kept == sum(len(text) - text.count("\n") for text in originals) - blank
+
+
+def test_what_is_doubtful_about_the_reading_is_a_caution(make_job, tmp_path):
+    english = "".join(f"It was day {i}, and nobody knew why they gave £{i} for it.\n\n" for i in range(3))
+    english += "".join(f"And {i} more of them came by.\n\n" for i in range(100))
+    path = tmp_path / "a.txt"
+    path.write_bytes(english.encode("cp1252"))
+    job = make_job(source="files", files={"all": [str(path)]}, document="blank-line")
+    cautions = prepare(job)["about"]["cautions"]
+    assert any("a.txt: read as cp1252, a guess from few characters" in caution for caution in cautions)
+    path.write_text("one<|endoftext|>two<|endoftext|>three")
+    with pytest.raises(
+        UserError, match=r'cannot fill 3 splits; cut .*`document: "<\|endoftext\|>"`'
+    ) as error:
+        prepare(make_job(source="files", files={"all": [str(path)]}, document="blank-line"))
+    assert "document: line" not in str(error.value)
+
+
+def test_the_fields_of_private_records_under_the_name_of_a_text_stay_private(make_job, tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text('{"secret": "one"}\n' * 9)
+    with pytest.raises(UserError, match=r"format: jsonl") as error:
+        prepare(make_job(source="files", files={"all": [str(path)]}, private=True))
+    assert "secret" not in str(error.value)

@@ -13,11 +13,11 @@ from gptgrid.artifact.job import Job
 from gptgrid.stages.corpus.preparing.cards import describe_documents, render
 from gptgrid.stages.corpus.preparing.cautions import cautions, remedy, split_shares
 from gptgrid.stages.corpus.preparing.clean import Cleaner
-from gptgrid.stages.corpus.preparing.leakage import measure_documents, measure_passages
+from gptgrid.stages.corpus.preparing.leakage import measure_documents, measure_texts
 from gptgrid.stages.corpus.preparing.split import decide, hash_key
 from gptgrid.stages.corpus.preparing.staging import StagedDocuments
 from gptgrid.stages.corpus.preparing.writing import SplitFiles
-from gptgrid.stages.corpus.reading.fields import MissingFieldError
+from gptgrid.stages.corpus.reading.fields import ListedError
 from gptgrid.stages.corpus.sources.source import Source
 from gptgrid.stages.corpus.sources.table import SOURCES
 from gptgrid.text.documents import SPLITS
@@ -60,7 +60,7 @@ def stage_documents(job: Job, source: Source, cleaner: Cleaner | None) -> dict[s
             path = job.scratch / f"{part}.parquet"
             try:
                 parts[part] = StagedDocuments.write(path, documents, key, source.has_ids)
-            except MissingFieldError as error:
+            except ListedError as error:
                 raise (UserError(error.unlisted) if job.config.private else error) from None
             if not len(parts[part]):
                 refuse_empty(part, cleaner)
@@ -119,14 +119,14 @@ def describe(
     }
     if len(cut := cut_splits(parts)) > 1:
         about["split"] = split_shares(config, files, cut)
-    about["leakage"] = {"documents": measure_documents(job.folder)}
+    about["leakage"] = measure_documents(job.folder)
     if cleaner is not None:
         about |= cleaner.facts(config.private)
         about |= describe_documents(job.folder, files, config.private)
         if source.measure is not None:
             about |= source.measure(job.folder)
         characters = {name: split.counts()["characters"] for name, split in files.items()}
-        about["leakage"] |= measure_passages(job.folder, characters)
+        about["leakage"] |= measure_texts(job.folder, characters)
     about["cautions"] = list(cautions(config, source, about))
     for caution in about["cautions"]:
         print(f"warning: {caution}", flush=True)

@@ -6,8 +6,10 @@ import re
 import numpy as np
 import pytest
 
-from gptgrid.stages.corpus.preparing import leakage
-from gptgrid.stages.corpus.preparing.leakage import measure_documents, measure_passages, runs_of
+from gptgrid.stages.corpus.preparing import grams as runs
+from gptgrid.stages.corpus.preparing import leakage, near_copies
+from gptgrid.stages.corpus.preparing.grams import runs_of
+from gptgrid.stages.corpus.preparing.leakage import measure_documents, measure_texts
 from gptgrid.text import documents
 from gptgrid.text.documents import write_documents
 
@@ -20,7 +22,7 @@ def write(folder, train, test, valid=("nothing else",)):
 
 def corpus(folder, train, test, valid=("nothing else",)):
     write(folder, train, test, valid)
-    return measure_passages(folder, {"valid": sum(map(len, valid)), "test": sum(map(len, test))})
+    return measure_texts(folder, {"valid": sum(map(len, valid)), "test": sum(map(len, test))})
 
 
 def grams(text, length):
@@ -53,7 +55,7 @@ def texts(seed, letters, number, joint):
     ],
 )
 def test_share_of_grams_is_that_of_the_slow_way(tmp_path, monkeypatch, batch, letters, joint, length, said):
-    monkeypatch.setattr(leakage, "PART", batch)
+    monkeypatch.setattr(runs, "PART", batch)
     monkeypatch.setattr(documents, "PART", batch)
     everything = texts(0, letters, 30, joint)
     train, test = everything[:18], [*everything[18:], everything[0].upper(), "short"]
@@ -103,10 +105,88 @@ def test_short_documents_have_no_grams(tmp_path):
     assert (found["compared"], found["share"]) == (0, None)
 
 
+HAN = [chr(0x4E00 + i) for i in range(3000)]
+
+
+def test_each_script_of_a_split_has_its_own_passages(tmp_path):
+    """One unit for the whole split left Chinese paragraphs in an English test unseen."""
+    han, english = "".join(HAN[:150]), [f"word{i}" for i in range(200)]
+    train, rest = [han, " ".join(english[:100])], " ".join(english[100:])
+    found = corpus(tmp_path / "two", train, [f"{han}x", rest], valid=[f"{han} x {rest}"])
+    assert found["grams"] == "13-grams of words and windows of 50 characters"
+    assert (found["compared"], found["share"]) == (102 + 88, 101 / (102 + 88))
+    # Where a text goes on, a window may start with every character.
+    assert (found["valid_compared"], found["valid_share"]) == (150 + 89, 101 / (150 + 89))
+
+
+def twins(units, number, length, joint):
+    """Return documents, and the same with the unit in the middle changed."""
+    whole = [units[i * length : (i + 1) * length] for i in range(number)]
+    changed = [
+        [*text[: length // 2], "changed" if joint else "改", *text[length // 2 + 1 :]] for text in whole
+    ]
+    return [joint.join(text) for text in whole], [joint.join(text) for text in changed]
+
+
+@pytest.mark.parametrize("batch", [70, 300, 2**18])
+@pytest.mark.parametrize("length", [8, 10, 15, 16, 24, 60, 300])
+@pytest.mark.parametrize("joint", [" ", ""])
+def test_documents_with_one_word_changed_are_near_copies(tmp_path, monkeypatch, batch, length, joint):
+    monkeypatch.setattr(runs, "PART", batch)
+    monkeypatch.setattr(documents, "PART", batch)
+    length += 2 * (not joint)
+    units = [f"word{i}" if joint else chr(0x4E00 + i) for i in range(20 * length)]
+    whole, changed = twins(units, 20, length, joint)
+    # A train document has more than a copy, and none has parts of two.
+    found = corpus(tmp_path, [f"{text} and more" for text in whole[:10]], changed[5:])["near_copies"]
+    assert found["test in train"]["documents"] == 15
+    assert found["test in train"]["share"] == 1 / 3
+    assert found["test in train"]["size_share"] == pytest.approx(1 / 3, abs=0.03)
+    assert found["valid in train"] == {"documents": 1, "share": 0, "size_share": 0}
+
+
+@pytest.mark.parametrize(("rest", "share"), [(0, 1), (30, 1), (200, 0)])
+def test_what_is_put_together_of_many_documents_is_a_near_copy(tmp_path, rest, share):
+    """Texts of one kind share phrases, each with a different text; but not nearly all of their phrases."""
+    words = [f"w{i}" for i in range(8000)]
+    train = [" ".join(words[i : i + 100]) for i in range(0, 4000, 100)]
+    test = [" ".join(words[i : i + 400] + words[4000 + i : 4000 + i + rest]) for i in range(0, 4000, 400)]
+    assert corpus(tmp_path, train, test)["near_copies"]["test in train"]["share"] == share
+
+
+def test_zeros_in_a_text_are_no_ends_of_documents(tmp_path):
+    text = " ".join(f"w{i}" for i in range(30))
+    found = corpus(tmp_path, ["other \0 text", text], [f"\0 {text} \0 a \0", "\0"])
+    assert (found["compared"], found["share"]) == (19, 18 / 19)
+    assert found["near_copies"]["test in train"]["share"] == 0.5
+
+
+def test_short_phrases_are_not_compared(tmp_path):
+    found = corpus(tmp_path, ["to be or not", "that is the question"], ["to be or not", "to be or not to"])
+    assert found["near_copies"]["test in train"]["share"] == 0
+
+
+def test_of_a_large_split_some_documents_are_compared(tmp_path, monkeypatch):
+    monkeypatch.setattr(near_copies, "DOCUMENTS", 2**8)
+    monkeypatch.setattr(near_copies, "AT_ONCE", 100)
+    whole, changed = twins([f"w{i}" for i in range(40_000)], 2000, 20, " ")
+    found = corpus(tmp_path, whole[:1000], changed)["near_copies"]["test in train"]
+    assert 400 < found["documents"] < 600
+    assert found["share"] == pytest.approx(0.5, abs=0.1)
+
+
+def test_documents_that_come_back_in_their_split_are_counted(tmp_path):
+    write(tmp_path, ["a"], test=["b b", "c", "B  B", "b b"], valid=["b b", "d"])
+    assert measure_documents(tmp_path)["repeats"] == {
+        "valid": {"documents": 0, "share": 0, "size_share": 0},
+        "test": {"documents": 2, "share": 0.5, "size_share": 7 / 11},
+    }
+
+
 def test_documents_are_compared_as_wholes(tmp_path):
     train = ["a b", "Some  text\nhere", "5 - 3"]
     write(tmp_path, train, test=["A B", "other", "ab", "5 * 3"], valid=["some text here", "other", "new"])
-    found = measure_documents(tmp_path)
+    found = measure_documents(tmp_path)["documents"]
     assert found["test in train"] == {"documents": 1, "share": 0.25, "size_share": 3 / 15}
     assert found["valid in train"] == {"documents": 1, "share": 1 / 3, "size_share": 14 / 22}
     assert found["test in valid"] == {"documents": 1, "share": 0.25, "size_share": 5 / 15}
@@ -117,7 +197,7 @@ def test_long_documents_are_compared_as_wholes(tmp_path, monkeypatch, joint):
     monkeypatch.setattr(documents, "PART", 50)
     text = joint.join(f"word{i}" for i in range(200))
     write(tmp_path, [text.upper()], test=[text], valid=[f"{text}x"])
-    found = measure_documents(tmp_path)
+    found = measure_documents(tmp_path)["documents"]
     assert (found["test in train"]["share"], found["valid in train"]["share"]) == (1, 0)
 
 

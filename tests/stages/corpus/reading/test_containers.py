@@ -155,6 +155,46 @@ def test_flipped_bits(read, ending):
             read(bytes(packed))
 
 
+@pytest.mark.parametrize("ending", PACKERS)
+@pytest.mark.parametrize("size", [10, 2**16, 200_000])
+def test_streams_behind_the_first_are_read_and_must_be_sound(read, ending, size):
+    first, second = PACKERS[ending](TEXT[:size]), PACKERS[ending](TEXT[size:])
+    assert read(first + second, name=f"x.{ending}") == {"x": TEXT}
+    for behind in (bytes([second[0] ^ 1]) + second[1:], b"garbage", second[:-3]):
+        with pytest.raises(UserError, match=r"x is damaged \(.*\); fetch or pack it again"):
+            read(first + behind, name="x")
+
+
+@pytest.mark.parametrize("zeros", [0, 4, 2**16 + 4])
+def test_padding_of_xz(read, zeros):
+    one, two = lzma.compress(b"one "), lzma.compress(b"two")
+    assert read(one + bytes(zeros) + two + bytes(zeros)) == {"x": b"one two"}
+    for content in (one + bytes(zeros + 3), one + bytes(zeros + 3) + two):
+        with pytest.raises(UserError, match="zero bytes behind a stream"):
+            read(content)
+
+
+LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"4d7a2146" * 8 + b"\nsize 12345\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "command"),
+    [
+        (LFS, "git lfs pull"),
+        (LFS.replace(b"\n", b"\r\n"), "git lfs pull"),
+        (LFS.replace(b"oid", b"ext-0-case sha256:00\noid"), "git lfs pull"),
+        (b"/annex/objects/MD5E-s4--0123.txt\n", "git annex get"),
+    ],
+)
+def test_pointers_of_git_are_no_texts(read, content, command):
+    for packed in (content, gzip.compress(content), zip_of({"a.txt": content})):
+        with pytest.raises(UserError, match=rf"only names a file .*; run `{command}` where it was cloned"):
+            read(packed)
+    about = b"A pointer:\n" + content
+    assert read(about) == {"x": about}
+    assert read(content + b"That is all.") == {"x": content + b"That is all."}
+
+
 def test_wrong_crc_names_file_and_member(read):
     stored = io.BytesIO()
     with zipfile.ZipFile(stored, "w") as archive:

@@ -8,6 +8,7 @@ from typing import Any
 
 from gptgrid.stages.corpus.preparing.writing import SplitFiles
 from gptgrid.text.documents import first_characters, read_documents, why_no_words
+from gptgrid.text.readable import printable
 from gptgrid.text.writing_systems import count_scripts
 
 SAMPLE = 2**20
@@ -38,7 +39,7 @@ def describe_documents(folder: Path, splits: dict[str, SplitFiles], private: boo
 
 def render(config: SimpleNamespace, facts: dict[str, Any], about: dict[str, Any]) -> str:
     """Return the card as markdown, with the front matter of data cards on the Hugging Face hub."""
-    license = json.dumps(about["license"], ensure_ascii=False) if about["license"] else "unknown"
+    license = json.dumps(about["license"]) if about["license"] else "unknown"
     private = ["This corpus is private: none of its text is shown here."] if about["private"] else []
     sections = [
         f"---\nlicense: {license}\n---",
@@ -47,7 +48,7 @@ def render(config: SimpleNamespace, facts: dict[str, Any], about: dict[str, Any]
         *([f"## Read this first\n\n{cautions}"] if (cautions := bullets(about["cautions"])) else []),
         "## Source",
         bullets(source_lines(about["source"])),
-        f"Licence: {about['license'] or NO_LICENSE}",
+        f"Licence: {printable(about['license'] or NO_LICENSE)}",
         "## Documents",
         table(
             ["split", "documents", "characters", "bytes", "words"],
@@ -71,10 +72,10 @@ def render(config: SimpleNamespace, facts: dict[str, Any], about: dict[str, Any]
 def source_lines(source: dict[str, Any]) -> Iterator[str]:
     """Yield what a corpus was read from, and what was left out."""
     if "files" not in source:
-        yield f"{source['name']}, seed {source['seed']}"
+        yield f"{printable(source['name'])}, seed {source['seed']}"
     for file in source.get("files", ()):
         part = "" if file["part"] == "all" else f" ({file['part']})"
-        yield f"`{file['name']}`{part}: {', '.join(file_details(file))}"
+        yield f"{code(file['name'])}{part}: {', '.join(file_details(file))}"
     for reason, number in source.get("left_out", {}).items():
         yield f"left out: {number:,} {reason}"
 
@@ -84,7 +85,7 @@ def file_details(file: dict[str, Any]) -> Iterator[str]:
     yield f"{file['bytes']:,} bytes"
     yield f"sha256 `{file['sha256']}`"
     if "field" in file:
-        yield f"the field `{file['field']}` of each record"
+        yield f"the field {code(file['field'])} of each record"
     for encoding in file.get("encodings", ()):
         yield f"{encoding}{' (a guess)' if file.get('guessed') else ''}"
     if marks := file.get("marks"):
@@ -127,9 +128,16 @@ def split_line(split: dict[str, Any]) -> str:
 
 
 def leakage_lines(leakage: dict[str, Any]) -> Iterator[str]:
-    """Yield what of a split stands in another."""
+    """Yield what of a split stands in another, or twice in itself."""
     for pair, found in leakage["documents"].items():
         yield f"{pair}: {found['documents']:,} documents as wholes ({found['share']:.2%})"
+    for split, found in leakage["repeats"].items():
+        yield f"{split} in itself: {found['documents']:,} documents as wholes ({found['share']:.2%})"
+    for pair, found in leakage.get("near_copies", {}).items():
+        yield (
+            f"{pair}: {found['share']:.2%} of {found['documents']:,} documents ({found['size_share']:.2%} of "
+            "their bytes) with at least half of each in one document, or nearly all in several"
+        )
     for split, prefix in (("test", ""), ("valid", "valid_")):
         if leakage.get(f"{prefix}compared"):
             compared = leakage[f"{prefix}compared"]
@@ -167,6 +175,12 @@ def dropped_lines(about: dict[str, Any]) -> Iterator[str]:
         example = about["dropped_examples"].get(reason, "").strip()
         shown = f", the first: {json.dumps(example, ensure_ascii=False)}" if example else ""
         yield f"{reason}: {number:,}{shown}"
+
+
+def code(name: str) -> str:
+    """Return a name as markdown shows it letter by letter, on one line."""
+    name = printable(name)
+    return f"`` {name} ``" if "`" in name else f"`{name}`"
 
 
 def bullets(lines: Iterable[str]) -> str:

@@ -8,14 +8,22 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
+from gptgrid.stages.corpus.preparing.doubts import better_reading, reading_doubts
 from gptgrid.stages.corpus.preparing.split import misses
 from gptgrid.stages.corpus.preparing.writing import SplitFiles
 from gptgrid.stages.corpus.sources.source import Source
+from gptgrid.text.readable import printable
 
 NAMES = {"train": "training", "valid": "validation", "test": "test"}
 SHARED_DOCUMENTS = 0.01
 """Share of a split's bytes, in documents that stand in another split, that is said: headings and names of
 speakers come back in every text. Of WikiText-2 by line they are 0.6 % of the bytes, and 13 % of the lines."""
+REPEATS = 0.1
+"""Share of a split's bytes, in documents that stand earlier in it, that is said. Of Shakespeare by line they
+are 7 % at most, for the names of the speakers."""
+NEAR_COPIES = 0.03
+"""Share of a split's bytes, in documents that are nearly copies of training documents, that is said. Of the
+built-in tales they are 0.2 %, of WikiText-2 by line 0.7 %, of Shakespeare by line 1.4 %."""
 SHARED_PASSAGES = 0.5
 """Share of a split's passages in the training split that is said: texts of one kind, such as the built-in
 tales, have phrases in common."""
@@ -61,6 +69,7 @@ def cautions(config: SimpleNamespace, source: Source, about: dict[str, Any]) -> 
             todo = remedy(config, source)
             yield f"the splits have other shares of the {unit} than were asked for: {shares}; {todo}"
     yield from copied_files(about["source"])
+    yield from reading_doubts(about["source"])
     leakage = about["leakage"]
     for pair, overlap in leakage["documents"].items():
         if overlap["size_share"] >= SHARED_DOCUMENTS:
@@ -70,11 +79,27 @@ def cautions(config: SimpleNamespace, source: Source, about: dict[str, Any]) -> 
                 f"{overlap['size_share']:.2%} of its {unit}) stand in the {other} split, too: figures on "
                 f"them are not those on new text; {remedy_for_copies(config, source)}"
             )
+    for split, repeats in leakage["repeats"].items():
+        if repeats["size_share"] >= REPEATS:
+            yield (
+                f"{repeats['share']:.2%} of the documents of the {NAMES[split]} split "
+                f"({repeats['documents']:,}, {repeats['size_share']:.2%} of its {unit}) are copies of "
+                "earlier ones in it: these count more than once in its figures, which are less certain than "
+                f"they look; {remedy_for_copies(config, source)}"
+            )
     for split, key in (("test", "share"), ("valid", "valid_share")):
+        near = leakage.get("near_copies", {}).get(f"{split} in train", {"size_share": 0})
         if (leakage.get(key) or 0) >= SHARED_PASSAGES:
             yield (
                 f"{leakage[key]:.2%} of the {leakage['grams']} of the {NAMES[split]} split are in the "
                 f"training split too: figures on it say little about new text; {remedy_for_passages(config)}"
+            )
+        elif near["size_share"] - leakage["documents"][f"{split} in train"]["size_share"] >= NEAR_COPIES:
+            yield (
+                f"of {near['share']:.2%} of the documents of the {NAMES[split]} split "
+                f"({near['size_share']:.2%} of the bytes; {near['documents']:,} were compared), half or more "
+                "stands in one training document, or nearly all in several: figures on them are not those on "
+                f"new text; {remedy_for_near_copies(config)}"
             )
 
 
@@ -85,7 +110,8 @@ def copied_files(facts: dict[str, Any]) -> Iterator[str]:
         names[file["part"], file["sha256"]][file["name"]] = None
     for same in names.values():
         if len(same) > 1:
-            yield f"{' and '.join(same)} are the same file, whose text counts more than once; leave one"
+            these = " and ".join(map(printable, same))
+            yield f"{these} are the same file, whose text counts more than once; leave one"
 
 
 # ---------------------------------------------------------------------------------------- remedies
@@ -103,7 +129,9 @@ def remedy(config: SimpleNamespace, source: Source) -> str:
 
 def finer_ways(config: SimpleNamespace, source: Source) -> Iterator[str]:
     """Yield what gives a text more documents, or needs fewer."""
-    if config.document != "line":
+    if better := better_reading(source.facts):
+        yield better
+    elif config.document != "line":
         finer = "`document: blank-line` or `line`" if config.document == "whole" else "`document: line`"
         yield f"cut the text finer ({finer})"
     if config.split.by == "document" or not source.continuous:
@@ -119,6 +147,15 @@ def remedy_for_copies(config: SimpleNamespace, source: Source) -> str:
     if config.clean.dedupe == "exact":
         return "set `clean: {dedupe: near}`, as they differ in case or blanks"
     return "set `clean: {dedupe: exact}`, or `near` for those that differ in case or blanks"
+
+
+def remedy_for_near_copies(config: SimpleNamespace) -> str:
+    """Return what to do about documents that are nearly those of the training split."""
+    return (
+        "lower `similarity` in `clean`, or give other files"
+        if config.clean.dedupe == "near"
+        else "set `clean: {dedupe: near}` with a `similarity` of 0.4 or less, or give other files"
+    )
 
 
 def remedy_for_passages(config: SimpleNamespace) -> str:

@@ -21,6 +21,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -34,6 +35,8 @@ else:
 
 LIMIT = 100 * 10**9
 """Bytes that one file may unpack to."""
+PIECE = 2**16
+"""Packed bytes that are unpacked in one go."""
 RATIO, RATIO_FROM = 1000, 100 * 10**6
 """More than RATIO times the packed size is refused as a bomb, once it is more than RATIO_FROM bytes."""
 
@@ -43,12 +46,74 @@ def open_zst(stream: BinaryIO) -> BinaryIO:
     return zstd.open(stream, options={zstd.DecompressionParameter.window_log_max: 31})
 
 
+def open_bz2(stream: BinaryIO) -> Streams:
+    """Open a bzip2 file, also one of several streams, as pbzip2 writes."""
+    return Streams(stream, bz2.BZ2Decompressor, padded=False)
+
+
+def open_xz(stream: BinaryIO) -> Streams:
+    """Open an xz file, also one of several streams, with the padding that the format allows between them."""
+    return Streams(stream, partial(lzma.LZMADecompressor, lzma.FORMAT_XZ), padded=True)
+
+
+class Streams:
+    """The content of compressed streams, one behind the other.
+
+    Python's own files take a damaged stream for the end, and say nothing.
+    """
+
+    def __init__(
+        self, file: BinaryIO, new: Callable[[], bz2.BZ2Decompressor | lzma.LZMADecompressor], padded: bool
+    ) -> None:
+        """Start with the first stream.
+
+        Args:
+            file: from its start.
+            new: makes what unpacks one stream.
+            padded: whether zeros may follow a stream, in multiples of four.
+        """
+        self.file, self.new, self.padded = file, new, padded
+        self.stream = new()
+        self.packed = b""
+
+    def read(self, size: int) -> bytes:
+        """Return at most `size` bytes, none only at the end.
+
+        Raises:
+            EOFError, OSError, lzma.LZMAError: a stream is cut short, or what follows one is none.
+        """
+        while True:
+            if self.stream.eof:
+                self.packed = self.behind_stream()
+                if not self.packed:
+                    return b""
+                self.stream = self.new()
+            elif self.stream.needs_input:
+                self.packed = self.file.read(PIECE)
+                if not self.packed:
+                    raise EOFError("it ends inside a compressed stream")
+            packed, self.packed = self.packed, b""
+            if piece := self.stream.decompress(packed, size):
+                return piece
+
+    def behind_stream(self) -> bytes:
+        """Return what follows the stream that has ended, from behind the padding."""
+        rest, zeros = self.stream.unused_data or self.file.read(PIECE), 0
+        while self.padded and rest.startswith(b"\0"):
+            stripped = rest.lstrip(b"\0")
+            zeros += len(rest) - len(stripped)
+            rest = stripped or self.file.read(PIECE)
+        if zeros % 4:
+            raise lzma.LZMAError(f"{zeros} zero bytes behind a stream, which is no multiple of four")
+        return rest
+
+
 PACKED: dict[bytes, Callable[[BinaryIO], BinaryIO]] = {
     b"\x1f\x8b": gzip.open,
     b"\x28\xb5\x2f\xfd": open_zst,
     b"\x50\x2a\x4d\x18": open_zst,  # with a frame to skip first, as pzstd writes
-    b"BZh": bz2.open,
-    b"\xfd7zXZ\x00": lzma.open,
+    b"BZh": open_bz2,
+    b"\xfd7zXZ\x00": open_xz,
 }
 """First bytes → how to unpack."""
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")
@@ -60,6 +125,13 @@ DOCUMENTS = {
 """Member of a zip file that is no archive of texts → what it is."""
 LEFT_OUT = "left_out"
 """Fact of an archive: how many of its files are no texts of anybody, and not read."""
+POINTERS = {
+    "git lfs pull": re.compile(
+        rb"version https://(git-lfs|hawser)\.github\.com/spec/.*\n([a-z0-9.-]+ .*\n)*oid .*\nsize \d+\s*"
+    ),
+    "git annex get": re.compile(rb"/annex/objects/\S+\s*"),
+}
+"""Command that fetches a file → what Git has in its place."""
 ENDINGS = re.compile(r"\.(gz|zst|bz2|xz)$", re.IGNORECASE)
 BROKEN = (
     EOFError,
@@ -115,7 +187,7 @@ def open_members(
                 return
             if members:
                 raise UserError(f"{name} is one file, not an archive; take `members` out")
-            check_flat(stream, name)
+            check_content(stream, name)
             yield plain_name, stream
     except BROKEN as error:
         raise damaged(name, error) from None
@@ -174,7 +246,7 @@ def member_stream(
             content, plain_name = unpacked(guard(stream, name, budget), name, budget)
             if is_tar(content):
                 raise UserError(f"{name} is an archive inside an archive; {BY_HAND}")
-            check_flat(content, name)
+            check_content(content, name)
             yield plain_name, content
     except BROKEN as error:
         raise damaged(name, error) from None
@@ -220,10 +292,17 @@ def is_tar(stream: BinaryIO) -> bool:
     return True
 
 
-def check_flat(stream: BinaryIO, name: str) -> None:
-    """Refuse a zip archive inside another file."""
-    if stream.peek(4).startswith(ZIP):
+def check_content(stream: BinaryIO, name: str) -> None:
+    """Refuse a zip archive inside another file, and what Git has in the place of a large file."""
+    start = stream.peek(1024)[:1024]
+    if start.startswith(ZIP):
         raise UserError(f"{name} is an archive inside an archive; {BY_HAND}")
+    for command, pointer in POINTERS.items():
+        if pointer.fullmatch(start):
+            raise UserError(
+                f"{name} only names a file that Git keeps elsewhere; run `{command}` where it was cloned, or "
+                "download the file itself"
+            )
 
 
 @contextmanager
