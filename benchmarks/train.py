@@ -306,7 +306,8 @@ def transformers_trainer(size: Size, folder: Path, device: str, **precision: boo
     trainer = Trainer(GPT2LMHeadModel(config), settings, train_dataset=Windows(), callbacks=[Clock()])
     trainer.train()
     losses = [row["loss"] for row in trainer.state.log_history if "loss" in row]
-    return result(size, Clock.times[-1] - Clock.times[WARM_UP - 1], float(losses[-1]))
+    seconds, name = Clock.times[-1] - Clock.times[WARM_UP - 1], next(iter(precision), "fp32")
+    return result(size, seconds, float(losses[-1]), precision=name)
 
 
 def gptgrid(size: Size, folder: Path, device: str, tcmalloc: bool = True, **changes: object) -> dict:

@@ -81,7 +81,8 @@ class Reading(Section):
     """Which files of an archive, as patterns such as `data/*.txt` (`*` crosses folders); default: all."""
     format: Literal["text", "parquet", "jsonl", "json", "csv", "tsv"] | None = None
     """What a file holds: `text`, or records of which one `field` is the text; default: by its ending, `text`
-    where that says nothing. A csv may have semicolons, tabs or bars in place of commas."""
+    where that says nothing. A csv may have semicolons, tabs or bars in place of commas. In a tsv, quotes
+    around fields are taken off if all of them are as in csv, and are text otherwise; the log says which."""
     field: Annotated[str, Field(min_length=1)] | None = None
     """The field of a record that is the text, `a.b` for a field in a field; in a csv or tsv without a header
     the number of the column, from 0, in quotes; default: `text`."""
@@ -93,7 +94,8 @@ class TextFiles(Reading):
     encoding: str = "auto"
     """Text encoding; `auto` looks at each file: byte order marks, UTF-8, and otherwise a guess, which the log
     and the data card name: UTF-16 and UTF-32, GB18030, Big5, Shift-JIS, EUC-JP, EUC-KR, ISO-2022, the code
-    pages of Windows, KOI8, ISO 8859, and some of DOS and old Macs. Where two fit equally well, or nothing
+    pages of Windows, KOI8, ISO 8859, and some of DOS and old Macs. A few characters beyond ASCII
+    in English are read as cp1252 where they fit, which is a caution. Where two fit equally well, or nothing
     fits, it asks for this key."""
     errors: Literal["strict", "replace"] = "strict"
     """What happens to bytes that do not fit: `strict` is an error with their place, `replace` puts U+FFFD and

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, BinaryIO
 
 from gptgrid.artifact.errors import UserError
-from gptgrid.stages.corpus.reading.guessing import LATIN, Guess, guess, guess_escaped, guess_wide
+from gptgrid.stages.corpus.reading.guessing import (
+    LATIN,
+    Guess,
+    guess,
+    guess_escaped,
+    guess_wide,
+    is_too_little,
+    strictly,
+)
 
 SAMPLE = 2**17
 """Bytes that a guess is made from."""
@@ -33,6 +43,14 @@ BY_CHANCE = 16
 """More bytes than these, in a text without a fault, do not continue characters of UTF-8 by chance."""
 ESCAPE, ESCAPE_STARTS = re.compile(rb"\x1b[$(]|~\{"), (b"\x1b", b"~{")
 """Goes before characters of more than one byte in encodings whose bytes are all below 128."""
+CONTROLS = re.compile(b"[\x80-\x9f]")
+WINDOWS = {
+    **dict.fromkeys(("iso8859-1", "iso8859-15"), "cp1252"),
+    **{"iso8859-2": "cp1250", "iso8859-5": "cp1251", "iso8859-6": "cp1256", "iso8859-7": "cp1253"},
+    **{"iso8859-8": "cp1255", "iso8859-9": "cp1254", "iso8859-13": "cp1257"},
+}
+"""Encoding that has CONTROLS → that of Windows for the same languages."""
+WIDE = ("utf-16", "utf-32")
 NO_TEXTS = {b"%PDF-": "a PDF", b"{\\rtf": "an RTF document"}
 """First bytes of what is written in letters that are not the text → what it is."""
 
@@ -61,7 +79,7 @@ def detect(stream: BinaryIO, name: str, errors: str = "strict") -> dict[str, Any
         escaped = guess_escaped(found.sample) if found.sample and not found.fitting else None
         return announce(name, escaped, "it has escapes for characters") if escaped else certain("utf-8")
     if found.share <= DAMAGED:
-        guessed = settle(guess(found.sample), found.fault, name)
+        guessed = settle(guess(found.sample), found, name)
         if guessed.encoding not in LATIN or found.share <= MIXED:
             return announce(name, guessed, f"byte {found.fault:,}")
     if errors == "strict":
@@ -73,7 +91,9 @@ def detect(stream: BinaryIO, name: str, errors: str = "strict") -> dict[str, Any
 
 
 def check_given(stream: BinaryIO, name: str, encoding: str) -> dict[str, Any]:
-    """Return the `encoding` that a person gave, which is not `guessed`, after a look at the start of a file.
+    """Return the `encoding` that a person gave, which is not `guessed`, after a look at a file.
+
+    Where the text speaks for another, that is its `rival`.
 
     Args:
         stream: the file, from its start.
@@ -81,17 +101,41 @@ def check_given(stream: BinaryIO, name: str, encoding: str) -> dict[str, Any]:
         encoding: a Python codec.
 
     Raises:
-        UserError: the file is UTF-8, and that is another encoding: letters would become others.
+        UserError: the file is UTF-8 or of Windows, and that is another encoding: letters would become others.
     """
-    start = stream.read(SAMPLE)
+    blocks = iter(lambda: stream.read(SAMPLE), b"")
+    sample = next((block for block in blocks if not block.isascii()), b"")
     try:
-        text, used = codecs.utf_8_decode(start)
-        is_utf8 = codecs.lookup(encoding).name in UTF8
-    except (UnicodeDecodeError, LookupError):
+        codec = codecs.lookup(encoding).name
+    except LookupError:
         return certain(encoding)
-    if used - len(text) > BY_CHANCE and not is_utf8:
+    if not sample or codec in UTF8 or codec.startswith(WIDE) or encodings_of_mark(sample):
+        return certain(encoding)
+    text = strictly(sample, "utf-8")
+    if text is not None and len(sample) - len(text) > BY_CHANCE:
         raise UserError(f"{name} is UTF-8, not {encoding}; set `encoding: auto`, which looks at each file")
-    return certain(encoding)
+    if codec in WINDOWS:
+        check_controls(chain([sample], blocks), name, encoding, WINDOWS[codec])
+    found = guess(sample) if text is None else None
+    if found is None or found.is_toss_up or found.doubt or is_too_little(sample, found):
+        return certain(encoding)
+    if sample.decode(found.encoding, "replace") == sample.decode(encoding, "replace"):
+        return certain(encoding)
+    print(f"{name} is read as {encoding}, as `encoding` says; it looks like {found.encoding}", flush=True)
+    return {**certain(encoding), "rival": found.encoding}
+
+
+def check_controls(blocks: Iterator[bytes], name: str, encoding: str, windows: str) -> None:
+    """Refuse bytes that are control characters in an encoding of ISO, and letters or signs in Windows.
+
+    Raises:
+        UserError: there is one.
+    """
+    if any(CONTROLS.search(block) for block in blocks):
+        raise UserError(
+            f"{name} has control characters in {encoding}, as no text does; in Windows they are quotes, "
+            f"dashes and letters: set `encoding: {windows}`, or auto"
+        )
 
 
 def encodings_of_mark(start: bytes) -> tuple[str, ...]:
@@ -172,16 +216,21 @@ def around(data: bytes, place: int) -> bytes:
     return data[start : start + SAMPLE]
 
 
-def settle(found: Guess | None, fault: int, name: str) -> Guess:
+def settle(found: Guess | None, scan: Scan, name: str) -> Guess:
     """Return a guess that is good enough.
 
     Raises:
-        UserError: there is none, or another encoding is as likely.
+        UserError: there is none, or another encoding is as likely, or too little speaks for it.
     """
-    where = f"the byte at offset {fault:,} is not UTF-8"
+    where = f"the byte at offset {scan.fault:,} is not UTF-8"
     if found is None:
         raise UserError(
             f"{name}: not text: {where}, and no other encoding fits; if it is a text, set `encoding`"
+        )
+    if is_too_little(scan.sample, found):
+        raise UserError(
+            f"{name}: {where}, and there are too few characters like it to tell the encoding "
+            f"({', '.join(filter(None, (found.encoding, found.doubt)))} and others would fit); set `encoding`"
         )
     if found.is_toss_up:
         names = ", ".join((found.encoding, *found.rivals))
@@ -195,11 +244,13 @@ def certain(encoding: str) -> dict[str, Any]:
 
 
 def announce(name: str, found: Guess, reason: str) -> dict[str, Any]:
-    """Say that an encoding is a guess."""
-    rivals = f" ({', '.join(found.rivals)} would fit, too)" if found.rivals else ""
+    """Say that an encoding is a guess; return what is known, with a `rival` where few characters decide."""
+    others = found.rivals or ((found.doubt,) if found.doubt else ())
+    few = " from few characters" if found.doubt else ""
+    rivals = f" ({', '.join(others)} would fit, too)" if others else ""
     print(
-        f"{name}: not UTF-8 ({reason}); read as {found.encoding}, a guess{rivals}; set `encoding` if it is "
-        "wrong",
+        f"{name}: not UTF-8 ({reason}); read as {found.encoding}, a guess{few}{rivals}; set `encoding` if it "
+        "is wrong",
         flush=True,
     )
-    return {"encoding": found.encoding, "guessed": True}
+    return {"encoding": found.encoding, "guessed": True, **({"rival": found.doubt} if found.doubt else {})}

@@ -14,6 +14,7 @@ from gptgrid.stages.corpus.reading.detection import encodings_of_mark
 from gptgrid.stages.corpus.reading.line_ends import counted, unify_blocks
 
 BLOCK = 2**20
+KEYS = "`encoding` says what it is in (auto guesses), and `errors: replace` leaves bytes out"
 LONGEST_MARK = 4
 """Bytes of the longest byte order mark."""
 
@@ -75,8 +76,7 @@ def decoded_blocks(
             place = offset - len(error.object) + error.start
             raise UserError(
                 f"{name}: not {encoding}: byte {error.object[error.start]:#04x} at offset {place} "
-                f"({error.reason}); fix the file, set `encoding` to what it is in (auto guesses), or "
-                "`errors: replace`"
+                f"({error.reason}); fix the file; with `source: files` or `url`, {KEYS}"
             ) from None
         if text and not started:
             text, started = text.removeprefix("\ufeff"), True
@@ -96,7 +96,8 @@ def check_mark(start: bytes, name: str, encoding: str) -> bool:
     marked, codec = encodings_of_mark(start), codecs.lookup(encoding).name
     if marked and codec not in marked:
         raise UserError(
-            f"{name}: not {encoding}: it starts with the byte order mark of {marked[1]}; set `encoding: auto`"
+            f"{name}: not {encoding}: it starts with the byte order mark of {marked[1]}; set "
+            "`encoding: auto`, which `source: files` and `url` have"
         )
     if start and not marked and codec in ("utf-16", "utf-32"):
         raise UserError(

@@ -25,7 +25,8 @@ def text_of(record: Any, field: str, where: str) -> str:
                 f"{where} is {name_of_type(value)}, not an object with the field {field!r}; convert the file"
             )
         if key not in value:
-            raise MissingFieldError(field, list(value), where)
+            nested = any(isinstance(found, list) and dict in map(type, found) for found in value.values())
+            raise (NestedRecordsError if nested else MissingFieldError)(field, list(value), where)
         value = value[key]
         if value is TWICE:
             raise UserError(f"{where} has the field {key!r} twice; leave one")
@@ -44,14 +45,32 @@ def text_of(record: Any, field: str, where: str) -> str:
     return value
 
 
-class MissingFieldError(UserError):
-    """A record has no such field. The message lists those that it has, which are text where a table has no
-    header; `unlisted` does not."""
+class ListedError(UserError):
+    """A message that lists fields, which are text where a table has no header; `unlisted` does not."""
+
+    def __init__(self, problem: str, fields: list[str], todo: str) -> None:
+        there = ", ".join(fields[:SHOWN]) + (" …" if len(fields) > SHOWN else "")
+        super().__init__(f"{problem} {there or 'none'}; {todo}")
+        self.unlisted = f"{problem} {len(fields)} fields; {todo}"
+
+
+class MissingFieldError(ListedError):
+    """A record has no such field."""
 
     def __init__(self, field: str, fields: list[str], where: str) -> None:
-        there = ", ".join(fields[:SHOWN]) + (" …" if len(fields) > SHOWN else "")
-        super().__init__(f"{where} has no field {field!r}; it has {there or 'none'}; set `field`")
-        self.unlisted = f"{where} has no field {field!r}; it has {len(fields)} others; set `field`"
+        super().__init__(f"{where} has no field {field!r}; it has", fields, "set `field`")
+
+
+class NestedRecordsError(ListedError):
+    """A record has no such field, but a list of objects, which may be the records."""
+
+    def __init__(self, field: str, fields: list[str], where: str) -> None:
+        super().__init__(
+            f"{where} has no field {field!r}, but a list of objects; it has",
+            fields,
+            "if the objects are the records, save that list by itself as .json, or its objects one a line as "
+            ".jsonl; else set `field`",
+        )
 
 
 def name_of_type(value: Any) -> str:

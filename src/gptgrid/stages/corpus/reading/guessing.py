@@ -7,6 +7,11 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from string import punctuation
+
+import regex
+
+from gptgrid.stages.corpus.reading import western
 
 WIDE = ("utf_32_le", "utf_32_be", "utf_16_le", "utf_16_be")
 ESCAPED = ("iso2022_jp_2", "iso2022_jp_ext", "iso2022_jp_2004", "iso2022_kr", "hz")
@@ -39,6 +44,12 @@ FAULTS = 0.02
 """Share of damaged characters with which a text may still be in one of the ASIAN encodings."""
 ODD = 0.01
 """Share of unassigned and control characters in what is still a text."""
+TELLING = 12
+"""With less evidence, a guess is weak: the same few words are text in several encodings."""
+LEAST, LEAST_LATIN = 5, 3
+"""With less evidence, a guess is none."""
+FOREIGN_WORD = regex.compile(r"(?V1)(?<!\p{L})[[\p{L}\p{M}]--[a-zA-Z]]{5,}(?!\p{L})")
+"""A word of another script, without ASCII letters."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +58,8 @@ class Guess:
 
     encoding: str
     rivals: tuple[str, ...] = ()
+    doubt: str | None = None
+    """Another encoding that gives another text, where few characters decide."""
 
     @property
     def is_toss_up(self) -> bool:
@@ -59,6 +72,57 @@ def guess(sample: bytes) -> Guess | None:
 
     The piece may end inside a character, and have a damaged byte here and there.
     """
+    found = likeliest(sample)
+    if western.is_sparse(sample) and western.fits(sample, western.ENCODING):
+        weak = evidence(sample, western.ENCODING) < TELLING
+        others = (found.encoding, *LIKELY) if found else LIKELY
+        return Guess(western.ENCODING, doubt=other_text(sample, western.ENCODING, others) if weak else None)
+    if found and evidence(sample, found.encoding) < TELLING:
+        doubt = other_text(sample, found.encoding, (western.ENCODING, *found.rivals, *LIKELY))
+        return replace(found, doubt=doubt)
+    return found
+
+
+def evidence(sample: bytes, encoding: str) -> int:
+    """Return how many different words have characters beyond ASCII; in other scripts, how many characters."""
+    text = sample.decode(encoding, "ignore")
+    units = (word.strip(punctuation).lower() for word in text.split()) if encoding in LATIN else text
+    return len({unit for unit in units if not unit.isascii()})
+
+
+def is_too_little(sample: bytes, found: Guess) -> bool:
+    """Return whether so little speaks for a guess that it is none.
+
+    Western signs are known by their places, a language with Latin letters by a few words, another script by a
+    few characters, and by a word without ASCII letters where its words are written so.
+    """
+    if found.encoding in LATIN and western.is_sparse(sample):
+        if not western.fits(sample, found.encoding):
+            return True
+        if found.encoding == western.ENCODING:
+            return False
+    if found.doubt is None:
+        return False
+    number = evidence(sample, found.encoding)
+    if found.encoding in LATIN:
+        return number < LEAST_LATIN
+    multibyte = any(found.encoding in (name, *variants) for name, variants in ASIAN.items())
+    has_word = multibyte or FOREIGN_WORD.search(sample.decode(found.encoding, "ignore"))
+    return number < LEAST or not has_word
+
+
+def other_text(sample: bytes, encoding: str, others: Sequence[str]) -> str | None:
+    """Return the first encoding that makes another text of a sample."""
+    text = sample.decode(encoding, "replace")
+    for other in others:
+        found = strictly(sample, other)
+        if found is not None and found != text and odd_share(found) <= ODD:
+            return other
+    return None
+
+
+def likeliest(sample: bytes) -> Guess | None:
+    """Return the encoding in which the letters follow each other as in a language, however few there are."""
     # Much English around a few lines or words of another language would speak for an encoding of English.
     lines = b"\n".join(line for line in sample.split(b"\n") if not line.isascii())
     found = rank(lines, LIKELY) or rank(telling_words(sample), LIKELY)

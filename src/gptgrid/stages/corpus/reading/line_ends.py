@@ -9,21 +9,25 @@ def unify(text: str, ends: Counter[str]) -> str:
 
     Args:
         text: the text.
-        ends: gets how many of LF, CRLF and CR there were.
+        ends: gets how many of LF, CRLF, CR and CRCRLF there were; a program that writes CRLF for LF makes the
+            last of a CRLF.
     """
-    pairs = text.count("\r\n")
-    returns = text.count("\r") - pairs
-    ends.update(LF=text.count("\n") - pairs, CRLF=pairs, CR=returns)
-    return text.replace("\r\n", "\n").replace("\r", "\n") if pairs or returns else text
+    if "\r" not in text:
+        ends["LF"] += text.count("\n")
+        return text
+    pairs, triples = text.count("\r\n"), text.count("\r\r\n")
+    returns = text.count("\r") - pairs - triples
+    ends.update(LF=text.count("\n") - pairs, CRLF=pairs - triples, CRCRLF=triples, CR=returns)
+    return text.replace("\r\r\n", "\n").replace("\r\n", "\n").replace("\r", "\n")
 
 
 def unify_blocks(blocks: Iterator[str], ends: Counter[str]) -> Iterator[str]:
-    """Yield a text in blocks, with LF line ends, also where a block ends inside a CRLF."""
+    """Yield a text in blocks, with LF line ends, also where a block ends inside one of more characters."""
     held = ""
     for block in blocks:
         text = held + block
-        held = "\r" if text.endswith("\r") else ""
-        yield unify(text.removesuffix("\r"), ends)
+        held = "\r\r" if text.endswith("\r\r") else "\r" if text.endswith("\r") else ""
+        yield unify(text.removesuffix(held), ends)
     yield unify(held, ends)
 
 

@@ -47,8 +47,8 @@ def read_records(
         stream: the content; it stays open.
         name: what a person calls it.
         file_format: `parquet`, `jsonl` (an object a line), `json` (a list of objects), `csv` (RFC 4180,
-            quoted where need be), `tsv` (a record a line, tabs between its fields, no quotes), or `text`:
-            each line is a record, without its line end.
+            quoted where need be), `tsv` (a record a line, tabs between its fields, quotes as in csv or
+            none), or `text`: each line is a record, without its line end.
         field: the name of the field, `a.b` for a field in a field; in csv and tsv a number is the column,
             from 0, of a table without a header.
         encoding: of all but parquet, which needs none.

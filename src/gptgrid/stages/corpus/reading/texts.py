@@ -15,6 +15,7 @@ from gptgrid.stages.corpus.reading.detection import check_given, detect
 from gptgrid.stages.corpus.reading.documents import cut, documents_of_records
 from gptgrid.stages.corpus.reading.encoding import decode
 from gptgrid.stages.corpus.reading.line_ends import counted
+from gptgrid.stages.corpus.reading.lookalikes import count_marks, look
 from gptgrid.stages.corpus.reading.records import format_of, read_records
 
 
@@ -60,15 +61,16 @@ def read_texts(path: Path, facts: dict[str, Any], reading: Reading, scratch: Pat
     Raises:
         UserError: the file is damaged, empty, or not what `reading` says.
     """
-    name, blank, counts = facts["name"], True, Counter()
+    name, blank, counts, marks = facts["name"], True, Counter(), Counter()
     encodings = find_encodings(path, name, reading, scratch)
     found = []
     for member, stream in open_members(path, name, reading.members, reading.max_bytes, scratch, counts):
         found.append({"format": reading.format_of(member), **encodings.get(member, {})})
         for document in read_member(stream, member, found[-1], reading, scratch, counts):
             blank = blank and (not document or document.isspace())
+            count_marks(document, marks)
             yield document
-    facts |= summary(found, reading) | counts
+    facts |= summary(found, reading) | counts | ({"end_marks": dict(sorted(marks.items()))} if marks else {})
     if blank:
         raise UserError(f"{name} is empty; take it out of the corpus, or put text in it")
 
@@ -114,6 +116,8 @@ def read_member(
             "delimiter, or `format` to what the file is"
         )
     blocks = decode(stream, name, encoding, reading.errors, facts)
+    if reading.format is None:
+        blocks = look(blocks, name, facts)
     return cut(blocks, reading.document or "blank-line", counts)
 
 
@@ -121,14 +125,29 @@ def summary(found: list[dict[str, Any]], reading: Reading) -> dict[str, Any]:
     """Return what is known of some texts, in few words: what there was → how often."""
     encoded = [facts for facts in found if "encoding" in facts]
     ends = sum((Counter(facts["line_ends"]) for facts in found), Counter())
-    separators = Counter(facts["separator"] for facts in found if "separator" in facts)
+    optional = {
+        "separators": Counter(facts["separator"] for facts in found if "separator" in facts),
+        "quotes": Counter(facts["quotes"] for facts in found if "quotes" in facts),
+        "looks_like": Counter(facts["looks_like"] for facts in found if "looks_like" in facts),
+        "doubted_guesses": Counter(
+            pair_of(facts) for facts in found if "rival" in facts and facts["guessed"]
+        ),
+        "doubted_encodings": Counter(
+            pair_of(facts) for facts in found if "rival" in facts and not facts["guessed"]
+        ),
+    }
     return {
         "formats": dict(sorted(Counter(facts["format"] for facts in found).items())),
         **({"field": reading.field} if any(facts["format"] != "text" for facts in found) else {}),
-        **({"separators": dict(sorted(separators.items()))} if separators else {}),
+        **{fact: dict(sorted(number.items())) for fact, number in optional.items() if number},
         "encodings": dict(sorted(Counter(facts["encoding"] for facts in encoded).items())),
         "guessed": sum(facts["guessed"] for facts in encoded),
         "marks": sum(facts["mark"] for facts in encoded),
         "line_ends": counted(ends),
         "replaced": sum(facts["replaced"] for facts in encoded),
     }
+
+
+def pair_of(facts: dict[str, Any]) -> str:
+    """Return the encoding that a text was read in, and the one that it may be in."""
+    return f"{facts['encoding']} {facts['rival']}"
