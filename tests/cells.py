@@ -74,7 +74,8 @@ def write_splits(folder: Path, codec: Codec, facts: dict[str, int] | None = None
         splits: name → documents; training and validation split are as the test split if they are not given.
     """
     folder.mkdir(parents=True)
-    splits = {"train": splits.get("test"), "valid": splits.get("test"), **splits}
+    if "test" in splits:
+        splits = {"train": splits["test"], "valid": splits["test"], **splits}
     counts = {}
     for split, documents in splits.items():
         sizes = Sizes(codec.eot, codec.kind == "ids")
