@@ -13,6 +13,8 @@ from gptgrid.artifact.errors import UserError
 from gptgrid.stages.corpus.reading.detection import encodings_of_mark
 from gptgrid.stages.corpus.reading.line_ends import counted, unify_blocks
 
+OF_NAMES_AND_SOURCE = ("idna", "punycode", "unicode-escape", "raw-unicode-escape")
+"""Python's codecs for host names and for its own source; no file of text is written in one."""
 BLOCK = 2**20
 KEYS = "`encoding` says what it is in (auto guesses), and `errors: replace` leaves bytes out"
 LONGEST_MARK = 4
@@ -110,8 +112,10 @@ def decoder_of(encoding: str, name: str, errors: str) -> codecs.IncrementalDecod
     """Return a decoder for an encoding of texts."""
     try:
         b"a".decode(encoding, "ignore")  # knows codecs that are none of texts
+        if codecs.lookup(encoding).name in OF_NAMES_AND_SOURCE:
+            raise LookupError
         return codecs.getincrementaldecoder(encoding)(errors)
-    except LookupError:
+    except (LookupError, ValueError):  # a zero byte in the name is a ValueError, as is `undefined`
         raise UserError(
             f"{name}: encoding {encoding!r} is unknown; give a name that Python knows "
             "(utf-8, gb18030, shift_jis, latin-1, …) or auto"
