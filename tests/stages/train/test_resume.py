@@ -242,7 +242,7 @@ def test_checkpoints_of_something_else_are_refused(train, make_job):
     job = make_job()
     path = job.scratch / "state.pt"
     torch.save({"weights": torch.zeros(3)}, path)
-    with pytest.raises(UserError, match="is not a 'gptgrid training state 3'"):
+    with pytest.raises(UserError, match="is not a 'gptgrid training state 4'"):
         Trainer(job)
     other = train("other", training={"lr": 5e-4, "min_lr": 1e-5})
     path.write_bytes((other / "state.pt").read_bytes())

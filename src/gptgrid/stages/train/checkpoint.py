@@ -18,7 +18,7 @@ from torch import Tensor
 
 from gptgrid.artifact.errors import UserError
 
-FORMAT = "gptgrid training state 3"
+FORMAT = "gptgrid training state 4"
 
 
 class DamagedStateError(UserError):

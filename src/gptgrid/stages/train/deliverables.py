@@ -41,7 +41,7 @@ def deliver(trainer: Trainer) -> dict[str, Any]:
 def config_text(trainer: Trainer) -> str:
     """Return config.json: the recipe, and whether names of special tokens in the text were these."""
     marks = trainer.job.manifest("shards").get("config", {}).get("marks", "text")
-    return canonical({**json.loads(trainer.recipe.text()), "marks": marks})
+    return canonical({**trainer.recipe.describe(), "marks": marks})
 
 
 def kept_weights(trainer: Trainer) -> dict[str, dict[str, Tensor]]:
