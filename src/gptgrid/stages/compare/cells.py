@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 
 from gptgrid.artifact.job import Job
+from gptgrid.stages.compare.facts import evaluation_of
 
 NAMES = ("cell", "corpus", "tokenizer", "model", "training", "seed")
 SIZES = ("parameters", "non_embedding_parameters", "vocab_size", "train_tokens", "train_flops")
@@ -82,7 +83,7 @@ def cell_row(job: Job, cell: SimpleNamespace) -> Row:
     if training in job.inputs:
         row |= training_row(job, training)
     if evaluation in job.inputs:
-        row |= evaluation_row(job, evaluation)
+        row |= evaluation_row(job, cell.cell)
     # A diverged training needs no evaluation.
     if training not in job.inputs or (evaluation not in job.inputs and row["status"] != DIVERGED):
         reason = job.failed.get(training) or job.failed.get(evaluation)
@@ -127,9 +128,9 @@ def training_row(job: Job, name: str) -> Row:
     }
 
 
-def evaluation_row(job: Job, name: str) -> Row:
-    """Return the validation and test figures of an evaluation, an input of the job, and what it scored."""
-    evaluation = json.loads((job.inputs[name] / "evaluation.json").read_text(encoding="utf-8"))
+def evaluation_row(job: Job, cell: str) -> Row:
+    """Return the validation and test figures of a cell that was evaluated, and what was scored."""
+    evaluation = evaluation_of(job, cell)
     if (valid := evaluation.get("valid")) is None:
         return {
             "status": FAILED,

@@ -8,8 +8,8 @@ from typing import Any
 
 from gptgrid.artifact.identity import ABOUT
 from gptgrid.artifact.job import Job
-from gptgrid.stages.compare.facts import facts_of
-from gptgrid.stages.compare.guessing import evaluation_of, resolution
+from gptgrid.stages.compare.facts import evaluation_of, facts_of
+from gptgrid.stages.compare.guessing import resolution
 
 Row = dict[str, Any]
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import Any
 
 import pandas as pd
 
 from gptgrid.artifact.job import Job
+from gptgrid.stages.compare.facts import evaluation_of
 
 SPREAD = 2.0
 """Nats: the standard deviation, over tokens, of the difference of two models' losses. Guessing each token
@@ -53,12 +53,6 @@ def scored_texts(job: Job, cell: str) -> dict[str, dict[str, Any]]:
     # An older source scored the test split alone.
     splits = {"valid": evaluation.get("valid"), "test": evaluation}
     return {split: text for split, text in splits.items() if text}
-
-
-def evaluation_of(job: Job, cell: str) -> dict[str, Any]:
-    """Return what the evaluation of a cell says; empty without one."""
-    folder = job.inputs.get(f"evaluate:{cell}")
-    return {} if folder is None else json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
 
 
 def has_learned(loss: float | None, guessing: float | None, tokens: int | None) -> bool:

@@ -10,8 +10,8 @@ import pandas as pd
 
 from gptgrid.artifact.job import Job
 from gptgrid.stages.compare.cells import DIVERGED, STOPPED
-from gptgrid.stages.compare.facts import facts_of
-from gptgrid.stages.compare.guessing import evaluation_of, guessing_of, has_learned, scored_tokens
+from gptgrid.stages.compare.facts import evaluation_of, facts_of
+from gptgrid.stages.compare.guessing import guessing_of, has_learned, scored_tokens
 
 FEW_STEPS = 100
 """About as many take the warmup and AdamW's running means, which decay by 0.95 to 0.999 a step, to settle."""
