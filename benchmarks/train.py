@@ -3,7 +3,7 @@
     python benchmarks/train.py                 # training and evaluation on the CPU, about twelve minutes
     python benchmarks/train.py --threads 1     # the same with one thread, as the cells of a grid train
     python benchmarks/train.py --grid          # eight small cells at once and one after the other
-    python benchmarks/train.py --device cuda   # GPT-2's shape, where there is a GPU
+    python benchmarks/train.py --device cuda   # GPT-2's shape, where there is a GPU (--only small: a tiny one)
 
 The same model (gptgrid's GPT, transformers' own GPT-2 beside it), first weights, batch size, learning rate
 and text: Tiny Shakespeare by characters. Every measurement is a process of its own, and all take turns, so
@@ -78,13 +78,10 @@ def main() -> None:
         if arguments.grid:
             compare_grids(folder, arguments.repeats)
             return
-        sizes = (
-            [arguments.only]
-            if arguments.only
-            else (["gpt2"] if arguments.device == "cuda" else ["small", "large"])
-        )
+        gpu = arguments.device == "cuda"
+        sizes = [arguments.only] if arguments.only else ["gpt2"] if gpu else ["small", "large"]
         for size in sizes:
-            compare(f"training, {size}", TRAINING, size, folder, arguments)
+            compare(f"training, {size}", TRAINING_GPU if gpu else TRAINING, size, folder, arguments)
             compare(f"evaluation, {size}", EVALUATION, size, folder, arguments)
 
 
@@ -98,7 +95,7 @@ def compare(
     ]
     peaks = {kind: max(result["peak"][kind] for result in rounds) for kind in rounds[0]["peak"]}
     print(f"\n{title}: {SIZES[size]}, {arguments.threads} threads")
-    print(f"  {processor()}: " + ", ".join(f"{kind} {peak:,.0f} GFLOP/s" for kind, peak in peaks.items()))
+    print(f"  {processor(arguments.device)}: " + ", ".join(f"{kind} {peak:,.0f} GFLOP/s" for kind, peak in peaks.items()))
     base = None
     for way in ways:
         found = [result[way] for result in rounds if result[way] is not None]
@@ -211,10 +208,12 @@ def peak(size: Size, folder: Path, device: str) -> dict:
     return found
 
 
-def processor() -> str:
-    """Return the processor's name, and whether it multiplies bf16 by itself."""
+def processor(device: str) -> str:
+    """Return the GPU's name, or the processor's and whether it multiplies bf16 by itself."""
     import torch
 
+    if device == "cuda":
+        return f"{torch.cuda.get_device_name()}, torch {torch.__version__}"
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").is_file() else []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     units = [name for name in ("avx512_bf16", "amx_bf16") if any(name in line for line in lines)]
@@ -310,7 +309,9 @@ def transformers_trainer(size: Size, folder: Path, device: str, **precision: boo
     return result(size, seconds, float(losses[-1]), precision=name)
 
 
-def gptgrid(size: Size, folder: Path, device: str, tcmalloc: bool = True, **changes: object) -> dict:
+def gptgrid(
+    size: Size, folder: Path, device: str, tcmalloc: bool = True, run: dict | None = None, **changes: object
+) -> dict:
     """gptgrid's trainer, as the `train` stage runs it."""
     from gptgrid.launch.allocator import describe_allocator, restart_with_tcmalloc
 
@@ -333,7 +334,7 @@ def gptgrid(size: Size, folder: Path, device: str, tcmalloc: bool = True, **chan
         inputs,
         work,
         work,
-        namespace(Run(device=device, checkpoint_every=1e9, log_every=1e9).complete()),
+        namespace(Run(device=device, checkpoint_every=1e9, log_every=1e9, **(run or {})).complete()),
     )
     trainer = Trainer(job)
     losses = []
@@ -471,6 +472,9 @@ WAYS: dict[str, Way] = {
     "gptgrid, glibc": lambda *given: gptgrid(*given, tcmalloc=False),
     "gptgrid bf16": lambda *given: gptgrid(*given, precision="bf16"),
     "gptgrid fp32": lambda *given: gptgrid(*given, precision="fp32"),
+    "gptgrid bf16_weights": lambda *given: gptgrid(*given, precision="bf16_weights"),
+    "gptgrid compiled": lambda *given: gptgrid(*given, run={"compile": True}),
+    "gptgrid graphs": lambda *given: gptgrid(*given, run={"cuda_graphs": True}),
     "evaluate plain": evaluate_plain,
     "evaluate gptgrid": evaluate_gptgrid,
     "evaluate gptgrid auto": lambda *given: evaluate_gptgrid(*given, precision="auto"),
@@ -483,6 +487,15 @@ TRAINING = (
     "gptgrid, glibc",
     "gptgrid bf16",
     "gptgrid fp32",
+)
+TRAINING_GPU = (
+    "plain",
+    "transformers bf16",
+    "gptgrid",
+    "gptgrid bf16_weights",
+    "gptgrid fp32",
+    "gptgrid compiled",
+    "gptgrid graphs",
 )
 EVALUATION = ("evaluate plain", "evaluate gptgrid", "evaluate gptgrid auto")
 

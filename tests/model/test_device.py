@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,47 +13,60 @@ HOLD = """
 import sys, tempfile
 tempfile.tempdir = sys.argv[1]
 from gptgrid.model.device import claim
-print(claim(["a", "b"]), flush=True)
+print(claim(["a", "b"], int(sys.argv[2])), flush=True)
 sys.stdin.read()
 """
 
 
-def test_each_program_claims_a_free_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    holders = []
-    for expected in ("0\n", "1\n"):
-        holder = subprocess.Popen(
-            [sys.executable, "-c", HOLD, str(tmp_path)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
+class Holders:
+    """Programs that hold a place on one of two GPUs, until they are killed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.running: list[subprocess.Popen[str]] = []
+
+    def start(self, programs: int) -> int:
+        """Start one more; return its GPU."""
+        command = [sys.executable, "-c", HOLD, str(self.folder), str(programs)]
+        self.running.append(
+            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         )
-        holders.append(holder)
-        assert holder.stdout.readline() == expected
+        return int(self.running[-1].stdout.readline())
+
+    def kill(self, number: int) -> None:
+        """End one of them."""
+        self.running[number].kill()
+        self.running[number].communicate()
+
+
+@pytest.fixture
+def holders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Holders]:
+    """Return programs that hold GPUs; what this process claims, it lets go of in the end."""
+    monkeypatch.setattr(device.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(device, "CLAIMED", [])
+    holders = Holders(tmp_path)
+    yield holders
+    for lock in device.CLAIMED:
+        lock.release(force=True)
+    for number, program in enumerate(holders.running):
+        if program.poll() is None:
+            holders.kill(number)
+
+
+@pytest.mark.parametrize(("programs", "places"), [(1, [0, 1]), (2, [0, 1, 0, 1])])
+def test_programs_fill_gpus_evenly_and_wait_for_a_free_one(holders, monkeypatch, programs, places) -> None:
+    assert [holders.start(programs) for _ in places] == places
     waits: list[float] = []
 
     def free_the_second(seconds: float) -> None:
         waits.append(seconds)
-        holders[1].kill()
-        holders[1].wait()
+        holders.kill(1)
 
-    monkeypatch.setattr(device.tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(device.time, "sleep", free_the_second)
-    assert device.claim(["a", "b"]) == 1
+    assert device.claim(["a", "b"], programs) == 1
     assert len(waits) == 1
-    for lock in device.CLAIMED:
-        lock.release()
-    for holder in holders:
-        holder.kill()
-        holder.wait()
-        holder.stdin.close()
-        holder.stdout.close()
 
 
-def test_places_on_gpus_are_filled_evenly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(device.tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(device, "CLAIMED", [])
-    monkeypatch.setattr(device.time, "sleep", lambda seconds: device.CLAIMED[2].release())
-    assert [device.claim(["a", "b"], 2) for _ in range(4)] == [0, 1, 0, 1]
-    assert device.claim(["a", "b"], 2) == 0  # the one that became free
-    for lock in device.CLAIMED:
-        lock.release()
+def test_a_program_keeps_its_gpu_when_it_asks_again(holders) -> None:
+    assert holders.start(1) == 0
+    assert [device.claim(["a", "b"]) for _ in range(3)] == [1, 1, 1]

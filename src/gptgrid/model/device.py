@@ -77,7 +77,9 @@ def claim(names: list[str], programs: int = 1) -> int:
     while True:
         # The first places of all GPUs come before the second ones of any.
         for number, (place, name) in product(range(programs), enumerate(names)):
-            lock = FileLock(folder / f"gptgrid-gpu-{name}-{number}.lock", mode=0o666)
+            # A singleton: what this process holds, it may take again.
+            path = folder / f"gptgrid-gpu-{name}-{number}.lock"
+            lock = FileLock(path, mode=0o666, is_singleton=True)
             try:
                 lock.acquire(timeout=0)
             except Timeout:

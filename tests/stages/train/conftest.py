@@ -1,5 +1,6 @@
 """A tiny text as an encoded corpus, and jobs that train a tiny model on it."""
 
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,7 +21,8 @@ TRAINING = {
     **{"steps": 12, "batch_tokens": 64, "eval_every": 5, "eval_bytes": 100, "precision": "fp32"},
     "sample_prompt": "The cat",
 }
-RUN = {**Run(device="cpu").complete(), "checkpoint_every": 1e9, "log_every": 1e9}
+DEVICE = os.environ.get("GPTGRID_TEST_DEVICE", "cpu")
+RUN = {**Run(device=DEVICE).complete(), "checkpoint_every": 1e9, "log_every": 1e9}
 EOT = 256
 SPLITS = ("train", "valid")
 
