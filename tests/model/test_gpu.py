@@ -7,8 +7,8 @@ import pytest
 import torch
 from models import EOT, VOCAB, documents, make, named
 
-from gptgrid.model import flex
 from gptgrid.config.experiment import Decoding
+from gptgrid.model import flex
 from gptgrid.model.generate import generate
 from gptgrid.model.score import score
 from gptgrid.tokens.shards import Shards

@@ -24,7 +24,7 @@ def choose_precision(precision: str, device: torch.device) -> str:
         uses_avx512 = torch.backends.cpu.get_cpu_capability() == "AVX512"
         return "bf16_weights" if uses_avx512 and torch.cpu._is_avx512_bf16_supported() else "fp32"
     if device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
-        return "bf16"
+        return "bf16_weights"
     return "fp32"
 
 

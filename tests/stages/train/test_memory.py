@@ -79,7 +79,7 @@ def test_a_training_that_does_not_fit_is_refused_before_it_takes_memory(make_job
         r"activations of 1 windows of 16 tokens 7\.\d\d GB\), but this machine has 20\.00 GB left; lower the model's d_model, d_ff or n_layer, or the tokenizer's vocab_size$"
     )
     with pytest.raises(UserError, match=said):
-        Trainer(make_job(model={"d_ff": 30_000_000}))
+        Trainer(make_job(model={"d_ff": 30_000_000}, run={"device": "cpu"}))
 
 
 def test_no_memory_holds_the_largest_models(make_job):

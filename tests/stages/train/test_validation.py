@@ -81,7 +81,8 @@ def test_an_easy_beginning_does_not_stand_for_a_hard_rest(make_job, corpus):
 
 def test_the_logits_of_a_validation_are_fp32_whatever_the_blocks_compute_in(make_job):
     trainer = Trainer(make_job(training={"precision": "bf16_weights"}))
-    module, ids = trainer.learner.module, torch.from_numpy(trainer.recipe.windows[0][0][:1])
+    module = trainer.learner.module
+    ids = torch.from_numpy(trainer.recipe.windows[0][0][:1]).to(trainer.device)
     with trainer.learner.evaluating():
         logits = module(ids)
         assert logits.dtype == torch.float32 and not torch.equal(logits, logits.bfloat16().float())
