@@ -17,8 +17,8 @@ from gptgrid.model.precision import autocast
 from gptgrid.stages.train.learner import Learner
 
 SECONDS = 20.0
-"""About how long the first compilation takes beside a GPU (GPT-2's shape: 17 s); later cells of the shape find
-it in torch's cache on the disk."""
+"""About how long the first compilation takes beside a GPU (GPT-2's shape: 17 s); later cells of the shape
+find it in torch's cache on the disk."""
 GAIN = 0.05
 """Share of the time of a training on a GPU that compilation saves (H200, GPT-2's shape: 0.05 to 0.07)."""
 FLOPS_PER_SECOND = 4.5e14
