@@ -1,0 +1,89 @@
+"""What each document of a scored split costs: `documents.parquet` beside evaluation.json.
+
+A figure of the whole split is the exact sum of its documents (`math.fsum`), so that both can be compared to
+the bit, and two models document by document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from gptgrid.artifact.errors import UserError
+
+COUNTS = ("document", "tokens", "bytes", "characters", "words", "newlines")
+"""Columns of whole numbers: the document's number in its split, the tokens that are scored for it, and the
+size of its text; null for bare ids."""
+
+
+def nats_column(convention: str) -> str:
+    """Return the name of the column that holds a convention's nats: float64."""
+    return f"nats_{convention}"
+
+
+def scores_path(folder: Path) -> Path:
+    """Return where the table lies in the folder of an evaluation."""
+    return folder / "documents.parquet"
+
+
+def by_document(nats: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """Return the summed nats of each document: (documents,) float64.
+
+    A document's targets are the tokens after its end-of-text token, and the end-of-text token of the next
+    document, which is its end. The last document has one target fewer, so perhaps none.
+
+    Args:
+        nats: (tokens - 1,) float64, of every token but the first.
+        starts: where each document begins in the tokens: (documents,) int64, 0 first, increasing.
+    """
+    return np.add.reduceat(np.append(nats, 0.0), starts)
+
+
+def write_document_scores(folder: Path, splits: dict[str, dict[str, Sequence | np.ndarray | None]]) -> None:
+    """Write the table; the same scores give the same bytes.
+
+    Args:
+        folder: of the evaluation.
+        splits: split → column → one value a document: `COUNTS`, then each `nats_column`; None for a column
+            without values.
+    """
+    tables = []
+    for split, columns in splits.items():
+        length = len(columns["document"])
+        arrays = {"split": pa.array([split] * length, pa.string())}
+        for name, values in columns.items():
+            kind = pa.int64() if name in COUNTS else pa.float64()
+            arrays[name] = pa.nulls(length, kind) if values is None else pa.array(values, kind)
+        tables.append(pa.table(arrays))
+    pq.write_table(pa.concat_tables(tables), scores_path(folder), compression="zstd")
+
+
+def read_document_scores(folder: Path, split: str, columns: Sequence[str]) -> dict[str, np.ndarray]:
+    """Return columns of a split in the order of its documents; a column of nulls has NaN.
+
+    Args:
+        folder: of the evaluation.
+        split: valid or test.
+        columns: names of `COUNTS` and `nats_column`.
+
+    Raises:
+        UserError: the table is missing, damaged, or lacks a column.
+    """
+    path = scores_path(folder)
+    try:
+        table = pq.read_table(path, columns=["split", *columns])
+    except FileNotFoundError:
+        raise UserError(
+            f"{path} is missing: an older source made this evaluation; run snakemake, which makes it again"
+        ) from None
+    except (OSError, pa.ArrowException) as error:
+        raise UserError(f"{path} is damaged ({error}); delete the folder and run snakemake again") from None
+    table = table.filter(pc.equal(table["split"], split))
+    if missing := [name for name in columns if name not in table.column_names]:
+        raise UserError(f"{path} has no column {', '.join(missing)}; run snakemake, which makes it again")
+    return {name: table[name].to_numpy(zero_copy_only=False) for name in columns}
