@@ -40,6 +40,27 @@ def test_loads_a_cell_its_train_folder_and_a_copy(folder, cell, tmp_path):
         torch.testing.assert_close(load(place, "cpu").forward("abc"), cell.forward("abc"), rtol=0, atol=0)
 
 
+def test_a_cell_computes_with_the_weights_that_its_figures_are_of(tmp_path):
+    best, last = tiny(257), tiny(257, init_std=0.7)
+    folder = tmp_path / "tales.bytes.gpt2.base.s1"
+    write_cell(folder / "train", best, last=last)
+    ids = torch.tensor([[256, 5, 6]])
+    for asked, used, expected in (
+        (None, None, best),
+        (None, "best", best),
+        (None, "last", last),
+        ("best", "last", best),
+        ("last", "best", last),
+    ):
+        if used:
+            (folder / "evaluate").mkdir(exist_ok=True)
+            manifest = {"config": {"use": used}, "facts": {}}
+            (folder / "evaluate" / "manifest.json").write_text(json.dumps(manifest))
+        torch.testing.assert_close(load(folder, "cpu", asked).module(ids), expected(ids), rtol=0, atol=0)
+    with pytest.raises(UserError, match=r"there are no weights 'first'; take best or last"):
+        load(folder, "cpu", "first")
+
+
 @pytest.mark.parametrize("missing", ["model.safetensors", "config.json", "codec.json"])
 def test_what_is_not_a_cell_is_refused(folder, tmp_path, missing):
     copy = shutil.copytree(folder / "train", tmp_path / "copy")

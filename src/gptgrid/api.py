@@ -23,7 +23,7 @@ from gptgrid.artifact.manifest import MANIFEST, read_manifest
 from gptgrid.metrics import figures
 from gptgrid.model.device import find_device
 from gptgrid.model.generate import generate
-from gptgrid.model.load import load_model, read_recipe
+from gptgrid.model.load import WEIGHTS, load_model, read_recipe
 from gptgrid.model.score import default_stride, score
 from gptgrid.plan.names import listed, match
 from gptgrid.tokens.base import Codec
@@ -181,16 +181,21 @@ class TrainedCell:
             yield rest
 
 
-def load(path: str | Path, device: str = "auto") -> TrainedCell:
+def load(path: str | Path, device: str = "auto", weights: str | None = None) -> TrainedCell:
     """Read a trained cell.
 
     Args:
         path: the folder of a cell (`results/<experiment>/cells/<cell>`), its `train` folder, or a copy.
         device: auto, cpu, cuda or mps; `auto` takes cuda, then mps, then cpu.
+        weights: best (of the lowest validation loss) or last. Default: those that its figures are of (`use`
+            of the training recipe), the best for a `train` folder that was copied alone.
 
     Raises:
-        UserError: the folder is not a trained cell, or the machine has no such device.
+        UserError: the folder is not a trained cell, there are no such weights, or the machine has no such
+            device.
     """
+    if weights not in (None, *WEIGHTS):
+        raise UserError(f"there are no weights {weights!r}; take {' or '.join(WEIGHTS)}")
     folder = train_folder(Path(path))
     if folder is None:
         raise UserError(
@@ -203,7 +208,15 @@ def load(path: str | Path, device: str = "auto") -> TrainedCell:
             f"codec.json in {folder} has {codec.vocab_size:,} tokens, but the model "
             f"{recipe['vocab_size']:,}: they are of different cells"
         )
-    return TrainedCell(load_model(folder, find_device(device)), codec, recipe)
+    return TrainedCell(load_model(folder, find_device(device), weights or weights_of(folder)), codec, recipe)
+
+
+def weights_of(folder: Path) -> str:
+    """Return which weights of a cell its evaluation and samples are of: the two stand beside its training."""
+    for stage in ("evaluate", "sample"):
+        if (folder.parent / stage / MANIFEST).is_file():
+            return read_manifest(folder.parent / stage)["config"]["use"]
+    return "best"
 
 
 def train_folder(path: Path) -> Path | None:

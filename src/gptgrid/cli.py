@@ -55,6 +55,9 @@ def generate(
     repetition_penalty: Annotated[float, typer.Option(help="Above 1: repeat less.")] = 1.0,
     seed: Annotated[int, typer.Option(help="The same seed draws the same text.")] = 0,
     ignore_eos: Annotated[bool, typer.Option("--ignore-eos", help="Go on after the end of text.")] = False,
+    weights: Annotated[
+        str | None, typer.Option(help="best or last. Default: those that the cell's figures are of.")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     interactive: Annotated[
         bool, typer.Option("--interactive", help="Read prompts until end of file.")
@@ -64,7 +67,7 @@ def generate(
     from gptgrid.api import divergence, find, load
 
     folder = find(cell)
-    trained = load(folder, device)
+    trained = load(folder, device, weights)
     if str(folder) != cell:
         typer.echo(f"gptgrid: {folder}", err=True)
     if reason := divergence(folder):

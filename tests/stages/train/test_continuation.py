@@ -120,3 +120,14 @@ def test_what_a_continuation_may_not_change(change, message, train, make_job):
     parent = train("parent", training={"steps": 10})
     with pytest.raises(UserError, match=message):
         train("child", parent=parent, **change)
+
+
+def test_seconds_and_speed_are_those_of_all_tokens(train, make_job):
+    parent = train("parent", training={**CONSTANT, "steps": 10})
+    (parent / "provenance.json").write_text('{"train_seconds": 1000.0, "tokens_per_second": 0.64}')
+    trainer = Trainer(make_job("child", training={**CONSTANT, "steps": 20}, parent=parent))
+    trainer.run()
+    facts, provenance = deliver(trainer), trainer.job.provenance
+    assert facts["train_tokens"] == 20 * 64
+    assert 1000 < provenance["train_seconds"] < 1010
+    assert provenance["train_seconds"] * provenance["tokens_per_second"] == pytest.approx(20 * 64)

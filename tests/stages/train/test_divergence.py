@@ -126,7 +126,13 @@ def test_patience_ends(finish, make_job, same_files, train):
     [("fp32", ""), ("bf16", ""), ("fp16", "; or take precision bf16 or fp32 in place of fp16")],
 )
 def test_another_precision_is_advised_where_it_helps(precision, more):
-    assert describe_divergence("training", math.nan, 7, 0.5, precision) == (
+    assert describe_divergence("training", math.nan, 7, 0.5, precision, 1.0) == (
         "the training loss was nan at step 7 (learning rate 0.5); lower training.lr, lengthen "
-        f"training.warmup or lower training.grad_clip{more}"
+        f"training.warmup or lower training.grad_clip (now 1){more}"
+    )
+
+
+def test_clipping_is_advised_where_there_is_none():
+    assert describe_divergence("training", math.nan, 7, 0.5, "fp32", 0).endswith(
+        "lengthen training.warmup or set training.grad_clip (now off)"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from gptgrid.artifact.job import Job
 from gptgrid.stages.train.checkpoint import Effort
@@ -12,7 +13,8 @@ from gptgrid.text.readable import duration
 
 
 class Meter:
-    """Seconds and tokens of training over all sessions, without validation, samples and saving."""
+    """Seconds and tokens of training over all sessions, the parent's among them, without validation, samples
+    and saving."""
 
     def __init__(self, job: Job) -> None:
         """Start the clock; `run.log_every` seconds lie between lines of progress."""
@@ -21,7 +23,7 @@ class Meter:
         self.start = self.logged = time.monotonic()
 
     def add(self, effort: Effort) -> None:
-        """Count what earlier sessions took, too."""
+        """Count what earlier sessions took, or the training that this one continues."""
         self.earlier_seconds += effort["seconds"]
         self.tokens += effort["tokens"]
 
@@ -65,3 +67,9 @@ class Meter:
             f"step {step}/{steps} | loss {loss:.4f} | lr {learning_rate:.2e} | "
             f"{speed:,.0f} tokens/s | {left} left"
         )
+
+
+def effort_of(provenance: dict[str, Any]) -> Effort:
+    """Return what a finished training took; nothing if its volatile facts were not kept."""
+    seconds = provenance.get("train_seconds", 0.0)
+    return {"seconds": seconds, "tokens": round(seconds * provenance.get("tokens_per_second", 0.0))}

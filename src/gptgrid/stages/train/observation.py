@@ -116,7 +116,7 @@ class Observer:
         step = self.progress["step"]
         learning_rate = self.recipe.learning_rate(step - 1)
         self.progress["diverged"] = describe_divergence(
-            kind, loss, step, learning_rate, self.learner.precision
+            kind, loss, step, learning_rate, self.learner.precision, self.recipe.training.grad_clip
         )
         print(f"diverged: {self.progress['diverged']}", flush=True)
 

@@ -22,7 +22,9 @@ def is_lost(train_losses: list[float], vocab_size: int) -> bool:
     return len(train_losses) >= LOST_ROWS and min(train_losses[-LOST_ROWS:]) > limit
 
 
-def describe_divergence(kind: str, loss: float, step: int, learning_rate: float, precision: str) -> str:
+def describe_divergence(
+    kind: str, loss: float, step: int, learning_rate: float, precision: str, grad_clip: float
+) -> str:
     """Return how a training diverged, and what to do about it.
 
     Args:
@@ -31,8 +33,12 @@ def describe_divergence(kind: str, loss: float, step: int, learning_rate: float,
         step: updates made.
         learning_rate: of the last one.
         precision: what `auto` became, or the one that was asked for.
+        grad_clip: of the recipe; 0 is off.
     """
-    advice = "lower training.lr, lengthen training.warmup or lower training.grad_clip"
+    clip = (
+        f"lower training.grad_clip (now {grad_clip:g})" if grad_clip else "set training.grad_clip (now off)"
+    )
+    advice = f"lower training.lr, lengthen training.warmup or {clip}"
     if precision == "fp16":
         advice += "; or take precision bf16 or fp32 in place of fp16"
     return f"the {kind} loss was {loss:.4g} at step {step} (learning rate {learning_rate:.3g}); {advice}"

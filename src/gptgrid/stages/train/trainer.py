@@ -25,7 +25,7 @@ from gptgrid.stages.train.interrupt import Interrupted, Interrupts
 from gptgrid.stages.train.intervals import remarks_on_steps
 from gptgrid.stages.train.learner import Learner
 from gptgrid.stages.train.memory import check_training, memory_errors
-from gptgrid.stages.train.meter import Meter
+from gptgrid.stages.train.meter import Meter, effort_of
 from gptgrid.stages.train.observation import Observer
 from gptgrid.stages.train.ranks import Ranks
 from gptgrid.stages.train.recipe import Recipe
@@ -188,6 +188,7 @@ class Trainer:
         elif "parent" in self.job.inputs:
             state = read_parent(self.job.inputs["parent"], recipe.text(), recipe.steps)
             restore({**state, "begin": state["step"]}, self.learner, self.progress)
+            self.meter.add(effort_of(self.job.provenance_of("parent")))
             self.observer.compare_alike()
             print(
                 f"continues its parent at step {state['step']}; {recipe.training.schedule} schedule over "
