@@ -310,3 +310,37 @@ def test_what_could_not_be_made_is_not_needed(tmp_path):
         tmp_path, ("tales",), ("bpe",), ("llama",), failed=dict.fromkeys(names, "no disk")
     )
     assert said(experiment) == []
+
+
+def test_the_same_tokens_of_two_tokenizers_are_not_the_same_text(tmp_path):
+    experiment = Experiment(tmp_path, ("tales",), ("bpe", "char"), ("gpt2",))
+    for cell in experiment.cells:
+        edit(experiment, f"train:{cell['cell']}", steps=1000, best_step=900, train_tokens=10**6)
+    for tokenizer, tokens in (("bpe", 250_000), ("char", 1_000_000)):
+        train = {"tokens": tokens, "bytes": 1_000_000}
+        edit(experiment, f"shards:{tokenizer}@tales", splits__train=train)
+    (sentence,) = [one for one in said(experiment) if "have read" in one]
+    assert sentence.startswith(
+        "trainings with bpe have read up to 4,000,000 bytes of this text, those with char 1,000,000, so that"
+    )
+    for cell in experiment.cells:
+        tokens = 250_000 if cell["tokenizer"] == "bpe" else 10**6
+        edit(experiment, f"train:{cell['cell']}", train_tokens=tokens)
+    assert not [one for one in said(experiment) if "have read" in one]
+
+
+@pytest.mark.parametrize(
+    ("marks", "expected"),
+    [
+        ({"bpe": {"<|user|>": 3}, "char": {"<|user|>": 3}}, None),
+        ({"bpe": {}, "char": {"<|user|>": 3}}, "no special token for bpe: it has none, and all stays text"),
+        ({"bpe": {"<|U|>": 0}, "char": {"<|user|>": 3}}, "none of <|U|> occurs in the training text"),
+        ({"bpe": {"<|a|>": 1}, "char": {"<|a|>": 1, "<|b|>": 2}}, "(bpe: <|a|>; char: <|a|>, <|b|>)"),
+    ],
+)
+def test_marks_that_are_not_read_or_not_by_all(tmp_path, marks, expected):
+    experiment = Experiment(tmp_path, ("tales",), ("bpe", "char"), ("gpt2",))
+    for tokenizer, found in marks.items():
+        edit(experiment, f"shards:{tokenizer}@tales", about__marks=found)
+    sentences = [one for one in said(experiment) if "special token" in one]
+    assert [expected in one for one in sentences] == ([True] if expected else [])

@@ -14,12 +14,9 @@ import pandas as pd
 from gptgrid.artifact.job import Job
 from gptgrid.stages.compare.cells import CONVENTION
 from gptgrid.stages.compare.data import of_data
-from gptgrid.stages.compare.trainings import of_best, of_trainings
+from gptgrid.stages.compare.trainings import LONGER, of_best, of_trainings
 
 Row = dict[str, Any]
-
-LONGER = 1.2
-"""Times as many tokens in a training as in another: enough to change the order of like recipes."""
 
 
 def cautions(job: Job, cells: pd.DataFrame, groups: pd.DataFrame) -> dict[str, list[str]]:

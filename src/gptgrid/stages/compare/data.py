@@ -48,9 +48,31 @@ def of_data(job: Job, cells: list[SimpleNamespace]) -> Iterator[str]:
         questions = evaluations.get(cell.cell, {}).get("questions") or {}
         if questions.get("reason"):
             yield f"{cell.model} answers no questions: {questions['reason']}; raise `context`"
+    yield from of_marks({name.split("@", 1)[0]: facts for name, facts in shards.items()})
     codecs = codecs_of(job)
     for name, facts in shards.items():
         yield from of_tokenizer(name.split("@", 1)[0], facts, codecs.get(facts["tokenizer"]))
+
+
+def of_marks(shards: dict[str, Row]) -> Iterator[str]:
+    """Yield that `marks: special` found nothing to read as a mark, or not the same for all tokenizers.
+
+    Args:
+        shards: tokenizer → facts of the text that it encoded.
+    """
+    found = {name: facts.get(ABOUT, {}).get("marks") for name, facts in shards.items()}
+    counts = {name: marks for name, marks in found.items() if marks is not None}
+    for name, marks in counts.items():
+        if not any(marks.values()):
+            why = f"none of {', '.join(marks)} occurs in the training text" if marks else "it has none"
+            yield (
+                f"`marks: special` reads no special token for {name}: {why}, and all stays text; name in "
+                "`special_tokens` what the text has, letter for letter"
+            )
+    used = {name: {mark for mark, count in marks.items() if count} for name, marks in counts.items()}
+    if len({frozenset(marks) for marks in used.values()}) > 1 and all(used.values()):
+        each = "; ".join(f"{name}: {', '.join(sorted(marks))}" for name, marks in used.items())
+        yield f"tokenizers read different marks in this text as special tokens ({each}); give all the same"
 
 
 def codecs_of(job: Job) -> dict[str, Row]:

@@ -19,6 +19,8 @@ SHORT_TEXT = 1_000_000
 """Tokens up to which a training costs next to nothing, so that not seeing all of them is rarely meant."""
 MOST = 0.9
 """Of a text: what is left out at the ends of windows, and in a last epoch that is not whole, is less."""
+LONGER = 1.2
+"""Times as much in a training as in another: enough to change the order of like recipes."""
 EARLY = 0.1
 """Of the steps: best weights from before then mean that the rest of the training made them worse."""
 
@@ -28,7 +30,9 @@ def of_trainings(job: Job, cells: list[SimpleNamespace]) -> Iterator[str]:
     trained = {cell.cell: facts for cell in cells if (facts := facts_of(job, f"train:{cell.cell}"))}
     kept = {name: facts for name, facts in trained.items() if facts["status"] != DIVERGED}
     yield from of_steps(list(kept.values()))
-    yield from of_reading(job, [cell for cell in cells if cell.cell in kept], kept)
+    left = [cell for cell in cells if cell.cell in kept]
+    yield from of_reading(job, left, kept)
+    yield from of_amounts(job, left, kept)
 
 
 def of_steps(trainings: list[dict[str, Any]]) -> Iterator[str]:
@@ -79,6 +83,35 @@ def of_reading(job: Job, cells: list[SimpleNamespace], trainings: dict[str, dict
             f"in {len(partial)} of {len(shares)} trainings an epoch reads less than the training text (the "
             f"least {min(partial):.0%}), as what does not fit into the windows is left out; give another "
             "`context`, or other `windows`"
+        )
+
+
+def of_amounts(job: Job, cells: list[SimpleNamespace], trainings: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """Yield that trainings with different tokenizers have read clearly different amounts of one text.
+
+    The same number of tokens is more text for a tokenizer with longer ones.
+
+    Args:
+        job: of `compare`.
+        cells: that did not diverge.
+        trainings: cell → facts of its training.
+    """
+    read: dict[str, list[float]] = {}
+    for cell in cells:
+        train = (facts_of(job, f"shards:{cell.shards}") or {}).get("splits", {}).get("train", {})
+        if train.get("bytes") and trainings[cell.cell]["status"] != STOPPED:
+            bytes_per_token = train["bytes"] / train["tokens"]
+            tokens = trainings[cell.cell]["train_tokens"]
+            read.setdefault(cell.tokenizer, []).append(tokens * bytes_per_token)
+    most = {name: max(sizes) for name, sizes in read.items()}
+    if not most:
+        return
+    low, high = min(most, key=most.get), max(most, key=most.get)
+    if most[high] > LONGER * most[low]:
+        yield (
+            f"trainings with {high} have read up to {most[high]:,.0f} bytes of this text, those with {low} "
+            f"{most[low]:,.0f}, so that the order of tokenizers may be that of their budgets: the same "
+            "`tokens` or `steps` is more text in longer tokens; give `epochs`"
         )
 
 
