@@ -144,3 +144,15 @@ def test_names_that_are_no_text_are_refused(here) -> None:
     (here / os.fsdecode(b"texts/\xff.txt")).write_text("a")
     with pytest.raises(ConfigError, match=r"the name of 'texts/\\udcff.txt' is not UTF-8"):
         OwnFiles(["texts"], "here").digests(Remembered("digests", file_digest))
+
+
+@pytest.mark.parametrize("paths", [["texts"], ["texts/*.bin"], ["texts/**/*.bin"]])
+def test_numbers_in_names_count_as_numbers(here, paths) -> None:
+    names = ["a.bin", "tr1.bin", "tr02.bin", "tr3.bin", "tr10.bin", "v9/1.bin", "v10/1.bin", "z.bin"]
+    for name in reversed(names):
+        (here / "texts" / name).parent.mkdir(parents=True, exist_ok=True)
+        (here / "texts" / name).write_text(name)
+    found = [str(Path(path).relative_to("texts")) for path in OwnFiles(paths, "here").found.values()]
+    if paths == ["texts/*.bin"]:
+        names = [name for name in names if "/" not in name]
+    assert found == names

@@ -20,7 +20,7 @@ from gptgrid.config.read import ConfigError
 from gptgrid.text.litter import is_litter
 
 File = tuple[Path, os.stat_result]
-WILD = re.compile(r"[*?[]")
+WILD, NUMBER = re.compile(r"[*?[]"), re.compile(r"([0-9]+)")
 LITTER, EMPTY, SPECIAL = "hidden files or copies by editors", "empty files", "pipes, sockets or devices"
 BROKEN, AGAIN = "broken links", "links to the same files"
 """Why something is left out, in words for people."""
@@ -81,7 +81,7 @@ class OwnFiles:
         parts = path.relative_to(path.anchor).parts
         if any("**" in part and part != "**" for part in parts):
             raise ConfigError(f"{self.where}: {name!r}: `**` stands for folders, between slashes: `**/*.txt`")
-        for match in sorted(self.matching(Path(path.anchor), parts)):
+        for match in sorted(self.matching(Path(path.anchor), parts), key=in_order):
             status = status_of(match)
             if status and stat.S_ISDIR(status.st_mode):
                 yield from self.inside(match)
@@ -188,8 +188,14 @@ def status_of(path: Path) -> os.stat_result | None:
 
 
 def entries(folder: Path) -> list[Path]:
-    """Return what is in a folder, sorted by name."""
-    return sorted(folder.iterdir(), key=lambda path: path.name)
+    """Return what is in a folder, in order."""
+    return sorted(folder.iterdir(), key=in_order)
+
+
+def in_order(path: Path) -> tuple[list[list[str | int]], Path]:
+    """Return what sorts paths as people do: `part-2` before `part-10`."""
+    names = (NUMBER.split(name) for name in path.parts)  # letters and numbers in turns
+    return [[int(part) if place % 2 else part for place, part in enumerate(name)] for name in names], path
 
 
 def fits(name: str, pattern: str) -> bool:
