@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("--base", help="the variant to compare with; default: the first")
     arguments = parser.parse_args()
     with arguments.summary.open(encoding="utf-8", newline="") as file:
-        found = read(list(csv.DictReader(file)))
+        found = read([row for row in csv.DictReader(file) if row["status"] != "reference"])
     print("\n".join(table(found, arguments.base or next(iter(found)))))
 
 

@@ -96,7 +96,8 @@ def configuration(folder: Path) -> dict:
 def table(results: Path) -> Iterator[str]:
     """Yield a Markdown table: validation loss at the best and at the last step, means and spread of seeds."""
     found = defaultdict(list)
-    for cell in read(results / "compare" / "summary.csv"):
+    cells = [row for row in read(results / "compare" / "summary.csv") if row["status"] != "reference"]
+    for cell in cells:
         curve = read(results / "cells" / cell["cell"] / "train" / "metrics.csv")
         losses = [float(row["val_loss"]) for row in curve if row["val_loss"]]
         found[cell["training"], cell["training.windows"]].append((min(losses), losses[-1]))

@@ -2,6 +2,8 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,12 +11,15 @@ from safetensors.torch import save_file
 from torch import nn
 
 from gptgrid.artifact.identity import canonical
+from gptgrid.artifact.job import Job
 from gptgrid.config.models import Model
 from gptgrid.model.build import build
 from gptgrid.model.initialize import initialize
 from gptgrid.model.load import WEIGHTS
+from gptgrid.stages.corpus.preparing.leakage import measure_documents
 from gptgrid.stages.encode.encode import mark_documents
 from gptgrid.stages.encode.sizes import Sizes
+from gptgrid.text.documents import DocumentWriter
 from gptgrid.tokens.codec import BytesCodec, Codec, write_codec
 from gptgrid.tokens.document_table import table_path
 from gptgrid.tokens.shards import write_shard
@@ -40,6 +45,21 @@ def uniform(vocab_size: int, likely: int | None = None) -> nn.Module:
     return module
 
 
+def token_by_token(module, ids: list[int], context: int, stride: int) -> list[tuple[float, bool, int]]:
+    """Return of each token but the first its nats, whether it is the likeliest, and from how many it is
+    predicted: one window after the other, one token after the other."""
+    found, begin = [], 0
+    while len(found) < len(ids) - 1:
+        end = min(begin + context, len(ids) - 1)
+        with torch.no_grad():
+            chances = module(torch.tensor([ids[begin:end]]))[0].double().log_softmax(-1)
+        for place in range(len(found), end):
+            own, target = chances[place - begin], ids[place + 1]
+            found.append((-own[target].item(), int(own.argmax()) == target, place - begin + 1))
+        begin += stride
+    return found
+
+
 def write_cell(
     folder: Path,
     module: nn.Module,
@@ -61,6 +81,23 @@ def write_cell(
     (folder / "config.json").write_text(canonical(recipe) + "\n")
     write_codec(codec, folder / "codec.json")
     (folder / "manifest.json").write_text(json.dumps({"facts": {"status": status}}))
+    return folder
+
+
+def write_corpus(folder: Path, **splits: list) -> Path:
+    """Write the documents of a corpus, texts or ids, with what its manifest says of copies in other splits.
+
+    Training and validation split are as the test split if they are not given.
+    """
+    folder.mkdir(parents=True)
+    splits = {"train": splits["test"], "valid": splits["test"], **splits}
+    for split, documents in splits.items():
+        ids = not all(isinstance(document, str) for document in documents)
+        with DocumentWriter(folder / f"{split}-00000.parquet", ids) as writer:
+            for document in documents:
+                writer.add(np.array(document, np.uint32) if ids else document)
+    about = {"leakage": measure_documents(folder)}
+    (folder / "manifest.json").write_text(json.dumps({"facts": {"about": about}}))
     return folder
 
 
@@ -89,3 +126,46 @@ def write_splits(folder: Path, codec: Codec, facts: dict[str, int] | None = None
         counts[split] = {**sizes.table().totals, **(facts or {})}
     (folder / "manifest.json").write_text(json.dumps({"facts": {"splits": counts}}))
     return folder
+
+
+def evaluation_job(
+    root: Path,
+    module: nn.Module,
+    documents: list,
+    validation: list | None = None,
+    codec: Codec | None = None,
+    training: list | None = None,
+    facts: dict[str, int] | None = None,
+    status: str = "finished",
+    last: nn.Module | None = None,
+    windows: str = "permuted",
+    **config: Any,
+) -> Job:
+    """Return the job of an evaluation in a folder of its own: a cell, encoded documents and their corpus.
+
+    Args:
+        root: that is made.
+        module: of the cell.
+        documents: of the test split, texts or ids.
+        validation: documents of the validation split; those of the test if they are not given.
+        codec: `bytes` if none is given.
+        training: documents of the training split, likewise.
+        facts: see `write_splits`.
+        status: of the training.
+        last: see `write_cell`.
+        windows: of the training.
+        config: keys of `evaluation`, and `use`.
+    """
+    codec = codec or BytesCodec()
+    given = {"train": training, "valid": validation, "test": documents}
+    splits = {split: documents if texts is None else texts for split, texts in given.items()}
+    inputs = {
+        "train": write_cell(root / "train", module, codec, status, last, windows),
+        "shards": write_splits(root / "shards", codec, facts, **splits),
+        "corpus": write_corpus(root / "corpus", **splits),
+    }
+    folder = root / "artifact"
+    folder.mkdir()
+    asked = {"stride": None, "precision": "fp32", "use": "best", "bytes": None, "contexts": [], **config}
+    run = SimpleNamespace(device="cpu", cells_per_gpu=1)
+    return Job(SimpleNamespace(**asked), inputs, folder, root / "scratch", run)

@@ -13,6 +13,7 @@ from gptgrid.artifact.identity import canonical, content_digest, digest, namespa
 from gptgrid.artifact.job import Job
 from gptgrid.stages.compare.tables import compare
 from gptgrid.stages.report.make import make_report
+from gptgrid.tokens.document_scores import nats_column, write_document_scores
 
 BYTES = {"train": 900_000, "valid": 100_000, "test": 110_000}
 BYTES_PER_TOKEN = {"char": 1.0, "bpe": 3.1, "ids": None}
@@ -87,12 +88,13 @@ class Experiment:
         )
 
     def compare_job(self) -> Job:
-        return self.job("compare", "train", "evaluate", "corpus", "tokenizer", "shards")
+        kinds = ("train", "evaluate", "cross", "references", "corpus", "tokenizer", "shards")
+        return self.job("compare", *kinds)
 
     def report_job(self) -> Job:
         """Return the report's job; the tables of `compare` must be there."""
         self.inputs["compare"] = self.root / "results" / "compare"
-        return self.job("report", "compare", "train", "sample", "corpus", "tokenizer", "shards")
+        return self.job("report", "compare", "train", "evaluate", "sample", "corpus", "tokenizer", "shards")
 
     def report(self) -> str:
         """Run compare and report; return the page."""
@@ -125,6 +127,13 @@ class Experiment:
         }
         (folder / "manifest.json").write_text(json.dumps(manifest))
         return manifest
+
+    def change(self, name: str, part: str = "facts", **changes: Any) -> None:
+        """Change facts of an artifact, or another part of its manifest; or its provenance."""
+        path = self.inputs[name] / ("provenance.json" if part == "provenance" else "manifest.json")
+        values = json.loads(path.read_text())
+        (values if part == "provenance" else values[part]).update(changes)
+        path.write_text(json.dumps(values))
 
     def write_corpus(self, corpus: str) -> None:
         text = corpus != "noise"
@@ -192,10 +201,16 @@ class Experiment:
         run = Curve(corpus, tokenizer, model, layers, cell, status)
         shards = json.loads((self.inputs[f"shards:{tokenizer}@{corpus}"] / "manifest.json").read_text())
         facts = run.facts(shards["facts"]["splits"]["valid"])
+
+        def of(part: str) -> dict[str, Any]:
+            """Return the overrides of a part of the cell."""
+            return {key.split(".")[1]: value for key, value in changes.items() if key.startswith(f"{part}.")}
+
         self.put(
             f"train:{cell}",
             facts,
             {"shards": content_digest(shards)},
+            {"model": {"preset": model, **of("model")}, "training": {"schedule": "cosine", **of("training")}},
             metrics_csv=run.metrics(),
             samples_jsonl=lines({"step": n, "prompt": "Once", "text": STORY[:n]} for n in (20, 40, 60)),
         )
@@ -219,6 +234,15 @@ class Experiment:
         splits = shards["facts"]["splits"]
         evaluation = run.evaluation(splits["valid"], splits["test"])
         self.put(f"evaluate:{cell}", {}, evaluation_json=canonical(evaluation))
+        scored_with = {key: volatile[key] for key in ("libraries", "device", "precision")}
+        (self.inputs[f"evaluate:{cell}"] / "provenance.json").write_text(json.dumps(scored_with))
+        write_document_scores(
+            self.inputs[f"evaluate:{cell}"],
+            {
+                "valid": run.by_document("valid", splits["valid"], evaluation["valid"]["val_loss"]),
+                "test": run.by_document("test", splits["test"], evaluation["test_loss"]),
+            },
+        )
         prompts = ("Once upon a time", "今天") if corpus != "noise" else ("",)
         rows = [
             {
@@ -240,6 +264,21 @@ ENDED = {
     "diverged": "the loss was nan at step 30, learning rate 0.3; lower training.lr <or> lengthen training.warmup",
 }
 """Status → what a manifest says of it."""
+TALES = {
+    "format": "choice",
+    "items": 60,
+    "accuracy": 0.4,
+    "low": 0.29,
+    "high": 0.52,
+    "chance": 0.25,
+    "ties": 0,
+    "per_byte": {"accuracy": 0.45, "low": 0.33, "high": 0.57},
+    "by_group": {
+        "objects <b>": {"items": 40, "accuracy": 0.3, "low": 0.1, "high": 0.5, "chance": 0.25},
+        "people": {"items": 20, "accuracy": 0.6, "low": 0.4, "high": 0.8, "chance": 0.25},
+    },
+}
+"""What an evaluation says of the questions of tales."""
 LAST = 1.02
 """The validation loss of the last weights, as a multiple of that of the best."""
 WORDLIKE = {"bytes": 1, "words": 5, "newlines": 90}
@@ -258,7 +297,7 @@ class Curve:
     """
 
     def __init__(self, corpus: str, tokenizer: str, model: str, layers: int, cell: str, status: str) -> None:
-        self.status = status
+        self.status, self.cell = status, cell
         self.steps = STEPS if status == "finished" else STEPS // 2
         noise = random.Random(cell).gauss(0, 0.008)
         self.random = random.Random(cell)
@@ -309,7 +348,14 @@ class Curve:
         return {
             "weights": "best",
             "convention": "sliding",
-            "sliding": {"definition": "Windows start every 64 tokens, across documents <b>."},
+            "sliding": {
+                "definition": "Windows start every 64 tokens, across documents <b>.",
+                "context": 128,
+                "bpb": nats / (math.log(2) * size) if size else None,
+                "test_loss": loss,
+            },
+            "in_train": {"documents": 0, "share": 0.0, "size_share": 0.0},
+            "breakdowns": breakdowns(test["tokens"] - 1, loss),
             "text_digest": "5e57",
             **whole(test),
             "guessing": GUESSING * self.per_token,
@@ -325,9 +371,47 @@ class Curve:
             "test_loss": loss,
             "perplexity": math.exp(loss),
             "bpb": nats / (math.log(2) * size) if size else None,
-            "questions": {"asked": 60, "right": 0.4, "chance": 0.25} if size else None,
+            "tasks": {"tales": TALES} if size else {},
             "word_perplexity": math.exp(nats / test["words"]) if size else None,
         }
+
+    def by_document(self, split: str, counts: dict[str, Any], loss: float | None) -> dict[str, Any]:
+        """Return the columns of documents.parquet: what is hard is so for all, with noise of each cell."""
+        text, own = random.Random(split), random.Random(f"{self.cell} {split}")
+        documents, targets = counts["documents"], counts["tokens"] - 1
+        lengths = [text.uniform(0.5, 1.5) for _ in range(documents)]
+        nats = [length * text.uniform(0.8, 1.2) * (1 + own.gauss(0, 0.01)) for length in lengths]
+        columns = {
+            "document": list(range(documents)),
+            "tokens": shares(targets, lengths),
+            **{
+                name: shares(counts[size], lengths) if counts[size] else None
+                for name, size in (("characters", "bytes"), *((name, name) for name in WORDLIKE))
+            },
+        }
+        of_each = [loss * targets * part / sum(nats) for part in nats] if loss else None
+        # A cell whose evaluation a test changes may be under any.
+        return columns | {nats_column(name): of_each for name in ("sliding", "disjoint", "document")}
+
+
+def breakdowns(tokens: int, loss: float) -> dict[str, Any]:
+    """Return the parts of a text whose later tokens of a window are easier."""
+
+    def part(share: float, times: float) -> dict[str, Any]:
+        return {"tokens": round(tokens * share), "nats": round(tokens * share) * loss * times}
+
+    positions = [{"from": 1, "to": 1, **part(0.1, 1.45)}, {"from": 2, "to": 255, **part(0.9, 0.95)}]
+    scripts = [{"script": "Latin", **part(0.8, 0.9)}, {"script": "marks", **part(0.2, 1.4)}]
+    return {
+        kind: {"definition": f"scored tokens <by> {kind}", "sliding": parts, "disjoint": parts}
+        for kind, parts in (("position", positions), ("script", scripts))
+    }
+
+
+def shares(total: int, weights: list[float]) -> list[int]:
+    """Return whole numbers with a sum, about in proportion to weights."""
+    ends = [round(total * part / sum(weights)) for part in itertools.accumulate(weights)]
+    return [end - start for start, end in zip([0, *ends], ends, strict=False)]
 
 
 def whole(counts: dict[str, Any]) -> dict[str, Any]:

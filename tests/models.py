@@ -71,6 +71,9 @@ GPTS = [
         for key, value in settings[choice].items()
     }
     for row in pairwise([len(settings) for settings in CHOICES.values()])
+] + [
+    # Not with every other one.
+    {"position": "rope", "n_kv_head": 2, "head_dim": 6, "window": 3, "document_mask": True},
 ]
 """Switches of models in which any two settings of two switches meet."""
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from cells import tiny, uniform, write_cell, write_splits
+from cells import tiny, uniform, write_cell, write_corpus, write_splits
 
 from gptgrid.api import TrainedCell, find, load
 from gptgrid.artifact.errors import UserError
@@ -204,8 +204,12 @@ def test_score_is_what_the_evaluate_stage_says(folder, cell, tmp_path, stride):
     text = "The cat sat. 天地玄黄"
     shards = write_splits(tmp_path / "shards", BytesCodec(), test=[text])
     inputs, config = (
-        {"train": folder / "train", "shards": shards},
-        SimpleNamespace(stride=stride, precision="fp32", use="best", bytes=None),
+        {
+            "train": folder / "train",
+            "shards": shards,
+            "corpus": write_corpus(tmp_path / "corpus", test=[text]),
+        },
+        SimpleNamespace(stride=stride, precision="fp32", use="best", bytes=None, contexts=[]),
     )
     evaluate(Job(config, inputs, tmp_path, tmp_path, SimpleNamespace(device="cpu", cells_per_gpu=1)))
     expected = json.loads((tmp_path / "evaluation.json").read_text())

@@ -8,12 +8,16 @@ from gptgrid.metrics import DENOMINATORS, bits_per_byte, figures
 
 
 def test_by_hand():
-    values = figures(nats=12 * math.log(2), tokens=6, text_bytes=8, words=4, newlines=2)
+    values = figures(
+        nats=12 * math.log(2), tokens=6, text_bytes=8, words=4, newlines=2, characters=5, right=3
+    )
     assert values == pytest.approx(
         {
             "test_loss": 2 * math.log(2),
             "perplexity": 4.0,
+            "accuracy": 0.5,
             "bpb": 1.5,
+            "bpc": 2.4,
             "word_perplexity": 8.0,
             "word_perplexity_newlines": 4.0,
         }
@@ -32,7 +36,12 @@ def test_every_figure_names_its_denominator():
 def test_bare_ids_have_figures_per_token_only():
     values = figures(nats=3.0, tokens=3, text_bytes=None, words=None, newlines=None)
     assert values["perplexity"] == pytest.approx(math.e)
-    assert [values[key] for key in ("bpb", "word_perplexity", "word_perplexity_newlines")] == [None] * 3
+    assert [values[key] for key in ("bpb", "bpc", "word_perplexity", "word_perplexity_newlines")] == [None] * 4
+
+
+def test_without_nats_there_is_no_figure():
+    """The weights gave no probabilities, so that no token was the likeliest."""
+    assert {*figures(None, 3, 3, 3, 3, characters=3, right=0).values()} == {None}
 
 
 def test_what_json_cannot_hold_is_none():

@@ -1,7 +1,9 @@
 """Trained cells for notebooks and scripts: `cell = gptgrid.api.load(path)`, then generate, score, forward.
 
-The one module that a person imports. It reads what the `train` stage published and nothing else, so a folder
-that was copied to another machine works. No stage imports it, and it makes no artifact.
+`table(experiment)` returns the tables of an experiment, `compare(a, b)` puts two results beside each other.
+
+The one module that a person imports. Of a cell it reads what the `train` stage published and nothing else, so
+a folder that was copied to another machine works. No stage imports it, and it makes no artifact.
 """
 
 from __future__ import annotations
@@ -15,23 +17,27 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor, nn
 
 from gptgrid.artifact.errors import UserError
-from gptgrid.artifact.manifest import MANIFEST, read_manifest
+from gptgrid.artifact.manifest import MANIFEST, VOLATILE, read_manifest
 from gptgrid.metrics import figures
 from gptgrid.model.device import find_device
 from gptgrid.model.generate import generate
 from gptgrid.model.load import WEIGHTS, load_model, read_recipe
 from gptgrid.model.score import default_stride, score
 from gptgrid.plan.names import listed, match
+from gptgrid.plan.versus import SEED, Versus, read_cells, read_experiment, read_table, versus
 from gptgrid.tokens.base import Codec
 from gptgrid.tokens.codec import read_codec
 from gptgrid.tokens.shards import Shards
 
 FILES = ("model.safetensors", "config.json", "codec.json")
 """What a folder must hold to be a trained cell."""
+SUMMARY = "compare/summary.csv"
+"""What a folder must hold to be an experiment."""
 
 
 @dataclass(frozen=True)
@@ -203,7 +209,9 @@ def load(path: str | Path, device: str = "auto", weights: str | None = None) -> 
             "give a folder under results/<experiment>/cells/"
         )
     recipe, codec = read_recipe(folder), read_codec(folder)
-    if codec.vocab_size != recipe["vocab_size"]:
+    # The embedding of an imported model may have more rows than its tokenizer has tokens.
+    spare = recipe["vocab_size"] - codec.vocab_size
+    if spare < 0 or (spare and not recipe.get("imported")):
         raise UserError(
             f"codec.json in {folder} has {codec.vocab_size:,} tokens, but the model "
             f"{recipe['vocab_size']:,}: they are of different cells"
@@ -241,6 +249,68 @@ def divergence(path: str | Path) -> str | None:
     return facts["ended"] if facts["status"] == "diverged" else None
 
 
+def table(experiment: str | Path, root: str | Path = "results") -> dict[str, pd.DataFrame]:
+    """Return the tables of an experiment by name: `summary`, `comparison`, `effects`, `cautions` and others.
+
+    They are the CSV files of its folder `compare`; what is empty there is NaN.
+
+    Args:
+        experiment: its name, or the folder of its results.
+        root: where the experiments lie.
+
+    Raises:
+        UserError: there are no such tables.
+    """
+    folder = experiment_folder(str(experiment), root)
+    if folder is None:
+        names = sorted(path.parents[1].name for path in Path(root).glob(f"*/{SUMMARY}"))
+        raise UserError(
+            f"{experiment} is no finished experiment: looked for {SUMMARY} there and in {root}/{experiment}; "
+            f"there are: {', '.join(names) or 'none'}"
+        )
+    files = sorted((folder / "compare").glob("*.csv"))
+    return {path.stem: read_table(path) for path in files if path.name not in VOLATILE}
+
+
+def compare(a: str | Path, b: str | Path, root: str | Path = "results") -> Versus:
+    """Return two results beside each other: in what their configurations differ, and which is better.
+
+    Args:
+        a: an experiment by its name or folder, or a cell by its folder or parts of its name, as for `find`.
+            Parts that several cells have which differ in their seeds alone mean all of them.
+        b: another of the same kind.
+        root: where the experiments lie.
+
+    Returns:
+        `differences` and `verdicts`, tables whose columns gptgrid.plan.versus describes, and `notes`. Each
+        difference is B less A, of the test split and paired over its documents; each p is corrected for all
+        pairs (Holm).
+
+    Raises:
+        UserError: one is not there or has no figures, the two are not of one kind, or were scored on no text
+            in common.
+    """
+    folders = [experiment_folder(str(name), root) for name in (a, b)]
+    if (folders[0] is None) != (folders[1] is None):
+        first, second = (a, b) if folders[0] else (b, a)
+        find_cells(str(second), root)  # says so if it is nothing at all
+        raise UserError(f"{first} is an experiment and {second} a cell; give two of one kind")
+    results = [
+        read_experiment(folder) if folder else read_cells(find_cells(str(name), root))
+        for folder, name in zip(folders, (a, b), strict=True)
+    ]
+    return versus(*results)
+
+
+def experiment_folder(name: str, root: str | Path) -> Path | None:
+    """Return the folder of an experiment that has tables; None if there is none."""
+    candidates = (Path(name), Path(root) / name)
+    try:
+        return next((folder for folder in candidates if name and (folder / SUMMARY).is_file()), None)
+    except OSError:  # no folder has such a name
+        return None
+
+
 def find(names: str, root: str | Path = "results") -> Path:
     """Return the folder of the one cell that is meant, of those that the grid of their experiment has.
 
@@ -254,20 +324,51 @@ def find(names: str, root: str | Path = "results") -> Path:
     Raises:
         UserError: no cell matches, or several do.
     """
+    found = matching(names, root)
+    if len(found) > 1:
+        raise too_many(names, found)
+    return found[0]
+
+
+def find_cells(names: str, root: str | Path = "results") -> list[Path]:
+    """Return the folders of the one cell that is meant, as for `find`, or of all its seeds.
+
+    Raises:
+        UserError: no cell matches, or several that differ in more than their seeds.
+    """
+    found = [folder.parent if train_folder(folder) == folder else folder for folder in matching(names, root)]
+    if len({(folder.parent, SEED.sub("", folder.name)) for folder in found}) > 1:
+        raise too_many(names, found)
+    return found
+
+
+def too_many(names: str, found: list[Path]) -> UserError:
+    """Return what to say where names mean several cells."""
+    labels = [label_of(folder) for folder in found]
+    return UserError(f"{names!r} matches {len(found)} cells; add a part of the name:\n{listed(labels)}")
+
+
+def label_of(cell: Path) -> str:
+    """Return what to call the folder of a cell: its experiment and its name."""
+    return f"{cell.parents[1].name}/{cell.name}"
+
+
+def matching(names: str, root: str | Path) -> list[Path]:
+    """Return the folders of the cells that are meant, at least one.
+
+    Raises:
+        UserError: no cell matches.
+    """
     if train_folder(Path(names)):
-        return Path(names)
+        return [Path(names)]
     cells = {
-        f"{folder.parents[1].name}/{folder.name}": folder
-        for folder in sorted(Path(root).glob("*/cells/*"))
-        if train_folder(folder)
+        label_of(folder): folder for folder in sorted(Path(root).glob("*/cells/*")) if train_folder(folder)
     }
     names = names.removeprefix(f"{root}/").rstrip("/")
     left = {label for label, folder in cells.items() if is_left_over(folder)}
     found = match(names, [label for label in cells if label not in left])
-    if len(found) == 1:
-        return cells[found[0]]
     if found:
-        raise UserError(f"{names!r} matches {len(found)} cells; add a part of the name:\n{listed(found)}")
+        return [cells[label] for label in found]
     if found := match(names, sorted(left)):
         paths = listed([str(cells[label]) for label in found])
         raise UserError(

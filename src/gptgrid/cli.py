@@ -145,6 +145,23 @@ def accept(
         accept_older(chosen, cells or [], unverified)
 
 
+@app.command()
+def compare(
+    a: Annotated[str, typer.Argument(metavar="A", help="An experiment, by name or folder; or a cell.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="Another of the same kind.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say in what two experiments or two cells differ, and which is better on the texts of both."""
+    from gptgrid.api import compare as put_beside
+    from gptgrid.plan import show_versus
+
+    found = put_beside(a, b)
+    if as_json:
+        typer.echo(show_versus.as_json(found))
+    else:
+        show_versus.show_versus(found, wide_console())
+
+
 store = typer.Typer(no_args_is_help=True, help="Look at the store of finished artifacts, or prune it.")
 app.add_typer(store, name="store")
 StoreFolder = Annotated[

@@ -1,4 +1,4 @@
-"""From nats and counts to the figures that people compare: perplexities and bits per byte.
+"""From nats and counts to the figures that people compare: perplexities, bits per byte, accuracy.
 
 Pure arithmetic on a few numbers. Which tokens were scored, and from what, is the business of the callers.
 """
@@ -10,15 +10,24 @@ import math
 DENOMINATORS = {
     "test_loss": "scored tokens: all but the first, end-of-text tokens among them",
     "perplexity": "scored tokens: all but the first, end-of-text tokens among them",
+    "accuracy": "scored tokens: all but the first, end-of-text tokens among them",
     "bpb": "UTF-8 bytes of the documents",
+    "bpc": "characters (Unicode code points) of the documents",
     "word_perplexity": "words of the documents, as whitespace separates them; not of scripts without blanks",
     "word_perplexity_newlines": "words and newlines of the documents, as WikiText counts",
 }
-"""Figure → what the nats are divided by before the logarithm's base changes or the exponential is taken."""
+"""Figure → what the nats are divided by before the logarithm's base changes or the exponential is taken;
+accuracy is a share."""
 
 
 def figures(
-    nats: float | None, tokens: int, text_bytes: int | None, words: int | None, newlines: int | None
+    nats: float | None,
+    tokens: int,
+    text_bytes: int | None,
+    words: int | None,
+    newlines: int | None,
+    characters: int | None = None,
+    right: int | None = None,
 ) -> dict[str, float | None]:
     """Return the figures of a scored text, unrounded.
 
@@ -28,18 +37,22 @@ def figures(
         text_bytes: UTF-8 bytes of the text; None for a corpus of bare ids.
         words: words that whitespace separates; None likewise, and where no blanks separate words.
         newlines: line feeds; None likewise.
+        characters: Unicode code points; None likewise.
+        right: scored tokens that were the likeliest ones; None where nobody counted.
 
     Returns:
-        test_loss in nats per token; perplexity; bpb, bits per byte; word_perplexity; and
-        word_perplexity_newlines, in which a newline is a word (Merity et al. 2016). None where there is
-        nothing to divide or to divide by, and where an exponential is beyond the largest double, as JSON
-        has no infinity.
+        test_loss in nats per token; perplexity; accuracy, the share of the tokens that were the likeliest;
+        bpb and bpc, bits per byte and per character; word_perplexity; and word_perplexity_newlines, in which
+        a newline is a word (Merity et al. 2016). None where there is nothing to divide or to divide by, and
+        where an exponential is beyond the largest double, as JSON has no infinity.
     """
     lines = None if words is None or newlines is None else words + newlines
     return {
         "test_loss": ratio(nats, tokens),
         "perplexity": exponential(ratio(nats, tokens)),
-        "bpb": bits_per_byte(nats, text_bytes),
+        "accuracy": None if nats is None else ratio(right, tokens),
+        "bpb": bits_per(nats, text_bytes),
+        "bpc": bits_per(nats, characters),
         "word_perplexity": exponential(ratio(nats, words)),
         "word_perplexity_newlines": exponential(ratio(nats, lines)),
     }
@@ -50,13 +63,18 @@ def bits_per_byte(nats: float | None, text_bytes: int | None) -> float | None:
 
     Tokenizers cut the same text into more or fewer tokens, so only this compares them.
     """
-    nats_per_byte = ratio(nats, text_bytes)
-    return None if nats_per_byte is None else nats_per_byte / math.log(2)
+    return bits_per(nats, text_bytes)
 
 
-def ratio(nats: float | None, count: int | None) -> float | None:
-    """Return nats per whatever is counted; None where there are none, or nothing is."""
-    return nats / count if nats is not None and count else None
+def bits_per(nats: float | None, count: int | None) -> float | None:
+    """Return the bits per whatever is counted; None where there are no nats, or nothing is."""
+    each = ratio(nats, count)
+    return None if each is None else each / math.log(2)
+
+
+def ratio(total: float | None, count: int | None) -> float | None:
+    """Return a total per whatever is counted; None where there is none, or nothing is."""
+    return total / count if total is not None and count else None
 
 
 def exponential(value: float | None) -> float | None:

@@ -487,7 +487,7 @@ def test_only_the_machinery_is_left_out() -> None:
     ],
 )
 def test_stages_reach_their_own_rooms(stage: str, inside: str, outside: str) -> None:
-    found = parts(stage)
+    found = parts(stage, "cell")  # a kind of evaluation
     assert any(name.startswith(f"{inside}:") for name in found)
     closed = (outside, "gptgrid.artifact", "gptgrid.launch", "gptgrid.config", "gptgrid.plan")
     assert not [name for name in found if name.startswith(closed)]
@@ -503,3 +503,11 @@ def test_a_training_depends_on_the_optimizer_that_it_uses() -> None:
     without, adamw = parts("train"), parts("train", "adamw")
     assert "gptgrid.stages.train.optimizer:adamw" in adamw - without
     assert "gptgrid.stages.train.optimizer:muon" not in adamw
+
+
+def test_what_needs_no_network_and_cells_do_not_depend_on_each_other() -> None:
+    found = {kind: parts("evaluate", kind) for kind in ("cell", "ngram", "xz")}
+    reached = {kind: {name.split(":")[0] for name in names} for kind, names in found.items()}
+    assert "gptgrid.tokens.ngram" in reached["ngram"] - reached["cell"] - reached["xz"]
+    assert "gptgrid.stages.evaluate.compression" in reached["xz"] - reached["cell"] - reached["ngram"]
+    assert "gptgrid.model.score" in reached["cell"] - reached["ngram"] - reached["xz"]

@@ -80,7 +80,6 @@ def test_reference_and_schema_know_keys_with_a_neutral_value() -> None:
 @pytest.mark.parametrize(
     "section",
     [
-        Model(preset="modern"),
         Training(steps=10, betas=(0.8, 0.9), eval_bytes=100),
         Sampling(),
         Run(),
@@ -90,6 +89,11 @@ def test_reference_and_schema_know_keys_with_a_neutral_value() -> None:
 )
 def test_keys_without_a_neutral_value_are_in_the_slice(section: Section) -> None:
     assert section.slice() == section.complete()
+
+
+def test_a_model_is_what_it_was_before_some_of_its_keys_were_there() -> None:
+    model = Model(preset="modern")
+    assert model.complete().keys() - model.slice().keys() == {"head_dim", "huggingface"}
 
 
 def test_a_data_set_of_the_hub_is_what_it_was_before_some_of_its_keys_were_there() -> None:

@@ -19,6 +19,8 @@ STORE = Path("results/.store")
 VIEWS = ("data/corpora", "data/tokenizers", "data/shards", "results")
 SPEEDS = ("tokens_per_second", "train_seconds", "peak_memory_mb")
 """What summary.csv and the report show of provenance.json: it differs from run to run."""
+BY_SECONDS = ("train_seconds", "machine", "on_front_train_seconds")
+"""Columns of pareto.csv that follow from them, as the rows of equal.csv at equal seconds do."""
 WHOLE = re.compile("[0-9a-f]{64}")
 
 
@@ -77,6 +79,12 @@ def settled(content: bytes, name: str, speeds: dict[str, str]) -> bytes:
             [speeds.get(value, value) for value in row] for row in csv.reader(content.decode().splitlines())
         ]
         return "\n".join(map(",".join, rows)).encode()
+    if name in ("equal.csv", "pareto.csv"):
+        table = [
+            row for row in csv.DictReader(content.decode().splitlines()) if row.get("budget") != "seconds"
+        ]
+        kept = [[value for key, value in row.items() if key not in BY_SECONDS] for row in table]
+        return "\n".join(map(",".join, kept)).encode()
     text = content.decode()
     for value, label in speeds.items():
         text = re.sub(f'data-value="{re.escape(value)}">[^<]*<', f'data-value="{label}"><', text)
@@ -87,7 +95,7 @@ def settled(content: bytes, name: str, speeds: dict[str, str]) -> bytes:
 def settled_digest(path: Path, speeds: dict[str, str]) -> str:
     """Return the sha256 of a file, up to the speeds that it shows."""
     content = path.read_bytes()
-    if path.name in ("summary.csv", "report.html"):
+    if path.name in ("summary.csv", "equal.csv", "pareto.csv", "report.html"):
         content = settled(content, path.name, speeds)
     return sha256(content).hexdigest()
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from cells import tiny, uniform
+from cells import tiny, token_by_token, uniform
 
 from gptgrid.model import score as scoring
-from gptgrid.model.score import default_stride, score, windows
+from gptgrid.model.score import cross_entropy, default_stride, likeliest, score, score_tokens, windows
 from gptgrid.tokens.shards import Shards, open_shards, write_shard
 
 VOCAB, CONTEXT = 23, 8
@@ -22,17 +22,8 @@ def shards(length: int) -> Shards:
 
 
 def obvious(module: torch.nn.Module, tokens: np.ndarray, context: int, stride: int) -> list[float]:
-    """Score one window after the other, one token after the other."""
-    nats: list[float] = []
-    begin = 0
-    while len(nats) < len(tokens) - 1:
-        end = min(begin + context, len(tokens) - 1)
-        with torch.no_grad():
-            chances = module(torch.tensor(tokens[None, begin:end]))[0].double().log_softmax(-1)
-        for place in range(len(nats), end):
-            nats.append(-chances[place - begin, tokens[place + 1]].item())
-        begin += stride
-    return nats
+    """Return the nats of all tokens but the first."""
+    return [nats for nats, _, _ in token_by_token(module, tokens.tolist(), context, stride)]
 
 
 @pytest.mark.parametrize("stride", [1, 3, 4, 7, 8])
@@ -145,6 +136,38 @@ def test_reads_from_several_files_in_bounded_batches(tmp_path, monkeypatch):
     batch_rows.clear()
     score(MODULES["gpt2"], text, CONTEXT, 4)
     assert max(batch_rows) == 2
+
+
+@pytest.mark.parametrize("starts", [[0], [0, 3, 4, 30]], ids=str)
+@pytest.mark.parametrize("stride", [1, 3, 8])
+def test_what_is_known_of_each_token_is_what_the_obvious_loop_sees(starts, stride):
+    text, spans, hits = ids(41), list(zip(starts, [*starts[1:], 40], strict=True)), 0
+    for module in MODULES.values():
+        rows = [
+            row
+            for start, end in spans
+            for row in token_by_token(module, text[start : end + 1].tolist(), CONTEXT, stride)
+        ]
+        scores = score_tokens(module, shards(41), CONTEXT, stride, 3, np.array(starts))
+        nats, right, seen = map(list, zip(*rows, strict=True))
+        np.testing.assert_allclose(scores.nats, nats, atol=2e-5)
+        assert (scores.right.tolist(), scores.seen.tolist()) == (right, seen)
+        hits += sum(right)
+        assert scores.targets.tolist() == text[1:].tolist() and (scores.times == 1).all()
+    assert 0 < hits < 40 * len(MODULES)
+
+
+def test_of_equally_likely_tokens_the_first_is_the_likeliest():
+    logits = torch.tensor([[2.0, 2.0, 1.0], [1.0, 2.0, 2.0], [3.0, 3.0, 3.0], [0.0, 5.0, 1.0]])[None]
+    for target, expected in enumerate([[1, 0, 1, 0], [0, 1, 0, 1], [0, 0, 0, 0]]):
+        targets = torch.full((1, 4), target)
+        right = likeliest(logits, targets, cross_entropy(logits, targets))
+        assert right.tolist() == [[bool(value) for value in expected]]
+
+
+def test_without_numbers_nothing_is_likeliest():
+    logits, targets = torch.full((1, 3, 5), torch.nan), torch.zeros(1, 3, dtype=torch.int64)
+    assert not likeliest(logits, targets, cross_entropy(logits, targets)).any()
 
 
 @pytest.mark.parametrize("stride", [0, -1, CONTEXT + 1])

@@ -6,7 +6,7 @@ import pytest
 from making import make, plan_of
 
 from gptgrid.artifact.identity import namespace
-from gptgrid.artifact.manifest import read_provenance
+from gptgrid.artifact.manifest import read_manifest, read_provenance
 from gptgrid.model import score
 from gptgrid.model.build import build
 from gptgrid.model.generate import generate
@@ -156,28 +156,21 @@ def test_what_is_scored_is_counted_as_it_goes_through_the_model(windows, limits,
     config = copy.deepcopy(CONFIG)
     training = {"steps": 6, "batch_tokens": 64, "windows": windows, "eval_bytes": limits[0]}
     config["training"] = {"steps": {key: value for key, value in training.items() if value}}
-    config["evaluation"] = {"bytes": limits[1]} if limits[1] else {}
+    # The positions are learned: beyond the trained context nothing is scored.
+    config["evaluation"] = {"contexts": [8, 64, 8], **({"bytes": limits[1]} if limits[1] else {})}
     config["grid"] = [{"corpus": "toy", "tokenizer": "char"}]
     plan = make(config, "corpus", "tokenizer", "encode")
     costs, train, evaluate = Costs(plan), *(plan.of_stage(stage)[0] for stage in ("train", "evaluate"))
     expected = costs.scored({"train": train, "evaluate": evaluate}, costs.budget(train))
-    read = []
-    counted = counting(score.batch_losses, read)
-    monkeypatch.setattr(score, "batch_losses", counted)
-    monkeypatch.setattr("gptgrid.stages.train.validation.batch_losses", counted)
+    read, whole = [], score.read
+
+    def counted(tokens, batch):
+        read.append(int(batch.lengths.sum()))
+        return whole(tokens, batch)
+
+    monkeypatch.setattr(score, "read", counted)
     make(config, "train", "evaluate")
     assert sum(read) == expected
-
-
-def counting(batch_losses, read):
-    """Return the function, which then notes how many tokens it reads each time."""
-
-    def count(module, tokens, batches):
-        for batch, losses in batch_losses(module, tokens, batches):
-            read.append(int(batch.lengths.sum()))
-            yield batch, losses
-
-    return count
 
 
 def test_documents_that_were_not_counted_are_a_problem() -> None:
@@ -202,19 +195,20 @@ def test_a_training_that_would_fail_says_why() -> None:
     )
 
 
-def test_speed_is_that_of_similar_trainings_and_counts_padding_and_only_own_steps() -> None:
+def test_speed_is_that_of_similar_trainings_and_counts_padding_and_a_parents_steps() -> None:
     grid = [{"corpus": "toy", "tokenizer": "char", "training": ["document", "longer"]}]
     plan = make({**CONFIG, "grid": grid}, "corpus", "tokenizer", "encode", "train")
     costs = Costs(plan)
     for train in plan.of_stage("train"):
         folder = plan.store.folder("train", plan.receipts[train].identity)
-        budget, size = costs.budget(train), costs.size(train)
+        facts, size = read_manifest(folder)["facts"], costs.size(train)
+        positions = facts["steps"] * facts["batch_tokens"]
         (speed,) = [
             speed
             for speed in costs.speeds.trainings
             if speed.flops_per_second
             == pytest.approx(
-                size.flops * budget.positions / read_provenance(folder)["train_seconds"], rel=0.01
+                size.flops * positions / read_provenance(folder)["train_seconds"], rel=0.01
             )
         ]
         assert speed.device == "cpu"

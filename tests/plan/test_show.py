@@ -98,12 +98,14 @@ def test_a_line_a_cell_and_one_for_each_corpus_tokenizer_and_shards(folder: Path
     shutil.rmtree("results")
     shutil.rmtree("data")
     lines = said(CONFIG).splitlines()
-    assert [line.split()[:2] for line in lines[:8]] == [
+    assert [line.split()[:2] for line in lines[:10]] == [
         ["what", "run"],
         ["corpora/mine", "corpus"],
         ["tokenizers/bytes", "tokenizer"],
         ["shards/bytes@mine", "encode"],
         [CELL, "train"],
+        ["references/bytes@mine", "evaluate"],
+        ["references/mine", "evaluate"],
         [CELL.replace("s1", "s2"), "train"],
         ["compare", "compare"],
         ["report", "report"],
@@ -113,10 +115,10 @@ def test_a_line_a_cell_and_one_for_each_corpus_tokenizer_and_shards(folder: Path
     # 257 + 16 embeddings of width 8, a block, a norm; four steps of 64 tokens; no earlier training.
     assert (parameters, tokens, seconds) == ("3,072", "256", "?")
     assert float(flops) >= 256 * 6 * 3000
-    assert lines[8:] == [
+    assert lines[10:] == [
         f"{CELL} and 1 more: the training makes 4 steps: hardly any; a larger budget, or a smaller "
         "batch_tokens, makes more",
-        "2 cells, 11 artifacts: 0 are there, 0 would be restored from the store, 11 would run",
+        "2 cells, 13 artifacts: 0 are there, 0 would be restored from the store, 13 would run",
     ]
 
 
@@ -185,7 +187,7 @@ def snapshot(folder: Path) -> dict[str, int]:
         ({"corpora": {"mine": {"document": "whole"}}}, "corpora/mine", "document: line → whole"),
         ({"corpora": {"mine": {"document": "whole"}}}, "shards/bytes@mine", "its corpus changed"),
         ({"corpora": {"mine": {"document": "whole"}}}, CELL, "its shards changed"),
-        ({"training": {"base": {"steps": 3}}}, "compare", "4 of its 7 inputs changed"),
+        ({"training": {"base": {"steps": 3}}}, "compare", "4 of its 9 inputs changed"),
         ({"grid": [{"seed": [1, 2, 5]}]}, "compare", "cells changed"),
         ({"grid": [{"seed": [1, 2, 5]}]}, CELL.replace("s1", "s5"), "not there"),
     ],

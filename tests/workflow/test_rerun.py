@@ -14,8 +14,9 @@ CELLS = 3
 OVERVIEWS = {"compare": 1, "report": 1}
 AFTER_TRAIN = {"evaluate": CELLS, "sample": CELLS, **OVERVIEWS}
 FROM_TRAIN = {"train": CELLS, **AFTER_TRAIN}
-FROM_ENCODE = {"encode": 2, **FROM_TRAIN}
-FROM_CORPUS = {"corpus": 1, "tokenizer": 1, **FROM_ENCODE}
+FROM_ENCODE = {"encode": 2, **FROM_TRAIN, "evaluate": CELLS + 2}
+FROM_CORPUS = {"corpus": 1, "tokenizer": 1, **FROM_ENCODE, "evaluate": CELLS + 3}
+"""What needs no network is evaluated on both encoded texts, and on the text."""
 EVERYTHING = {**FROM_CORPUS, "tokenizer": 2}
 ONE_CELL = {"train": 1, "evaluate": 1, "sample": 1, **OVERVIEWS}
 CELL = "results/small/cells/mine.bpe.gpt2.base.s1"
@@ -174,6 +175,10 @@ def code_of_one_architecture(checkout: Checkout) -> None:
     checkout.redefine("model/norm.py", "rms_norm")
 
 
+def code_of_a_reference(checkout: Checkout) -> None:
+    checkout.redefine("tokens/ngram.py", "discounts")
+
+
 def remove_a_cell(checkout: Checkout) -> None:
     config = checkout.config()
     config["grid"][0]["model"] = ["gpt2"]
@@ -209,7 +214,8 @@ CAUSES = [
     (edit_config(training__base__lr=2e-3), FROM_TRAIN),
     (edit_config(training__base__use="last"), AFTER_TRAIN),
     (edit_config(evaluation={"stride": 4}), {"evaluate": CELLS, **OVERVIEWS}),
-    (edit_config(tokenizers__bpe__vocab_size=290), {"tokenizer": 1, "encode": 1, **ONE_CELL}),
+    (edit_config(tokenizers__bpe__vocab_size=290), {"tokenizer": 1, "encode": 1, **ONE_CELL, "evaluate": 2}),
+    (code_of_a_reference, {"evaluate": 2, **OVERVIEWS}),
     (edit_config(corpora__mine__split={"test": 0.3}), FROM_CORPUS),
 ]  # fmt: skip
 

@@ -38,7 +38,7 @@ def test_every_variety_ends_in_the_table(tmp_path: Path) -> None:
     checkout.configure(VARIETIES)
     checkout.run()
     with (checkout.folder / "results/small/compare/summary.csv").open() as file:
-        rows = list(csv.DictReader(file))
+        rows = [row for row in csv.DictReader(file) if row["status"] != "reference"]
     assert len(rows) == 6
     assert all(float(row["test_loss"]) > 0 for row in rows)
     # Bare ids have no bytes; text has.

@@ -43,7 +43,7 @@ envvars:
 
 wildcard_constraints:
     receipt="[0-9a-f]{64}([.]retry-[0-9]+)?",
-    view="(data/(corpora|tokenizers|shards)|results/[^/.][^/]*/(cells|compare|report))/.+",
+    view="(data/(corpora|tasks|tokenizers|shards)|results/[^/.][^/]*/(cells|references|compare|report))/.+",
 
 
 # A machine's places on GPUs are counted here; which of them a job takes is claimed by its program.
@@ -149,6 +149,11 @@ def job_of(stage):
 
 def threads_of(stage):
     return lambda wildcards: requests().request(stage, wildcards.receipt).threads
+
+
+def gpu_to_evaluate(wildcards):
+    """One for a cell; what needs no network needs none."""
+    return GPU_JOB * (requests().request("evaluate", wildcards.receipt).config["kind"] in ("cell", "cross"))
 
 
 def prepare_to_compute():

@@ -1,4 +1,4 @@
-# Read a text, cut it into documents and splits.
+# Read a text, cut it into documents and splits; or read the items of a task.
 
 
 rule corpus:

@@ -1,4 +1,4 @@
-# Score the test split with a trained cell.
+# Score the validation and the test split with a trained cell; or without a network, on the CPU.
 
 
 rule evaluate:
@@ -11,13 +11,13 @@ rule evaluate:
     priority: 1
     conda:
         "../envs/gptgrid.yaml"
-    threads: 1
+    threads: threads_of("evaluate")
     resources:
-        gpu=GPU_JOB,
+        gpu=gpu_to_evaluate,
     params:
         program=program("evaluate"),
         job=job_of("evaluate"),
     message:
         "evaluate {params.job.name}"
     shell:
-        "{params.program} {params.job.options} 2>&1 | tee -i {log:q}"
+        "{params.program} --threads {threads} {params.job.options} 2>&1 | tee -i {log:q}"

@@ -3,8 +3,8 @@
 from gptgrid.artifact.job import Build
 from gptgrid.artifact.program import main
 
-UNREAD = ("*.safetensors", "*.pt", "*.bin", "*.parquet")
-"""What no table and no page is made from."""
+UNREAD = ("*.safetensors", "*.pt", "*.bin", "*-*.parquet")
+"""What no table is made from: documents.parquet of an evaluation is, the parts of a corpus are not."""
 
 
 def load() -> Build:

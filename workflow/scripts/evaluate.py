@@ -1,4 +1,4 @@
-"""Score the test split with a trained cell: nats, perplexities and bits per byte."""
+"""Score the validation and the test split, with a trained cell or without any: nats and bits per byte."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 def load() -> Build:
     # Imported here, so that what the store has costs no import.
-    from gptgrid.stages.evaluate.evaluation import evaluate
+    from gptgrid.stages.evaluate.kinds import evaluate_kind
 
-    return evaluate
+    return evaluate_kind
 
 
 if __name__ == "__main__":

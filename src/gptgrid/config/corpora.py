@@ -58,8 +58,9 @@ class Clean(Section):
     """Unicode normalization form."""
     dedupe: Literal["none", "exact", "near"] = "none"
     """`exact` keeps the first of equal documents; `near` also drops those that are nearly equal to one that
-    is kept (MinHash over runs of five words). Published test and validation texts keep theirs: copies of
-    them are taken out of the training text."""
+    is kept (MinHash over runs of five words or signs; case, blanks and marks of sentences do not count;
+    shorter ones must be the same). Published test and validation texts keep theirs: copies of them are taken
+    out of the training text."""
     similarity: Annotated[float, Field(gt=0, le=1)] = 0.8
     """How alike documents are that count as nearly equal: the share of their runs of words in common."""
     min_chars: Annotated[int, Field(ge=0)] = 0
@@ -82,7 +83,8 @@ class Reading(Section):
     format: Literal["text", "parquet", "jsonl", "json", "csv", "tsv"] | None = None
     """What a file holds: `text`, or records of which one `field` is the text; default: by its ending, `text`
     where that says nothing. A csv may have semicolons, tabs or bars in place of commas. In a tsv, quotes
-    around fields are taken off if all of them are as in csv, and are text otherwise; the log says which."""
+    around fields are taken off if all of them are as programs write them, and are text otherwise; the log
+    says which."""
     field: Annotated[str, Field(min_length=1)] | None = None
     """The field of a record that is the text, `a.b` for a field in a field; in a csv or tsv without a header
     the number of the column, from 0, in quotes; default: `text`."""
@@ -96,10 +98,10 @@ class TextFiles(Reading):
     and the data card name: UTF-16 and UTF-32, GB18030, Big5, Shift-JIS, EUC-JP, EUC-KR, ISO-2022, the code
     pages of Windows, KOI8, ISO 8859, and some of DOS and old Macs. A few characters beyond ASCII
     in English are read as cp1252 where they fit, which is a caution. Where two fit equally well, or nothing
-    fits, it asks for this key."""
+    fits, it asks for this key; so it does where parts of a file are in different encodings."""
     errors: Literal["strict", "replace"] = "strict"
-    """What happens to bytes that do not fit: `strict` is an error with their place, `replace` puts U+FFFD and
-    counts them in the manifest."""
+    """What happens to bytes that do not fit: `strict` is an error with their place. `replace` puts U+FFFD,
+    counts them in the manifest and gives a caution; a text that would lose many letters is refused."""
     max_bytes: Count | None = None
     """A file that is larger, or unpacks to more, is refused; default: any, and 100G unpacked."""
 
@@ -147,8 +149,9 @@ class TextCorpus(CommonCorpus):
     document: Annotated[str, Field(min_length=1)] | None = None
     """What one document is: `whole` (a file), `line`, `blank-line` (paragraphs), `record` (of a table), or
     any other string: the delimiter between documents, which is taken out, for example `<|endoftext|>`. A word
-    that stands on a line of its own is given with its line ends, in double quotes: `"\\nline\\n"`. Default:
-    `record` where there are records, `blank-line` in texts."""
+    that stands on a line of its own is given with its line ends, in double quotes: `"\\nline\\n"`; the start
+    and the end of a file count as line ends there. Default: `record` where there are records, `blank-line` in
+    texts."""
     clean: Clean = Clean()
     """Preparation of the documents."""
     marks: Annotated[Literal["text", "special"], Neutral("text")] = "text"
@@ -341,7 +344,8 @@ class ShardsCorpus(CommonCorpus):
     vocab_size: Count
     """Size of the vocabulary that the ids are of: 50257 for GPT-2's."""
     eot: Annotated[int, Field(ge=0)] | None = None
-    """The id that begins every document: 50256 for GPT-2's. Without one, a shard is one running text."""
+    """The id that stands before every document, or behind it: 50256 for GPT-2's. The last document of a shard
+    goes on in the next one. Without such an id, a shard is one running text."""
 
     @model_validator(mode="after")
     def files_and_ids(self) -> ShardsCorpus:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, TypeAdapter, model_validator
+from pydantic import Field, TypeAdapter, field_validator, model_validator
 
 from gptgrid.config.corpora import (
     BuiltinCorpus,
@@ -21,6 +21,7 @@ from gptgrid.config.corpora import (
     UrlCorpus,
 )
 from gptgrid.config.models import Model
+from gptgrid.config.tasks import Task
 from gptgrid.config.tokenizers import (
     BpeTokenizer,
     BytesTokenizer,
@@ -60,6 +61,8 @@ VARIANTS: dict[str, dict[str, type[Section]]] = {
     },
 }
 """Section → the value of its discriminating key → class."""
+TALES = "tales"
+"""The task that a corpus of tales brings along."""
 
 
 class Evaluation(Section):
@@ -73,6 +76,21 @@ class Evaluation(Section):
     bytes: Annotated[Count | None, Neutral(None)] = None
     """Bytes of each split to score, at least: whole documents, spread over the split, the same ones for every
     cell. Default: all. For a text of which a part says enough."""
+    contexts: Annotated[list[Size], Neutral([])] = []
+    """Other context lengths to score the test split at, beyond that of the training, too, where the positions
+    of the model allow it. A stride beyond such a context is that context."""
+    tasks: Annotated[dict[Name, Task], Neutral({})] = {}
+    """Name → items that every cell answers. A changed task evaluates again and trains nothing."""
+    cross: Annotated[bool, Neutral(False)] = False
+    """Score every model on the test split of every other text of the grid, too: `cross.csv` has all of them
+    side by side. Corpora of bare ids have no part in it."""
+
+    @field_validator("tasks")
+    @classmethod
+    def tales_are_taken(cls, tasks: dict[str, Task]) -> dict[str, Task]:
+        if TALES in tasks:
+            raise ValueError(f"`{TALES}` is what the questions of that corpus are called; take another name")
+        return tasks
 
 
 class Decoding(Section):
@@ -163,8 +181,8 @@ class ConfigurationFile(Section):
     """Name → tokenizer."""
     models: Annotated[dict[str, Any], Field(min_length=1)]
     """Name → architecture."""
-    training: Annotated[dict[str, Any], Field(min_length=1)]
-    """Name → training recipe."""
+    training: dict[str, Any] = {}
+    """Name → training recipe. Checkpoints of others need none."""
     evaluation: Evaluation = Evaluation()
     """How the validation and the test split are scored."""
     sampling: Sampling = Sampling()

@@ -18,7 +18,8 @@ from gptgrid.config.experiment import Evaluation
 from gptgrid.config.parse import read_scalar
 from gptgrid.config.read import Configuration
 from gptgrid.config.suggest import closest, places_of, unknown, unknown_key
-from gptgrid.config.tokenizers import BpeTokenizer, CharTokenizer, IdsTokenizer
+from gptgrid.config.tokenizers import BpeTokenizer, CharTokenizer, HuggingFaceTokenizer, IdsTokenizer
+from gptgrid.config.training import Untrained
 from gptgrid.config.values import BUDGETS, read_count
 
 PARTS = {
@@ -28,6 +29,8 @@ PARTS = {
     "training": "training",
 }
 """Key of a grid block → section of the configuration."""
+UNTRAINED = "none"
+"""What the training of a checkpoint of others is called."""
 IN_NAMES = re.compile(r"[A-Za-z0-9_.+=,@-]+")
 """What may stand in the name of a cell: names become paths and reach a shell."""
 
@@ -65,6 +68,11 @@ class Cell:
     seed: int
     tokenizer_corpus: Choice | None = field(default=None)
     """What the tokenizer learns from; None where it learns nothing."""
+
+    @property
+    def imported(self) -> bool:
+        """Say whether its model is a checkpoint of others."""
+        return self.model.value.huggingface is not None
 
     @property
     def name(self) -> str:
@@ -238,9 +246,14 @@ def axes_of(configuration: Configuration, block: dict[str, Any], where: str) -> 
             raise ConfigError(f"{where}: {unknown_axis(key)}")
     axes: dict[str, list[Any]] = {}
     for key, section in PARTS.items():
+        if key == "training" and are_checkpoints(configuration, axes["model"], given, where):
+            axes[key] = [UNTRAINED]
+            continue
         entries = list(getattr(configuration.experiment, section))
         if key not in given and len(entries) > 1:
             raise ConfigError(f"{where}: `{key}` is missing, and there is a choice: {', '.join(entries)}")
+        if key not in given and not entries:
+            raise ConfigError(f"{where}: `{key}` is missing, and {section} has no entry; add one")
         axes[key] = given.pop(key, entries)
     seeds = given.pop("seed", [1])
     axes |= given
@@ -252,6 +265,40 @@ def axes_of(configuration: Configuration, block: dict[str, Any], where: str) -> 
         if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
             raise ConfigError(f"{where}.seed: found {seed!r}, expected whole numbers from 0: [1, 2, 3]")
     return axes
+
+
+def are_checkpoints(
+    configuration: Configuration, models: list[Any], given: dict[str, list[Any]], where: str
+) -> bool:
+    """Say whether the models of a block are checkpoints of others.
+
+    Args:
+        configuration: that has the entries.
+        models: of the block.
+        given: the other keys of the block → values.
+        where: the block.
+
+    Raises:
+        ConfigError: some are and others not, or the block is one for trainings.
+    """
+    named = {str(name): configuration.entry("models", str(name)).huggingface for name in models}
+    checkpoint = next((name for name, folder in named.items() if folder is not None), None)
+    if checkpoint is None:
+        return False
+    if trained := [name for name, folder in named.items() if folder is None]:
+        raise ConfigError(
+            f"{where}.model: {checkpoint} is a checkpoint, which is not trained, but {trained[0]} is; give "
+            f"each a block of its own, that of {checkpoint} without `training`"
+        )
+    if key := next((key for key in given if key.split(".")[0] == "training"), None):
+        raise ConfigError(
+            f"{where}.{key}: model {checkpoint} is a checkpoint, which is not trained; leave it out"
+        )
+    if len(given.get("seed", [1])) > 1:
+        raise ConfigError(
+            f"{where}.seed: model {checkpoint} is a checkpoint, of which there is one; leave it out"
+        )
+    return True
 
 
 def unknown_axis(key: str) -> str:
@@ -272,7 +319,10 @@ def make_cell(configuration: Configuration, point: dict[str, Any], where: str) -
         overrides = {
             path.split(".", 1)[1]: value for path, value in point.items() if path.startswith(f"{key}.")
         }
-        choices[key] = choose(configuration, section, point[key], overrides)
+        if key == "training" and point[key] == UNTRAINED and choices["model"].value.huggingface is not None:
+            choices[key] = Choice(UNTRAINED, {}, Untrained())
+        else:
+            choices[key] = choose(configuration, section, point[key], overrides)
     tokenizer = choices["tokenizer"].value
     trained = isinstance(tokenizer, CharTokenizer | BpeTokenizer | IdsTokenizer)
     train_on = getattr(tokenizer, "train_on", None)
@@ -296,6 +346,47 @@ def check_cell(cell: Cell, evaluation: Evaluation) -> None:
     training, model = cell.training.value, cell.model.value
     if evaluation.stride is not None and evaluation.stride > model.context:
         raise ValueError(f"evaluation.stride {evaluation.stride} is longer than context {model.context}")
+    brings_ids = isinstance(cell.corpus.value, RandomCorpus | ShardsCorpus)
+    if cell.imported:
+        check_checkpoint(cell)
+    else:
+        check_training(cell, brings_ids)
+    of_training = getattr(training, "eval_bytes", None)
+    for key, part in (("evaluation.bytes", evaluation.bytes), ("training.eval_bytes", of_training)):
+        if brings_ids and part is not None:
+            raise ValueError(
+                f"{key} is {part}, but corpus {cell.corpus.label} brings bare ids, which have no bytes; "
+                f"leave {key} out, or give this corpus an experiment of its own"
+            )
+    if brings_ids and evaluation.tasks:
+        raise ValueError(
+            f"evaluation.tasks are texts, but corpus {cell.corpus.label} brings bare ids, which no text "
+            "becomes; leave tasks out, or give this corpus an experiment of its own"
+        )
+    if brings_ids != isinstance(cell.tokenizer.value, IdsTokenizer):
+        corpus, tokenizer = cell.corpus.label, cell.tokenizer.label
+        raise ValueError(
+            f"corpus {corpus} brings token ids and needs a tokenizer of kind ids, not {tokenizer}"
+            if brings_ids
+            else f"tokenizer {tokenizer} (kind ids) is for corpora that bring token ids, and {corpus} is text"
+        )
+
+
+def check_checkpoint(cell: Cell) -> None:
+    """Check what a checkpoint of others asks of its cell."""
+    folder = cell.model.value.huggingface
+    if not isinstance(cell.training.value, Untrained):
+        raise ValueError("`huggingface` cannot vary in the grid; give each checkpoint an entry in `models`")
+    if not isinstance(cell.tokenizer.value, HuggingFaceTokenizer):
+        raise ValueError(
+            f"model {cell.model.label} reads the ids of its own tokenizer alone; give it "
+            f"{{kind: huggingface, file: {folder}/tokenizer.json}}, not {cell.tokenizer.label}"
+        )
+
+
+def check_training(cell: Cell, brings_ids: bool) -> None:
+    """Check what depends on a training and another part of a cell."""
+    training, model = cell.training.value, cell.model.value
     if training.batch_tokens != "auto" and training.batch_tokens % model.context:
         below = training.batch_tokens // model.context * model.context
         near = [str(number) for number in (below, below + model.context) if number]
@@ -305,25 +396,11 @@ def check_cell(cell: Cell, evaluation: Evaluation) -> None:
         )
     if training.stride is not None and training.stride > model.context:
         raise ValueError(f"training stride {training.stride} is longer than context {model.context}")
-    brings_ids = isinstance(cell.corpus.value, RandomCorpus | ShardsCorpus)
     endless = brings_ids and getattr(cell.corpus.value, "eot", None) is None
     if endless and training.windows == "document":
         raise ValueError("`windows: document` needs end-of-text tokens, which a corpus of bare ids has not")
     if endless and model.document_mask:
         raise ValueError("`document_mask` needs end-of-text tokens, which a corpus of bare ids has not")
-    for key, part in (("evaluation.bytes", evaluation.bytes), ("training.eval_bytes", training.eval_bytes)):
-        if brings_ids and part is not None:
-            raise ValueError(
-                f"{key} is {part}, but corpus {cell.corpus.label} brings bare ids, which have no bytes; "
-                f"leave {key} out, or give this corpus an experiment of its own"
-            )
-    if brings_ids != isinstance(cell.tokenizer.value, IdsTokenizer):
-        corpus, tokenizer = cell.corpus.label, cell.tokenizer.label
-        raise ValueError(
-            f"corpus {corpus} brings token ids and needs a tokenizer of kind ids, not {tokenizer}"
-            if brings_ids
-            else f"tokenizer {tokenizer} (kind ids) is for corpora that bring token ids, and {corpus} is text"
-        )
 
 
 MUST_MATCH = (

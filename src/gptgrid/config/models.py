@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from gptgrid.config.checkpoints import read_checkpoint
 from gptgrid.config.values import (
     Fraction,
+    Neutral,
     Positive,
     Section,
     Size,
@@ -59,7 +62,8 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 class Model(Section):
-    """An architecture. A preset sets the switches; a key beside it overrides the preset."""
+    """An architecture. A preset sets the switches; a key beside it overrides the preset. Or a checkpoint of
+    others, which is evaluated and never trained."""
 
     preset: Literal["gpt2", "llama", "modern", "encoder"] = "gpt2"
     """`gpt2`, `llama`, `modern`: a Llama with qk_norm, residual_mix and zero_init, the best that
@@ -68,9 +72,11 @@ class Model(Section):
     n_layer: Size = 4
     """Transformer blocks."""
     n_head: Size = 4
-    """Query heads in each block; must divide d_model."""
+    """Query heads in each block; must divide d_model, unless head_dim is given."""
     n_kv_head: Size | None = None
     """Key and value heads (grouped-query attention); must divide n_head. Default: n_head."""
+    head_dim: Annotated[Size | None, Neutral(None)] = None
+    """Width of a head. Default: d_model / n_head."""
     d_model: Size = 128
     """Width of the residual stream."""
     d_ff: Size | None = None
@@ -128,18 +134,27 @@ class Model(Section):
     """The d_model at which mup is the standard parametrization."""
     base_n_head: Size | None = None
     """The n_head at base_width. Default: n_head, so that heads get wider with d_model, not more."""
+    huggingface: Annotated[str | None, Field(min_length=1), Neutral(None)] = None
+    """A folder with a checkpoint of GPT-2, Llama or Qwen3 in the Hugging Face format: config.json,
+    model.safetensors (or its index and shards), tokenizer.json. Its config.json says all other keys;
+    `context` may be shortened. Its cells take its own tokenizer, `{kind: huggingface, file:
+    FOLDER/tokenizer.json}`, and stand in a block of the grid without `training`."""
 
     @model_validator(mode="before")
     @classmethod
     def start_from_preset(cls, data: Any) -> Any:
         if isinstance(data, dict):
+            if isinstance(folder := data.get("huggingface"), str) and folder:
+                data = of_checkpoint(folder, data)
             preset = data.get("preset", "gpt2")
             return {**PRESETS.get(preset, {}), **data} if isinstance(preset, str) else data
         return data
 
     @model_validator(mode="after")
     def fill_in(self) -> Model:
-        if self.d_model % self.n_head:
+        if self.head_dim == self.d_model / self.n_head:
+            object.__setattr__(self, "head_dim", None)
+        if self.head_dim is None and self.d_model % self.n_head:
             raise ValueError(
                 f"n_head {self.n_head} does not divide d_model {self.d_model}; "
                 f"heads that do: {divisors(self.d_model)}"
@@ -150,9 +165,13 @@ class Model(Section):
                 f"n_kv_head {n_kv_head} does not divide n_head {self.n_head}; "
                 f"numbers that do: {divisors(self.n_head)}"
             )
-        if self.position == "rope" and (self.d_model // self.n_head) % 2:
+        width = self.head_dim or self.d_model // self.n_head
+        if self.position == "rope" and width % 2:
+            origin = "" if self.head_dim else " (d_model / n_head)"
+            raise ValueError(f"rope turns pairs, but a head is {width} wide{origin}")
+        if self.head_dim is not None and self.parametrization == "mup":
             raise ValueError(
-                f"rope turns pairs, but a head is {self.d_model // self.n_head} wide (d_model / n_head)"
+                "head_dim does not go with `parametrization: mup`, which scales heads by d_model"
             )
         if self.window is not None and self.window > self.context:
             raise ValueError(f"window {self.window} is longer than context {self.context}")
@@ -191,6 +210,7 @@ class Model(Section):
             "residual_mix": (False,),
             "parametrization": ("standard",),
             "n_kv_head": (None, self.n_head),
+            "head_dim": (None,),
         }
         for key, allowed in supported.items():
             if (value := getattr(self, key)) not in allowed:
@@ -198,6 +218,31 @@ class Model(Section):
                     f"{key} {value!r} is not in nn.TransformerEncoder, which has "
                     f"{', '.join(map(str, allowed))}; take preset gpt2, llama or modern for it"
                 )
+
+
+def of_checkpoint(folder: str, data: dict[str, Any]) -> dict[str, Any]:
+    """Return the keys of a model that is a checkpoint of others.
+
+    Args:
+        folder: of the checkpoint.
+        data: the keys that were given.
+
+    Raises:
+        ValueError: the folder cannot be used, or says another thing than a key that was given.
+    """
+    if others := [key for key in Model.model_fields if key in data and key not in ("huggingface", "context")]:
+        raise ValueError(
+            f"{others[0]}: config.json in {folder} says it; of other keys, only `context` may stand here"
+        )
+    keys = read_checkpoint(Path(folder).expanduser()).keys
+    context = data.get("context", keys["context"])
+    if isinstance(context, int) and context > keys["context"]:
+        raise ValueError(
+            f"context {context} is longer than that of the checkpoint in {folder}, {keys['context']}"
+        )
+    if isinstance(context, int) and "window" in keys and keys["window"] >= context:
+        keys = {key: value for key, value in keys.items() if not key.startswith("window")}
+    return {**keys, **data}
 
 
 def divisors(number: int) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from gptgrid.config.corpora import Clean, Reading, Split, TextCorpus
 from gptgrid.config.experiment import VARIANTS, ConfigurationFile, Decoding, Evaluation, Run, Sampling
 from gptgrid.config.models import Model
+from gptgrid.config.tasks import Task
 from gptgrid.config.training import Training
 from gptgrid.config.values import Section
 
@@ -79,6 +80,7 @@ def reference() -> str:
         ("Models", Model),
         ("Training", Training),
         ("Evaluation", Evaluation),
+        ("Task", Task),
         ("Sampling", Sampling),
         ("Decoding", Decoding),
         ("Run", Run),

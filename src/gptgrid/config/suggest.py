@@ -9,6 +9,7 @@ from typing import Any
 from gptgrid.config.corpora import Clean, Split
 from gptgrid.config.experiment import VARIANTS, Decoding, Evaluation, Run, Sampling
 from gptgrid.config.models import Model
+from gptgrid.config.tasks import Task
 from gptgrid.config.training import Training
 from gptgrid.config.values import Section
 
@@ -88,6 +89,7 @@ PLACES: dict[str, tuple[type[Section], ...]] = {
     "run": (Run,),
     "sampling.decodings.NAME": (Decoding,),
     "sampling": (Sampling,),
+    "evaluation.tasks.NAME": (Task,),
     "evaluation": (Evaluation,),
     "tokenizers.NAME": tuple(VARIANTS["tokenizers"].values()),
     "corpora.NAME.split": (Split,),

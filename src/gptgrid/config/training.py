@@ -19,6 +19,15 @@ from gptgrid.config.values import (
 )
 
 
+class Untrained(Section):
+    """What the cell of a checkpoint of others has in place of a training recipe."""
+
+    use: Literal["best"] = "best"
+    windows: Literal["shuffled"] = "shuffled"
+    """It is scored on the running text, as those are that were trained on it."""
+    continues: None = None
+
+
 class Training(Section):
     """A training recipe. The budget is one of `tokens`, `epochs` and `steps`."""
 

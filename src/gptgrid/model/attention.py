@@ -10,7 +10,7 @@ from torch.nn import functional
 from torch.nn.attention.flex_attention import BlockMask
 
 from gptgrid.model import cpu_attention, flex
-from gptgrid.model.parametrization import attention_scale
+from gptgrid.model.parametrization import attention_scale, head_width
 from gptgrid.model.position import AttentionInputs, rotate
 
 if TYPE_CHECKING:
@@ -22,8 +22,7 @@ class KVCache:
 
     def __init__(self, config: Model, batch: int, like: Tensor) -> None:
         """Make an empty cache with the device and type of `like`."""
-        head_dim = config.d_model // config.n_head
-        shape = (config.n_layer, batch, config.n_kv_head, config.context, head_dim)
+        shape = (config.n_layer, batch, config.n_kv_head, config.context, head_width(config))
         self.keys = torch.empty(shape, dtype=like.dtype, device=like.device)
         self.values = torch.empty_like(self.keys)
         self.documents = torch.empty(batch, config.context, dtype=torch.long, device=like.device)
@@ -57,14 +56,14 @@ class Attention(nn.Module):
         """
         super().__init__()
         self.n_head, self.n_kv_head = config.n_head, config.n_kv_head
-        self.head_dim = config.d_model // config.n_head
+        self.head_dim = head_width(config)
         self.window = window
         self.scale = attention_scale(config)
         self.dropout = config.dropout
         # One matrix for queries, keys and values: one large product instead of three.
         heads = self.n_head + 2 * self.n_kv_head
         self.qkv = nn.Linear(config.d_model, heads * self.head_dim, bias=config.bias)
-        self.output = nn.Linear(config.d_model, config.d_model, bias=config.bias)
+        self.output = nn.Linear(self.n_head * self.head_dim, config.d_model, bias=config.bias)
         if config.qk_norm:
             self.query_norm = nn.RMSNorm(self.head_dim, config.norm_eps, config.norm_gain)
             self.key_norm = nn.RMSNorm(self.head_dim, config.norm_eps, config.norm_gain)
@@ -85,7 +84,7 @@ class Attention(nn.Module):
         if cache is not None:
             keys, values = cache.extend(layer, keys, values)  # (batch, kv_head, cached + time, head_dim)
         mixed = self.attend(queries, keys, values, inputs.masks[self.window])  # (batch, head, time, head_dim)
-        return self.output(mixed.transpose(1, 2).reshape(x.shape))
+        return self.output(mixed.transpose(1, 2).reshape(x.shape[0], -1))
 
     def attend(
         self, queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | BlockMask | None

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from gptgrid.model.build import build
-from gptgrid.model.parametrization import EMBEDDINGS
+from gptgrid.model.parametrization import EMBEDDINGS, head_width
 
 if TYPE_CHECKING:
     from gptgrid.config.models import Model
@@ -33,9 +33,9 @@ def flops_per_token(config: Model, vocab_size: int) -> int:
     """Return the floating point operations of forward and backward for one training token.
 
     Six for each weight of a matrix product (a multiplication and an addition, forward and twice backward),
-    and 12 · n_layer · d_model · context for the attention scores and their use (Chowdhery et al. 2022,
-    appendix B). That is as if nothing were masked: neither the causal rule nor windows nor documents take
-    anything off, so that speeds compare with those that others report.
+    and 12 · n_layer · n_head · head_dim · context for the attention scores and their use (Chowdhery et al.
+    2022, appendix B). That is as if nothing were masked: neither the causal rule nor windows nor documents
+    take anything off, so that speeds compare with those that others report.
     """
     module = without_values(config, vocab_size)
     weights = sum(
@@ -45,7 +45,7 @@ def flops_per_token(config: Model, vocab_size: int) -> int:
     )
     if config.tie_embeddings:
         weights += vocab_size * config.d_model  # the output product, whose matrix is named as the embedding
-    return 6 * weights + 12 * config.n_layer * config.d_model * config.context
+    return 6 * weights + 12 * config.n_layer * config.n_head * head_width(config) * config.context
 
 
 def without_values(config: Model, vocab_size: int) -> nn.Module:

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn.attention.flex_attention import BlockMask, create_block_mask, flex_attention
 
 from gptgrid.model.mask import is_near
+from gptgrid.model.parametrization import head_width
 
 if TYPE_CHECKING:
     from gptgrid.config.models import Model
@@ -27,7 +28,7 @@ def supports(config: Model, training: bool, device: torch.device) -> bool:
     possible = (
         config.dropout == 0  # the kernel has none
         and config.position != "alibi"
-        and config.d_model // config.n_head >= MIN_HEAD_DIM
+        and head_width(config) >= MIN_HEAD_DIM
     )
     # Texts of ever new lengths, as in generation, would compile it again and again.
     return possible and training and device.type == "cuda"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -62,3 +63,20 @@ def load_model(folder: Path, device: torch.device | str = "cpu", use: str = "bes
         reason = str(error).splitlines()[0]
         raise UserError(f"{path} cannot be read as the weights of config.json: {reason}") from None
     return module.to(device).eval().requires_grad_(False)
+
+
+def with_context(module: nn.Module, context: int, eot: int | None) -> nn.Module:
+    """Return a loaded model with another context, beyond the one that it was trained with, too.
+
+    It shares the weights. Learned positions are weights, as many as the context had: such a model has no
+    other context.
+
+    Args:
+        module: from `load_model`.
+        context: tokens that it shall see at once.
+        eot: id of the end-of-text token, as for `build`.
+    """
+    config = SimpleNamespace(**{**vars(module.config), "context": context})
+    other = build(config, module.vocab_size, eot)
+    other.load_state_dict(module.state_dict(), assign=True)
+    return other.to(next(module.parameters()).device).eval().requires_grad_(False)

@@ -17,12 +17,14 @@ from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.variants import Variants
 from gptgrid.model.cost import count_parameters
 from gptgrid.model.feedforward import ACTIVATIONS
+from gptgrid.model.parametrization import head_width
 
 if TYPE_CHECKING:
     from gptgrid.config.models import Model
 
 SAVED_VECTORS = Variants({"rope": 2, "rmsnorm": 2})
-"""`position` or `norm` of a model → vectors of the width that it adds to a block's activations."""
+"""`position` or `norm` of a model → vectors that it adds to a block's activations: of the heads' width, or of
+the model's."""
 PROC_CGROUP, CGROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
 
 
@@ -31,10 +33,10 @@ def activation_bytes(
 ) -> int:
     """Return about how many bytes the activations of one token take.
 
-    A block keeps eight vectors of the width (both sums and norms, queries, keys, values, attention), some
-    more for rotations, gains of RMSNorm and dropout, and the vectors of the feed-forward width. Attention
-    maps are kept where dropout needs them: the kernels that go without them have none on the CPU. Logits and
-    loss take three vectors of the vocabulary, in fp32.
+    A block keeps four vectors of the width (both sums and norms), four of all heads (queries, keys, values,
+    attention), some more for rotations, gains of RMSNorm and dropout, and those of the feed-forward width.
+    Attention maps are kept where dropout needs them: the kernels that go without them have none on the CPU.
+    Logits and loss take three vectors of the vocabulary, in fp32.
 
     Args:
         config: a resolved entry of `models`.
@@ -42,13 +44,13 @@ def activation_bytes(
         n_layer: blocks whose activations are there at the same time; None for all.
         bytes_per_number: in the blocks.
     """
-    vectors = 8 + SAVED_VECTORS.get(config.position, 0) + SAVED_VECTORS.get(config.norm, 0)
-    vectors += 2 * (config.dropout > 0)
+    vectors = 4 + SAVED_VECTORS.get(config.norm, 0) + 2 * (config.dropout > 0)
+    of_heads = (4 + SAVED_VECTORS.get(config.position, 0)) * config.n_head * head_width(config)
     hidden = ACTIVATIONS[config.activation].saved
     if config.preset == "encoder" and config.dropout:
         hidden += 2  # it drops in the middle of the feed-forward sublayer, too
     maps = 3 * config.n_head * config.context if config.dropout else 0
-    block = vectors * config.d_model + hidden * config.d_ff + maps
+    block = vectors * config.d_model + of_heads + hidden * config.d_ff + maps
     blocks = (config.n_layer if n_layer is None else n_layer) * block
     return bytes_per_number * blocks + 4 * 3 * vocab_size
 

@@ -29,6 +29,12 @@ def is_hidden(name: str, parameter: Tensor) -> bool:
     return parameter.ndim == 2 and not name.startswith(EMBEDDINGS)
 
 
+def head_width(config: Model) -> int:
+    """Return the width of a head: `head_dim`, or what d_model gives each of n_head."""
+    # A model that was trained before there was such a key does not name it.
+    return getattr(config, "head_dim", None) or config.d_model // config.n_head
+
+
 def width_multiplier(config: Model) -> float:
     """Return m: the model's width in units of the base model's; 1 for `standard`."""
     return config.d_model / config.base_width if config.parametrization == "mup" else 1.0
@@ -36,7 +42,7 @@ def width_multiplier(config: Model) -> float:
 
 def attention_scale(config: Model) -> float:
     """Return the factor of the attention scores."""
-    head_dim = config.d_model / config.n_head
+    head_dim = head_width(config)
     base_head_dim = config.base_width / config.base_n_head if config.parametrization == "mup" else head_dim
     return math.sqrt(base_head_dim / head_dim) / math.sqrt(head_dim)
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from gptgrid.artifact.variants import Variants
 from gptgrid.model import flex
 from gptgrid.model.mask import attention_bias, layer_windows
+from gptgrid.model.parametrization import head_width
 
 if TYPE_CHECKING:
     from torch.nn.attention.flex_attention import BlockMask
@@ -40,7 +41,7 @@ def rope(config: Model) -> dict[str, Tensor]:
 
     Dimension i turns with dimension i + head_dim/2, as in the released Llama weights of transformers.
     """
-    head_dim = config.d_model // config.n_head
+    head_dim = head_width(config)
     frequencies = config.rope_theta ** (-torch.arange(0, head_dim, 2, dtype=torch.float32) / head_dim)
     angles = torch.outer(torch.arange(config.context, dtype=torch.float32), frequencies).repeat(1, 2)
     return {"cosines": angles.cos(), "sines": angles.sin()}

@@ -1,4 +1,4 @@
-"""The nats of every token of a text, each predicted from what a convention lets it see.
+"""What a model makes of every token of a text, each predicted from what a convention lets it see.
 
 Validation during training, the evaluation of a cell and `Cell.score` share it. It knows no words or bytes:
 what the nats are divided by is the business of whoever counts the text.
@@ -7,6 +7,7 @@ what the nats are divided by is the business of whoever counts the text.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -23,6 +24,8 @@ BATCH_LOGITS = 2**25
 """Most logits of one forward pass (128 MB), which bind where the vocabulary is large."""
 WHOLE = np.zeros(1, dtype=np.int64)
 """The parts of a text that is one: it begins at its first token."""
+CERTAIN = 0.69
+"""Nats below which no other token can be as likely: it has more than half of the probability."""
 
 
 class Batch(NamedTuple):
@@ -45,6 +48,34 @@ class Batch(NamedTuple):
         """Return which targets of the text the batch scores, row by row: (scored,) int64."""
         return (self.starts[:, None] + np.arange(self.skipped, self.lengths.max()))[self.inside]
 
+    @property
+    def seen(self) -> np.ndarray:
+        """Return how many inputs each of these is predicted from: (scored,) int64."""
+        places = np.arange(self.skipped, self.lengths.max()) + 1
+        return np.broadcast_to(places, self.inside.shape)[self.inside]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What is known of every token of a text but the first, in order: (length - 1,) each."""
+
+    nats: np.ndarray
+    """The cross-entropy, from logits and losses in fp32: float64."""
+    right: np.ndarray
+    """Whether none is likelier, and of equals it has the lowest id: bool."""
+    targets: np.ndarray
+    """The id that the loss was taken of: uint32. It must be the text's own."""
+    seen: np.ndarray
+    """How many tokens it was predicted from: int32."""
+    times: np.ndarray
+    """How often it was scored: uint8. It must be once."""
+
+    @classmethod
+    def empty(cls, length: int) -> Scores:
+        """Return room for the scores of so many tokens, none of which is scored yet."""
+        kinds = {"nats": np.float64, "right": bool, "targets": np.uint32, "seen": np.int32, "times": np.uint8}
+        return cls(**{name: np.zeros(length, kind) for name, kind in kinds.items()})
+
 
 def score(
     module: nn.Module,
@@ -54,7 +85,22 @@ def score(
     batch_rows: int | None = None,
     starts: np.ndarray = WHOLE,
 ) -> np.ndarray:
-    """Return the cross-entropy of every token but the first, each scored exactly once.
+    """Return the cross-entropy of every token but the first: (length - 1,) float64, nats.
+
+    The arguments and errors are those of `score_tokens`.
+    """
+    return score_tokens(module, tokens, context, stride, batch_rows, starts).nats
+
+
+def score_tokens(
+    module: nn.Module,
+    tokens: Shards,
+    context: int,
+    stride: int,
+    batch_rows: int | None = None,
+    starts: np.ndarray = WHOLE,
+) -> Scores:
+    """Return what a model makes of every token but the first, each scored exactly once.
 
     A window of `context` inputs starts every `stride` tokens and scores the targets that no earlier window
     has scored: the first one all of its own, each later one its last `stride`, the last one what is left. So
@@ -72,9 +118,6 @@ def score(
         starts: where parts of the text begin that do not see each other: (parts,) int64, 0 first. The first
             token of the next part is the last target of a part.
 
-    Returns:
-        (length - 1,) float64, nats. Logits and losses are fp32.
-
     Raises:
         ValueError: the stride is out of range, or there are no two tokens.
     """
@@ -82,14 +125,28 @@ def score(
         raise ValueError(f"stride {stride} is not between 1 and the context {context}")
     if len(tokens) < 2:
         raise ValueError(f"{len(tokens)} tokens: scoring needs two, as the first is predicted from nothing")
-    nats = np.empty(len(tokens) - 1)
+    scores = Scores.empty(len(tokens) - 1)
     rows = batch_rows or rows_at_once(module.vocab_size, context)
     was_training = module.training
     module.eval()
-    for batch, losses in batch_losses(module, tokens, windows(len(nats), context, stride, rows, starts)):
-        nats[batch.scored] = losses.cpu().numpy()[batch.inside]
+    for batch in windows(len(tokens) - 1, context, stride, rows, starts):
+        score_batch(module, tokens, batch, scores)
     module.train(was_training)
-    return nats
+    return scores
+
+
+@torch.inference_mode()
+def score_batch(module: nn.Module, tokens: Shards, batch: Batch, scores: Scores) -> None:
+    """Fill in the scores of the targets of a batch of windows."""
+    logits, targets = predict(module, read(tokens, batch), batch.skipped)
+    losses = cross_entropy(logits, targets)
+    right = likeliest(logits, targets, losses)
+    scored, inside = batch.scored, batch.inside
+    scores.nats[scored] = losses.cpu().numpy()[inside]
+    scores.right[scored] = right.cpu().numpy()[inside]
+    scores.targets[scored] = targets.cpu().numpy()[inside]
+    scores.seen[scored] = batch.seen
+    np.add.at(scores.times, scored, 1)
 
 
 @torch.inference_mode()
@@ -106,7 +163,7 @@ def batch_losses(
         batches: of windows of the text.
     """
     for batch in batches:
-        losses = losses_of(module, read(tokens, batch), batch.skipped)
+        losses = cross_entropy(*predict(module, read(tokens, batch), batch.skipped))
         if not batch.inside.all():
             losses = losses.masked_fill(torch.from_numpy(~batch.inside).to(losses.device), 0)
         yield batch, losses
@@ -170,8 +227,8 @@ def windows(
         first += len(chosen)
 
 
-def losses_of(module: nn.Module, ids: np.ndarray, skipped: int) -> Tensor:
-    """Return the cross-entropy of the targets after the first `skipped`: (rows, time - skipped) fp32.
+def predict(module: nn.Module, ids: np.ndarray, skipped: int) -> tuple[Tensor, Tensor]:
+    """Return the logits (rows, time - skipped, vocab_size) fp32 of the targets (rows, time - skipped).
 
     Args:
         module: on any device.
@@ -180,7 +237,24 @@ def losses_of(module: nn.Module, ids: np.ndarray, skipped: int) -> Tensor:
     """
     device = next(module.parameters()).device
     inputs = torch.from_numpy(ids[:, :-1]).to(device)  # (rows, time)
-    targets = torch.from_numpy(ids[:, 1 + skipped :]).to(device)  # (rows, time - skipped)
-    logits = module(inputs)[:, skipped:].float()  # (rows, time - skipped, vocab_size)
+    targets = torch.from_numpy(ids[:, 1 + skipped :]).to(device)
+    return module(inputs)[:, skipped:].float(), targets
+
+
+def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
+    """Return the cross-entropy of targets (rows, time): (rows, time) fp32, nats."""
     losses = functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
     return losses.view(targets.shape)
+
+
+def likeliest(logits: Tensor, targets: Tensor, losses: Tensor) -> Tensor:
+    """Say of which targets (rows, time) the logits are the highest, and of equal ones the first.
+
+    The largest value takes a fifth of the time that its place takes, so the place is looked for only where
+    several tokens may share it.
+    """
+    own = logits.gather(-1, targets[..., None])[..., 0]
+    right = own >= logits.amax(-1)
+    doubtful = right & (losses > CERTAIN)
+    right[doubtful] = logits[doubtful].argmax(-1) == targets[doubtful]
+    return right

@@ -72,15 +72,16 @@ def chosen(plan: Plan, names: list[str]) -> list[Artifact]:
     """
     cells = [artifact for artifact in plan.artifacts.values() if "/cells/" in artifact.folder]
     if names:
-        folders = [artifact.folder for artifact in cells]
+        # Without the text that a cell was scored on besides: that is no part of its name.
+        labels = {artifact: artifact.folder.split("/cross/")[0] for artifact in cells}
         picked: set[str] = set()
         for name in names:
-            matching = match(name, folders)
+            matching = match(name, list(labels.values()))
             if not matching:
-                cell_names = dict.fromkeys(folder.split("/")[-2] for folder in folders)
+                cell_names = dict.fromkeys(label.split("/")[3] for label in labels.values())
                 raise UserError(f"no cell matches {name!r}; there are:\n{listed(list(cell_names))}")
             picked.update(matching)
-        cells = [artifact for artifact in cells if artifact.folder in picked]
+        cells = [artifact for artifact in cells if labels[artifact] in picked]
     needed = {made for artifact in cells for made in (artifact, *artifact.ancestors())}
     return [artifact for artifact in plan.artifacts.values() if artifact in needed]
 

@@ -5,20 +5,28 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from gptgrid.artifact.files import Remembered
-from gptgrid.config.corpora import BuiltinCorpus, FilesCorpus, ShardsCorpus, UrlCorpus
-from gptgrid.config.grid import Cell, cells_of, parent_of
+from gptgrid.config.checkpoints import TOKENIZER, read_checkpoint
+from gptgrid.config.corpora import BuiltinCorpus, FilesCorpus, RandomCorpus, ShardsCorpus, UrlCorpus
+from gptgrid.config.grid import Cell, Choice, cells_of, parent_of
 from gptgrid.config.read import ConfigError, Configuration
 from gptgrid.config.values import Section
 from gptgrid.net.address import public
 from gptgrid.plan.own_files import OwnFiles
+from gptgrid.text.documents import SPLITS
 
 DOCUMENTS = {"tales": 2000, "toy": None}
 """Built-in corpus → how many documents it has where the configuration does not say."""
 LONGEST_NAME = 240
 """File systems take 255 bytes; names of logs and of files in the making are a little longer than these."""
+TASKS = "data/tasks"
+CROSS = "data/shards/cross"
+"""Test splits, encoded for cells that were trained on another text."""
+TASK_THREADS = 2
+"""Cores of an evaluation with tasks, which may take longer than all else in it."""
 ADDRESSES = ("url", "sha256", "train", "valid", "test")
 """Keys of a corpus from the web that say where its files lie; `files` has what counts of them."""
 TRAINING_ONLY = ("use", "continues")
@@ -84,6 +92,7 @@ class Artifacts:
         experiment = configuration.experiment
         self.results = f"results/{experiment.experiment}"
         self.cells = cells_of(configuration)
+        self.texts = {cell.corpus.label: cell.corpus for cell in self.cells if has_text(cell)}
         self.by_folder: dict[str, Artifact] = {}
         self.known: dict[int, tuple[dict[str, Any], dict[str, Any]]] = {}
         """Object of the configuration → its values; cells share them."""
@@ -136,6 +145,23 @@ class Artifacts:
         config |= {"left_out": left_out} if left_out else {}  # for the card; decides nothing
         return self.add(Artifact("corpus", folder, config, decided, raw=raw, addresses=addresses))
 
+    def add_task(self, name: str) -> Artifact:
+        """Add the items of a task."""
+        folder = f"{TASKS}/{name}"
+        if folder in self.by_folder:
+            return self.by_folder[folder]
+        task = self.configuration.experiment.evaluation.tasks[name]
+        config = {"task": task.format, **task.model_dump(include={"members", "group", "before"})}
+        if task.source == "url":
+            files = [{"url": public(task.url), "sha256": task.sha256}]
+            raw, addresses = {}, {task.sha256: task.url}
+        else:
+            where = f"{self.configuration.origin}: evaluation.tasks.{name}"
+            raw, addresses = OwnFiles(task.paths, where).digests(self.digests), {}
+            files = list(raw)
+        config |= {"files": files}
+        return self.add(Artifact("corpus", folder, config, config, raw=raw, addresses=addresses))
+
     def add_tokenizer(self, cell: Cell) -> Artifact:
         """Add the tokenizer of a cell."""
         entry, label = cell.tokenizer.value, cell.tokenizer.label
@@ -159,12 +185,12 @@ class Artifacts:
         """Add the encoded corpus of a cell."""
         inputs = {"corpus": self.add_corpus(cell.corpus), "tokenizer": self.add_tokenizer(cell)}
         folder = f"data/shards/{cell.tokenizer.label}@{cell.corpus.label}"
-        shards = cell.corpus.value.shards
+        shards, whole = cell.corpus.value.shards, {"splits": list(SPLITS)}
         parts = {}
         marks, decisive = marks_of(cell.corpus.value)
         for number in range(shards if shards > 1 else 0):
             name, part = f"shard-{number:05d}", {"shard": number}
-            config, decided = {**part, **marks}, {**part, **decisive}
+            config, decided = {**part, **whole, **marks}, {**part, **decisive}
             parts[name] = self.add(
                 Artifact("encode", f"{folder}/{name}", config, decided, inputs, threads=4, shown=False)
             )
@@ -172,12 +198,26 @@ class Artifacts:
         private = is_private(cell)
         config, decided = {"shard": None, "private": private, **marks}, {"shard": None, **decisive}
         decided |= {"private": True} if private else {}
-        return self.add(Artifact("encode", folder, config, decided, {**inputs, **parts}, threads=4))
+        return self.add(Artifact("encode", folder, config | whole, decided, {**inputs, **parts}, threads=4))
+
+    def add_cross_shards(self, cell: Cell, corpus: Choice) -> Artifact:
+        """Add the test split of another corpus, encoded for a cell.
+
+        Even where all of that corpus is encoded so for another cell: what else the grid has changes nothing.
+        """
+        inputs = {"corpus": self.add_corpus(corpus), "tokenizer": self.add_tokenizer(cell)}
+        # With the corpus that the tokenizer learned from, if any.
+        folder = f"{CROSS}/{inputs['tokenizer'].folder.split('/')[-1]}@{corpus.label}"
+        read = marks_of(corpus.value)
+        config, decided = ({"shard": None, "splits": ["test"], **marks} for marks in read)
+        return self.add(Artifact("encode", folder, config, decided, inputs, threads=4))
 
     # ------------------------------------------------------------------------------------ cells
 
     def add_train(self, cell: Cell) -> Artifact:
         """Add the training of a cell, after that of the training that it continues."""
+        if cell.imported:
+            return self.add_checkpoint(cell)
         inputs = {"shards": self.add_shards(cell), "tokenizer": self.add_tokenizer(cell)}
         parent = parent_of(self.configuration, cell)
         if parent is not None:
@@ -188,6 +228,7 @@ class Artifacts:
             # Which draws go to which window then depends on how the batch is cut.
             seed["processes"] = processes
         (model_values, model_slice), (values, decisive) = self.values(model), self.values(training)
+        model_values = without(model_values, "huggingface")
         config = {"model": model_values, "training": without(values, *TRAINING_ONLY), **seed}
         decided = {"model": model_slice, "training": without(decisive, *TRAINING_ONLY), **seed}
         folder = f"{self.results}/cells/{cell.name}/train"
@@ -195,19 +236,97 @@ class Artifacts:
             Artifact("train", folder, config, decided, inputs, threads=training.threads * processes)
         )
 
+    def add_checkpoint(self, cell: Cell) -> Artifact:
+        """Add the checkpoint of others that a cell has in place of a training."""
+        model = cell.model.value
+        where = f"{self.configuration.origin}: models.{cell.model.name}.huggingface"
+        folder = Path(model.huggingface).expanduser()
+        try:
+            found = read_checkpoint(folder)
+        except ValueError as error:
+            raise ConfigError(f"{where}: {error}") from None
+        tokenizer = self.add_tokenizer(cell)
+        (own,) = OwnFiles([str(folder / TOKENIZER)], where).digests(self.digests).values()
+        if own not in (*tokenizer.raw.values(), tokenizer.config["sha256"]):
+            raise ConfigError(
+                f"{self.configuration.origin}: cell {cell.name}: tokenizer {cell.tokenizer.name} is not the "
+                f"one of model {cell.model.name}, so that its ids mean other tokens; give it "
+                f"{{kind: huggingface, file: {model.huggingface}/{TOKENIZER}}}"
+            )
+        files = OwnFiles(map(str, found.files), where).digests(self.digests)
+        values, decisive = (without(values, "huggingface") for values in self.values(model))
+        rest = {
+            "format": "safetensors",
+            "vocab_size": found.vocab_size,
+            "begins_with": found.begins_with,
+            "training": without(cell.training.value.complete(), *TRAINING_ONLY),
+            "seed": cell.seed,
+        }
+        marks, decisive_marks = marks_of(cell.corpus.value)
+        return self.add(
+            Artifact(
+                "train",
+                f"{self.results}/cells/{cell.name}/train",
+                {"model": values, **rest, **marks},
+                {"model": decisive, **rest, **decisive_marks},
+                {"tokenizer": tokenizer},
+                raw=files,
+            )
+        )
+
     def add_cell(self, cell: Cell) -> None:
         """Add all artifacts of a cell."""
         experiment = self.configuration.experiment
         train = self.add_train(cell)
         folder, use = train.folder.removesuffix("/train"), {"use": cell.training.value.use}
-        inputs = {"train": train, "shards": self.add_shards(cell)}
-        if asks_questions(cell.corpus.value):
-            inputs["corpus"] = self.add_corpus(cell.corpus)
-        config, decided = ({**values, **use} for values in self.values(experiment.evaluation))
-        self.add(Artifact("evaluate", f"{folder}/evaluate", config, decided, inputs))
+        inputs = {"train": train, "shards": self.add_shards(cell), "corpus": self.add_corpus(cell.corpus)}
+        inputs |= {f"task:{name}": self.add_task(name) for name in experiment.evaluation.tasks}
+        read = self.values(experiment.evaluation)
+        kind = {"kind": "cell", **use}
+        config, decided = ({**without(values, "tasks", "cross"), **kind} for values in read)
+        threads = TASK_THREADS if experiment.evaluation.tasks else 1
+        self.add(Artifact("evaluate", f"{folder}/evaluate", config, decided, inputs, threads=threads))
+        if experiment.evaluation.cross and has_text(cell):
+            self.add_cross(cell, train)
         read = zip(self.values(experiment.sampling), marks_of(cell.corpus.value), strict=True)
         config, decided = ({**values, **use, **marks} for values, marks in read)
         self.add(Artifact("sample", f"{folder}/sample", config, decided, {"train": train}))
+        self.add_references(cell)
+
+    def add_cross(self, cell: Cell, train: Artifact) -> None:
+        """Add the scores of a cell on all other texts of the grid."""
+        # What a checkpoint of others was trained on is not known.
+        trained_on = {} if cell.imported else {"trained_on": self.add_corpus(cell.corpus)}
+        kind = {"kind": "cross", "use": cell.training.value.use}
+        for label, corpus in self.texts.items():
+            if label == cell.corpus.label:
+                continue
+            inputs = {"train": train, "shards": self.add_cross_shards(cell, corpus)}
+            inputs |= {"corpus": self.add_corpus(corpus), **trained_on}
+            read = zip(
+                self.values(self.configuration.experiment.evaluation), marks_of(corpus.value), strict=True
+            )
+            config, decided = (
+                {**without(values, "tasks", "cross", "contexts"), **kind, **marks} for values, marks in read
+            )
+            folder = f"{self.results}/cells/{cell.name}/cross/{label}"
+            self.add(Artifact("evaluate", folder, config, decided, inputs))
+
+    def add_references(self, cell: Cell) -> None:
+        """Add what the text of a cell takes without a network: its tokens, and its bytes, which ids have not."""
+        corpus, shards = self.add_corpus(cell.corpus), self.add_shards(cell)
+        inputs = {"ngram": {"shards": shards}}
+        if has_text(cell):
+            inputs["xz"] = {"corpus": corpus}
+        read = [
+            {key: values[key] for key in ("bytes",) if key in values}
+            for values in self.values(self.configuration.experiment.evaluation)
+        ]
+        for kind, made_from in inputs.items():
+            (artifact,) = made_from.values()
+            folder = f"{self.results}/references/{artifact.folder.split('/')[-1]}"
+            config, decided = ({"kind": kind, **values} for values in read)
+            self.add(Artifact("evaluate", folder, config, decided, made_from))
 
     def add_overviews(self) -> None:
         """Add the tables and the report, which show all cells."""
@@ -240,18 +359,39 @@ class Artifacts:
         data = {
             f"{kinds[artifact.stage]}:{folder.split('/')[-1]}": artifact
             for folder, artifact in self.by_folder.items()
-            if artifact.stage in kinds and artifact.shown
+            if artifact.stage in kinds and artifact.shown and not folder.startswith((TASKS, CROSS))
         }
-        inputs = {**of_cells("train", "evaluate"), **data}
+        crossed = {
+            f"cross:{label}:{cell['cell']}": self.by_folder[folder]
+            for cell in cells
+            for label in self.texts
+            if (folder := f"{cell['path']}/cross/{label}") in self.by_folder
+        }
+        references = {
+            f"references:{folder.split('/')[-1]}": artifact
+            for folder, artifact in self.by_folder.items()
+            if folder.startswith(f"{self.results}/references/")
+        }
+        inputs = {**of_cells("train", "evaluate"), **crossed, **references, **data}
         compare = self.add(Artifact("compare", f"{self.results}/compare", config, config, inputs))
-        inputs = {"compare": compare, **of_cells("train", "sample"), **data}
+        inputs = {"compare": compare, **of_cells("train", "evaluate", "sample"), **data}
         self.add(Artifact("report", f"{self.results}/report", config, config, inputs))
+
+
+def has_text(cell: Cell) -> bool:
+    """Say whether a cell is on a text, not on bare ids."""
+    return not isinstance(cell.corpus.value, RandomCorpus | ShardsCorpus)
 
 
 def is_private(cell: Cell) -> bool:
     """Say whether a cell is made from private text: its own, or that which its tokenizer learned from."""
     corpora = (cell.corpus, cell.tokenizer_corpus)
     return any(corpus.value.private for corpus in corpora if corpus is not None)
+
+
+def is_imported(train: Artifact) -> bool:
+    """Say whether what a cell has for a training is a checkpoint of others."""
+    return "format" in train.config
 
 
 def marks_of(corpus: Section) -> tuple[dict[str, str], dict[str, str]]:
@@ -263,8 +403,3 @@ def marks_of(corpus: Section) -> tuple[dict[str, str], dict[str, str]]:
 def without(values: dict[str, Any], *keys: str) -> dict[str, Any]:
     """Return a mapping without some keys."""
     return {key: value for key, value in values.items() if key not in keys}
-
-
-def asks_questions(corpus: Any) -> bool:
-    """Say whether a corpus brings questions that an evaluation can ask."""
-    return isinstance(corpus, BuiltinCorpus) and corpus.name == "tales"

@@ -3,7 +3,7 @@
 How long a training is follows from the trainer's own functions, on the shards where they are there, so that
 plan and training cannot differ. What is decided by a text that is not encoded yet is None.
 
-Not counted: the questions of an evaluation, reading prompts, and starting programs.
+Not counted: the questions of an evaluation, what needs no network, reading prompts, and starting programs.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.identity import canonical, namespace
 from gptgrid.model import score
 from gptgrid.model.cost import count_parameters, flops_per_token, without_values
-from gptgrid.plan.artifacts import Artifact
+from gptgrid.plan.artifacts import Artifact, is_imported
 from gptgrid.plan.plan import Plan
 from gptgrid.plan.speed import FORWARD, Speeds
+from gptgrid.stages.evaluate.contexts import can_see
 from gptgrid.stages.train import power_laws
 from gptgrid.stages.train.budget import longer_than_asked, remarks, total_steps
 from gptgrid.stages.train.intervals import remarks_on_steps
@@ -98,7 +99,8 @@ class Costs:
         """Return what a cell costs.
 
         Args:
-            artifacts: stage → artifact of the cell; what is only continued has a training alone.
+            artifacts: folder → artifact of the cell, `train`, `cross/<corpus>` and the like; what is only
+                continued has a training alone.
         """
         train = artifacts["train"]
         size, budget, problem = self.size(train), None, None
@@ -107,10 +109,10 @@ class Costs:
         except UserError as error:
             problem = str(error)
         parameters, tokens = size and size.parameters, budget and budget.tokens
-        runs = {stage: made for stage, made in artifacts.items() if self.plan.action(made) == "run"}
+        runs = {name: made for name, made in artifacts.items() if self.plan.action(made) == "run"}
         trains = "train" in runs
         notes: tuple[str, ...] = ()
-        if budget and trains:
+        if budget and trains and not is_imported(train):
             recipe = namespace(train.config["training"])
             notes = (*budget.remarks, *remarks_on_steps(recipe, budget.steps))
         if size is None or tokens is None or not runs:
@@ -150,6 +152,8 @@ class Costs:
         Raises:
             UserError: recipe, model and text do not go together.
         """
+        if is_imported(train):
+            return Budget(steps=0, begin=0, positions=0, tokens=0)
         begin = self.steps_before(train) if begin is None else begin
         windows = self.windows(train)
         if begin is None:
@@ -187,52 +191,81 @@ class Costs:
     # ---------------------------------------------------------------------------- scoring, sampling
 
     def scored(self, runs: dict[str, Artifact], budget: Budget) -> int | None:
-        """Return the tokens that validations and evaluation read; None before the text is encoded.
+        """Return the tokens that validations and evaluations read; None before their text is encoded.
 
         Args:
-            runs: stage → artifact of a cell, for what would run.
+            runs: folder → artifact of a cell, for what would run.
             budget: of its training.
 
         Raises:
             UserError: a part is to be scored of what has no bytes.
         """
         total = 0
-        if (train := runs.get("train")) is not None:
+        if (train := runs.get("train")) is not None and not is_imported(train):
             training, context = train.config["training"], context_of(train)
             part = (training["eval_bytes"], "training.eval_bytes")
-            targets = self.positions(train, "valid", *part, context)
+            targets = self.positions(train, train.inputs["shards"], "valid", *part, context, context)
             if targets is None:
                 return None
             every = training["eval_every"] or ceil(budget.steps / 10)
             total += times_due(every, budget) * targets
-        if (evaluate := runs.get("evaluate")) is not None:
-            train, part = evaluate.inputs["train"], (evaluate.config["bytes"], "evaluation.bytes")
-            context = context_of(train)
-            for split, stride in product(
-                ("valid", "test"), (evaluate.config["stride"] or score.default_stride(context), context)
-            ):
-                positions = self.positions(train, split, *part, stride)
-                if positions is None:
-                    return None
-                total += positions
+        for evaluate in (made for made in runs.values() if made.stage == "evaluate"):
+            positions = self.evaluated(evaluate)
+            if positions is None:
+                return None
+            total += positions
+        return total
+
+    def evaluated(self, evaluate: Artifact) -> int | None:
+        """Return the tokens that an evaluation of a cell reads; None before its text is encoded.
+
+        Raises:
+            UserError: a part is to be scored of what has no bytes.
+        """
+        train, shards, config = evaluate.inputs["train"], evaluate.inputs["shards"], evaluate.config
+        context, asked = context_of(train), config["stride"]
+        splits = ("test",) if config["kind"] == "cross" else ("valid", "test")
+        scored = [
+            *product(splits, (context,), (asked or score.default_stride(context), context)),
+            *(
+                ("test", length, min(asked or score.default_stride(length), length))
+                for length in dict.fromkeys(config.get("contexts", ()))
+                if can_see(train.config["model"], length)
+            ),
+        ]
+        total = 0
+        for split, length, stride in scored:
+            part = (config["bytes"], "evaluation.bytes")
+            positions = self.positions(train, shards, split, *part, length, stride)
+            if positions is None:
+                return None
+            total += positions
         return total
 
     def positions(
-        self, train: Artifact, split: str, least_bytes: int | None, key: str, stride: int
+        self,
+        train: Artifact,
+        shards: Artifact,
+        split: str,
+        least_bytes: int | None,
+        key: str,
+        context: int,
+        stride: int,
     ) -> int | None:
         """Return the tokens that a model reads so that a split is scored once; None before it is encoded.
 
         Args:
-            train: a training, for its text, its context, and whether it is scored by documents.
+            train: a training, for whether it is scored by documents.
+            shards: the text.
             split: valid or test.
             least_bytes: of the documents that are scored; None for all.
             key: of the configuration that sets them.
+            context: inputs of a window.
             stride: tokens between the starts of windows.
 
         Raises:
             UserError: a part is to be scored of what has no bytes.
         """
-        shards, context = train.inputs["shards"], context_of(train)
         by_document = train.config["training"]["windows"] == "document"
         if (facts := self.facts(shards)) is None:
             return None
@@ -253,11 +286,13 @@ class Costs:
         """Return the tokens of each sample during and after a training, if none ends early.
 
         Args:
-            runs: stage → artifact of a cell, for what would run.
+            runs: folder → artifact of a cell, for what would run.
             budget: of its training.
         """
         lengths: list[int] = []
-        if (train := runs.get("train")) is not None and (every := train.config["training"]["sample_every"]):
+        if (train := runs.get("train")) is not None and (
+            every := train.config["training"].get("sample_every")
+        ):
             lengths += [SAMPLE_TOKENS] * times_due(every, budget)
         if (sample := runs.get("sample")) is not None:
             asked = sample.config
@@ -268,7 +303,8 @@ class Costs:
 
     def size(self, train: Artifact) -> Size | None:
         """Return what the model of a training takes; None before its vocabulary is known."""
-        vocab_size = self.vocab_size(train.inputs["tokenizer"])
+        # The embedding of an imported model may have more rows than its tokenizer has tokens.
+        vocab_size = train.config.get("vocab_size") or self.vocab_size(train.inputs["tokenizer"])
         if vocab_size is None:
             return None
         key = canonical([train.config["model"], vocab_size])

@@ -13,7 +13,7 @@ from rich.text import Text
 from gptgrid.artifact.manifest import sound_manifest
 from gptgrid.config.corpora import KINDS_OF_DOCUMENTS
 from gptgrid.config.values import BUDGETS
-from gptgrid.plan.artifacts import Artifact
+from gptgrid.plan.artifacts import Artifact, is_imported
 from gptgrid.plan.causes import Causes, Earlier
 from gptgrid.plan.plan import Plan
 from gptgrid.text.readable import duration
@@ -50,7 +50,8 @@ def show_plan(plan: Plan, console: Console, everything: bool = False) -> None:
             continue
         figures: tuple[str, ...] = ()
         if artifacts[0].stage == "train":
-            cost = costs.of_cell({artifact.stage: artifact for artifact in artifacts})
+            folder = artifacts[0].folder.removesuffix("train")
+            cost = costs.of_cell({artifact.folder.removeprefix(folder): artifact for artifact in artifacts})
             figures = readable(cost)
             if cost.seconds is not None:
                 seconds.append(cost.seconds)
@@ -89,8 +90,10 @@ def by_name(plan: Plan) -> dict[str, list[Artifact]]:
     named: dict[str, list[Artifact]] = {}
     for folder, artifact in plan.artifacts.items():
         name = folder.removeprefix("data/").removeprefix(f"{plan.results}/")
-        if name.startswith("cells/") or not artifact.shown:
-            name = name.removeprefix("cells/").rsplit("/", 1)[0]
+        if name.startswith("cells/"):
+            name = name.split("/")[1]
+        elif not artifact.shown:
+            name = name.rsplit("/", 1)[0]
         named.setdefault(name, []).append(artifact)
     return named
 
@@ -164,7 +167,7 @@ def hints(plan: Plan, causes: Causes | None = None, costs: Costs | None = None) 
     for train in plan.of_stage("train"):
         if train.folder not in recipes or plan.action(train) != "run" or "parent" in train.inputs:
             continue
-        if causes.has_checkpoint(train):  # it does not start anew
+        if is_imported(train) or causes.has_checkpoint(train):  # it does not start anew
             continue
         earlier = causes.earlier(train)
         manifest = earlier and shorter_training(plan, train, earlier)

@@ -12,6 +12,7 @@ from typing import Any, Self
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import regex
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.text.writing_systems import count_spaceless
@@ -28,6 +29,8 @@ LONGEST = 2**29 - 2**23
 """Characters of the longest document: parquet counts the bytes of the texts in a row group in 31 bits."""
 PART = 2**18
 """Characters of a long text that are looked at in one go."""
+BLANK = regex.compile(r"[\s\x1a\p{Default_Ignorable_Code_Point}]*+")
+"""White space, the mark at which files of DOS end, and characters of no width."""
 WHITE, ANYWHERE = re.compile(r"\s"), re.compile("")
 TEXT = pa.schema([("text", pa.string())])
 IDS = pa.schema([("ids", pa.list_(pa.uint32()))])
@@ -181,6 +184,11 @@ def parts(text: str, border: re.Pattern[str] = WHITE) -> Iterator[str]:
         stop = found.end() if found else len(text)
         yield text[start:stop] if stop - start < len(text) else text
         start = stop
+
+
+def is_blank(text: str) -> bool:
+    """Return whether nothing of a text can be seen."""
+    return BLANK.fullmatch(text) is not None
 
 
 def batches(documents: Iterable[str], length: int) -> Iterator[list[str]]:

@@ -31,17 +31,28 @@ def scores_path(folder: Path) -> Path:
     return folder / "documents.parquet"
 
 
+def targets_by_document(starts: np.ndarray, targets: int) -> np.ndarray:
+    """Return how many scored tokens each document has: (documents,) int64.
+
+    They are the tokens after its end-of-text token, and the end-of-text token of the next document, which is
+    its end. The last document has one fewer, so perhaps none.
+
+    Args:
+        starts: where each document begins in the tokens: (documents,) int64, 0 first, never falling.
+        targets: scored tokens, all but the first.
+    """
+    return np.diff(np.minimum(np.append(starts, targets), targets))
+
+
 def by_document(nats: np.ndarray, starts: np.ndarray) -> np.ndarray:
     """Return the summed nats of each document: (documents,) float64.
 
-    A document's targets are the tokens after its end-of-text token, and the end-of-text token of the next
-    document, which is its end. The last document has one target fewer, so perhaps none.
-
     Args:
         nats: (tokens - 1,) float64, of every token but the first.
-        starts: where each document begins in the tokens: (documents,) int64, 0 first, increasing.
+        starts: see `targets_by_document`.
     """
-    return np.add.reduceat(np.append(nats, 0.0), starts)
+    numbers = np.repeat(np.arange(len(starts)), targets_by_document(starts, len(nats)))
+    return np.bincount(numbers, nats, len(starts))
 
 
 def write_document_scores(folder: Path, splits: dict[str, dict[str, Sequence | np.ndarray | None]]) -> None:
@@ -76,7 +87,9 @@ def read_document_scores(folder: Path, split: str, columns: Sequence[str]) -> di
     """
     path = scores_path(folder)
     try:
-        table = pq.read_table(path, columns=["split", *columns])
+        # Threads, and what `read_table` can besides, take longer than the few rows.
+        with pq.ParquetFile(path) as file:
+            table = file.read(columns=["split", *columns], use_threads=False)
     except FileNotFoundError:
         raise UserError(
             f"{path} is missing: an older source made this evaluation; run snakemake, which makes it again"

@@ -22,18 +22,27 @@ def token_counts(tokens: Shards, vocab_size: int) -> np.ndarray:
     )
 
 
+def nats_by_frequency(counts: np.ndarray) -> np.ndarray:
+    """Return the nats that each token takes which is guessed by how often it occurs: (vocab_size,) float64.
+
+    The probability of a token is its share of the training text, mixed with all being equally likely as
+    Witten and Bell do (1991, method C): the more different tokens a text has, the more are still to come.
+
+    Args:
+        counts: of the tokens of the training text: (vocab_size,).
+    """
+    total, different = int(counts.sum()), int(np.count_nonzero(counts))
+    return math.log(total + different) - np.log(counts + different / len(counts))
+
+
 def guessing(counts: np.ndarray, text: Shards) -> float:
     """Return the nats per token that a model takes on a text which knows only frequencies of tokens.
 
-    Each token is guessed by its share of the training text, mixed with all being equally likely as Witten and
-    Bell do (1991, method C): the more different tokens a text has, the more are still to come. Where the
-    frequencies are those of another kind of text, finding all tokens equally likely may take less.
+    Where these are those of another kind of text, finding all tokens equally likely may take less.
 
     Args:
         counts: of the tokens of the training text: (vocab_size,).
         text: what is guessed.
     """
-    total, different = int(counts.sum()), int(np.count_nonzero(counts))
-    nats = math.log(total + different) - np.log(counts + different / len(counts))
     seen = token_counts(text, len(counts))
-    return min(float(seen @ nats) / int(seen.sum()), math.log(len(counts)))
+    return min(float(seen @ nats_by_frequency(counts)) / int(seen.sum()), math.log(len(counts)))

@@ -3,6 +3,7 @@
 import json
 import math
 import statistics
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -43,6 +44,7 @@ AFTER = [
     "path",
     "status",
     "reason",
+    "loses_to",
 ]
 FIGURES = ("val_bpb", "val_loss", "test_loss", "perplexity", "bpb", "word_perplexity", "answers_right")
 
@@ -415,3 +417,18 @@ def test_same_inputs_same_bytes(tmp_path):
     first, second = (tmp_path / folder / "results/compare" for folder in ("a", "b"))
     for name in ("summary.csv", "comparison.csv", "cautions.csv"):
         assert (first / name).read_bytes() == (second / name).read_bytes()
+
+
+def test_each_file_is_read_once_however_many_tables_ask_for_it(tmp_path, monkeypatch):
+    experiment = Experiment(tmp_path, ("tales",), ("bpe",), ("gpt2", "llama"))
+    job, read = experiment.compare_job(), []
+    read_text = Path.read_text
+
+    def counted(path: Path, *args: Any, **keywords: Any) -> str:
+        read.append(path)
+        return read_text(path, *args, **keywords)
+
+    monkeypatch.setattr(Path, "read_text", counted)
+    compare(job)
+    found = [path for path in read if path.name in ("evaluation.json", "manifest.json")]
+    assert len(found) == len(set(found)) > 4

@@ -12,7 +12,7 @@ from gptgrid.artifact.job import Job
 SPLIT = {"valid": 0.1, "test": 0.1, "by": "document", "seed": 0}
 CLEAN = {"normalize": "none", "dedupe": "none", "similarity": 0.8, "min_chars": 0, "max_chars": None}
 COMMON = {"license": None, "private": False, "shards": 1, "document": "whole"}
-FILES = {"encoding": "auto", "errors": "strict", "members": None, "format": None, "field": "text"}
+FILES = {"encoding": "auto", "errors": "strict", "members": None, "format": None, "field": None}
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def make_job(tmp_path):
         folder.mkdir(exist_ok=True)
         scratch.mkdir(exist_ok=True)
         raw = {}
-        if config["source"] == "files":
+        if config["source"] in ("files", "shards"):
             raw = {
                 path: hashlib.sha256(Path(path).read_bytes()).hexdigest()
                 for paths in files.values()

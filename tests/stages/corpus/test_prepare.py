@@ -96,7 +96,7 @@ def test_odd_files_lose_nothing(make_job, tmp_path):
 
 def test_bytes_that_do_not_fit_are_counted_where_they_may_be_replaced(make_job, tmp_path):
     path = tmp_path / "bad.txt"
-    path.write_bytes(b"one \xff two\nthree\xfe\xfd\nfour\nfive\n")
+    path.write_bytes(b"one \xff two\nthree\xfe\xfd\n" + b"four and five\n" * 10)
     keys = {"source": "files", "document": "line", "encoding": "utf-8", "files": {"all": [str(path)]}}
     with pytest.raises(UserError, match=r"bad\.txt: not utf-8: byte 0xff at offset 4"):
         prepare(make_job(**keys))
@@ -205,10 +205,29 @@ def test_documents_with_a_word_changed_are_said_and_the_remedy_helps(make_job, t
         assert about["cautions"] == []
         return
     test, valid = about["cautions"]
-    assert re.match(r"of \d\d\.\d\d% of the documents of the test split \(\d\d\.\d\d% of the bytes; ", test)
+    assert re.match(
+        r"of \d\d\.\d\d% of the documents of the test split that are long enough \(\d+ were", test
+    )
     assert "half or more stands in one training document" in test and "validation split" in valid
     assert "`clean: {dedupe: near}` with a `similarity` of 0.4 or less" in test
     assert "with at least half of each in one document" in (job.folder / "card.md").read_text()
+
+
+@pytest.mark.parametrize(("joint", "marks"), [(" ", ".!"), ("", "，。")])
+def test_short_documents_with_other_marks_are_said_and_the_remedy_helps(make_job, tmp_path, joint, marks):
+    """They were too short for shingles, and counted as compared."""
+    units = [f"word{i}" if joint else chr(0x4E00 + i) for i in range(4 * 200)]
+    lines = [joint.join(units[i : i + 4]) + mark for i in range(0, len(units), 4) for mark in marks]
+    job = files_job(make_job, tmp_path, {"all": ["\n".join(lines)]})
+    test, *_ = prepare(job)["about"]["cautions"]
+    assert "of the documents of the test split" in test and "stand in the training split, too" in test
+    assert "`near` for those that differ in case, blanks or marks of sentences" in test
+    assert (
+        "test in train: its documents are too short to be found in parts"
+        in (job.folder / "card.md").read_text()
+    )
+    job = files_job(make_job, tmp_path, {"all": ["\n".join(lines)]}, clean={"dedupe": "near"})
+    assert prepare(job)["about"]["cautions"] == []
 
 
 def test_documents_that_fill_a_split_by_coming_back_are_said(make_job, tmp_path):
@@ -442,6 +461,7 @@ class TestRealTexts:
             "path": "Salesforce/wikitext",
             "name": "wikitext-2-v1",
             "revision": "b08601e04326c79dfdd32d625aee71d232d685c3",
+            "field": "text",
             # The mirror's files have the rows of the hub's, not their bytes.
             "sha256": {
                 "wikitext-2-v1/train-00000-of-00001.parquet": "c53969fb89c0beed0a0b812e31366a48ecb115467d77ce68c8d4606e6db4f43d",
@@ -507,3 +527,38 @@ def test_the_fields_of_private_records_under_the_name_of_a_text_stay_private(mak
     with pytest.raises(UserError, match=r"format: jsonl") as error:
         prepare(make_job(source="files", files={"all": [str(path)]}, private=True))
     assert "secret" not in str(error.value)
+
+
+def test_a_text_of_which_letters_are_lost_is_refused_or_told(make_job, tmp_path):
+    path = tmp_path / "a.txt"
+    lines = [f"Das schöne Mädchen {i} fährt über die Brücke nach Köln" for i in range(60)]
+    keys = {"source": "files", "document": "line", "files": {"all": [str(path)]}}
+
+    def told(content, **more):
+        path.write_bytes(content)
+        job = make_job(**keys, **more)
+        return [caution for caution in prepare(job)["about"]["cautions"] if "U+FFFD" in caution]
+
+    whole = "\n".join(lines)
+    (caution,) = told(whole.replace("ö", "\ufffd", 9).encode())
+    assert "characters of the text are U+FFFD" in caution and "(9 times, 0.2" in caution
+    (caution,) = told(whole.encode() + b"\nK\xfe", errors="replace")
+    assert "a.txt: bytes that do not fit the encoding" in caution and "(1 times" in caution
+    assert told(whole.encode()) == []
+    for content, more in [
+        (whole.translate(dict.fromkeys(map(ord, "öäü"), "\ufffd")).encode(), {}),
+        ("\n".join(f"Τὸ κορίτσι {i}" for i in range(60)).encode("utf-8")[1::2], {"errors": "replace"}),
+    ]:
+        with pytest.raises(UserError, match=r"% of the characters of the corpus are U\+FFFD.*set `encoding`"):
+            told(content, encoding="utf-8", **more)
+
+
+@pytest.mark.parametrize("part", ["all", "train"])
+def test_a_field_that_no_file_has_is_refused(make_job, tmp_path, part):
+    text, table = tmp_path / "a.txt", tmp_path / "b.csv"
+    text.write_text("".join(f"line {i}\n" for i in range(50)))
+    table.write_text("id,message\n" + "".join(f"{i},row {i}\n" for i in range(50)))
+    keys = {"source": "files", "document": None, "field": "message"}
+    with pytest.raises(UserError, match=r"`field` is 'message', but no file has fields.*set `format`"):
+        prepare(make_job(**keys, files={part: [str(text)]}))
+    prepare(make_job(**keys, files={part: [str(text), str(table)]}))

@@ -54,7 +54,8 @@ def make_job(
     (corpus / "manifest.json").write_text(json.dumps({"facts": facts}))
     write_codec(codec, tokenizer / "codec.json")
     inputs = {"corpus": corpus, "tokenizer": tokenizer}
-    return Job(SimpleNamespace(shard=shard, private=False, marks=marks), inputs, folder, tmp_path / "scratch")
+    config = SimpleNamespace(shard=shard, splits=SPLITS, private=False, marks=marks)
+    return Job(config, inputs, folder, tmp_path / "scratch")
 
 
 @pytest.mark.parametrize("name", CODECS)

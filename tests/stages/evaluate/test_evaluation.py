@@ -3,12 +3,12 @@
 import json
 import math
 import shutil
-from types import SimpleNamespace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from cells import tiny, uniform, write_cell, write_splits
+from cells import evaluation_job, tiny, token_by_token, uniform
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.job import Job
@@ -16,6 +16,7 @@ from gptgrid.metrics import DENOMINATORS
 from gptgrid.stages.evaluate import evaluation as evaluating
 from gptgrid.stages.evaluate.evaluation import evaluate
 from gptgrid.tokens.codec import BytesCodec, CharCodec, IdsCodec
+from gptgrid.tokens.document_scores import COUNTS, nats_column, read_document_scores, scores_path
 from gptgrid.tokens.document_table import open_scored_text
 
 EOT = 256
@@ -28,7 +29,7 @@ def ids_of(documents: list[str]) -> list[int]:
 DOCUMENTS = ["The cat sat.\nIt ate a mouse.", "Ein Käfer läuft.", "Äpfel"]
 VALIDATION = ["A fox ran.", "", "What did the fox say? Nothing at all, as it was a fox.", "狐狸"]
 IDS = ids_of(DOCUMENTS)
-COUNTS = {
+SIZES = {
     "bytes": sum(len(document.encode()) for document in DOCUMENTS),
     "words": 3 + 4 + 3 + 1,
     "newlines": 1,
@@ -37,38 +38,13 @@ COUNTS = {
 
 @pytest.fixture
 def make_job(tmp_path):
-    """Return a function that gives a job over a cell and a test split."""
+    """Return a function that gives a job over a cell, a validation and a test split."""
     torch.set_num_threads(1)
 
-    def make(
-        module,
-        documents=DOCUMENTS,
-        codec=None,
-        stride=None,
-        limit=None,
-        facts=None,
-        precision="fp32",
-        status="finished",
-        last=None,
-        use="best",
-        windows="permuted",
-        validation=VALIDATION,
-        name="",
-    ) -> Job:
-        root = tmp_path / precision / use / windows / f"{limit}{name}"
-        folder = root / "artifact"
-        folder.mkdir(parents=True)
-        codec = codec or BytesCodec()
-        validation = documents if codec.kind == "ids" else validation
-        inputs = {
-            "train": write_cell(root / "train", module, codec, status, last, windows),
-            "shards": write_splits(root / "shards", codec, facts, valid=validation, test=documents),
-        }
-        config, run = (
-            SimpleNamespace(stride=stride, precision=precision, use=use, bytes=limit),
-            SimpleNamespace(device="cpu", cells_per_gpu=1),
-        )
-        return Job(config, inputs, folder, root / "scratch", run)
+    def make(module, documents=DOCUMENTS, codec=None, validation=VALIDATION, limit=None, **options) -> Job:
+        root = tmp_path / str(len([*tmp_path.iterdir()]))
+        validation = documents if isinstance(codec, IdsCodec) else validation
+        return evaluation_job(root, module, documents, validation, codec, bytes=limit, **options)
 
     return make
 
@@ -93,7 +69,7 @@ def test_a_uniform_model_by_hand(make_job):
     for convention in (document, document["sliding"], document["disjoint"]):
         assert {key: convention[key] for key in expected} == pytest.approx(expected, rel=1e-6)
     assert document["scored_tokens"] == scored
-    assert {key: document[key] for key in COUNTS} == COUNTS
+    assert {key: document[key] for key in SIZES} == SIZES
     valid, size = document["valid"], len("".join(VALIDATION).encode())
     assert valid["scored_tokens"] == len(ids_of(VALIDATION)) - 1
     assert (valid["bytes"], valid["documents"], valid["documents_of_split"]) == (size, 4, 4)
@@ -123,15 +99,8 @@ def test_guessing_is_of_what_was_scored(make_job):
 
 
 def obvious(module, ids: list[int], context: int, stride: int) -> float:
-    """Return the nats of all tokens but the first: one window after the other, one token after the other."""
-    nats, begin, done = 0.0, 0, 0
-    while done < len(ids) - 1:
-        end = min(begin + context, len(ids) - 1)
-        with torch.no_grad():
-            chances = module(torch.tensor([ids[begin:end]]))[0].double().log_softmax(-1)
-        nats -= sum(chances[place - begin, ids[place + 1]].item() for place in range(done, end))
-        begin, done = begin + stride, end
-    return nats
+    """Return the nats of all tokens but the first."""
+    return sum(nats for nats, _, _ in token_by_token(module, ids, context, stride))
 
 
 @pytest.mark.parametrize("windows", ["permuted", "sliding", "random"])
@@ -143,6 +112,8 @@ def test_conventions_against_the_obvious_loop(make_job, windows):
         for name, stride in (("sliding", 4), ("disjoint", 8)):
             assert document[name]["nats"] == pytest.approx(obvious(module, ids, 8, stride), rel=1e-6)
             assert (document[name]["context"], document[name]["stride"]) == (8, stride)
+            right = [right for _, right, _ in token_by_token(module, ids, 8, stride)]
+            assert document[name]["accuracy"] == sum(right) / len(right)
 
 
 def test_a_cell_trained_by_documents_is_scored_by_documents(make_job):
@@ -162,6 +133,58 @@ def test_a_cell_trained_by_documents_is_scored_by_documents(make_job):
         assert scored["scored_tokens"] == len(ids_of(documents)) - 1
 
 
+@pytest.mark.parametrize("windows", ["permuted", "document"])
+def test_documents_have_the_nats_of_the_obvious_loop_and_add_up_to_the_headline(make_job, windows):
+    """To the bit: a figure of the whole is the exact sum of its documents."""
+    module = tiny(257)
+    job = make_job(module, windows=windows)
+    evaluate(job)
+    names = ("document", "document_disjoint") if windows == "document" else ("sliding", "disjoint")
+    for split, documents, said in (
+        ("valid", VALIDATION, evaluation(job)["valid"]),
+        ("test", DOCUMENTS, evaluation(job)),
+    ):
+        columns = read_document_scores(job.folder, split, [*COUNTS, *map(nats_column, names)])
+        assert columns["document"].tolist() == list(range(len(documents)))
+        # The end-of-text token of the next document is the last target of a document.
+        tokens = [len(ids_of([text])) for text in documents]
+        tokens[-1] -= 1
+        assert columns["tokens"].tolist() == tokens and sum(tokens) == said["scored_tokens"]
+        assert columns["bytes"].tolist() == [len(text.encode()) for text in documents]
+        assert columns["characters"].tolist() == [len(text) for text in documents]
+        assert columns["words"].tolist() == [len(text.split()) for text in documents]
+        assert columns["newlines"].tolist() == [text.count("\n") for text in documents]
+        for name, stride in zip(names, (4, 8), strict=True):
+            assert math.fsum(columns[nats_column(name)]) == said[name]["nats"]
+            if windows == "document":
+                texts = [[*ids_of([text]), EOT] for text in documents]
+                texts[-1].pop()
+                expected = [obvious(module, ids, 8, stride) for ids in texts]
+            else:
+                nats = [nats for nats, _, _ in token_by_token(module, ids_of(documents), 8, stride)]
+                ends = np.cumsum(tokens)
+                expected = [sum(nats[end - n : end]) for end, n in zip(ends, tokens, strict=True)]
+            assert columns[nats_column(name)] == pytest.approx(expected, rel=1e-5)
+
+
+def test_documents_of_a_part_have_their_numbers_in_the_split(make_job):
+    job = make_job(tiny(257), MANY, limit=50)
+    evaluate(job)
+    columns = read_document_scores(job.folder, "test", ["document", "bytes"])
+    assert 1 < len(columns["document"]) < 20 and columns["document"][0] > 0
+    sizes = [len(MANY[number].encode()) for number in columns["document"]]
+    assert columns["bytes"].tolist() == sizes and sum(sizes) == evaluation(job)["bytes"]
+
+
+def test_bits_per_character_and_accuracy_by_hand(make_job):
+    job = make_job(uniform(257, likely=ord("e")))
+    facts = evaluate(job)
+    letters = "".join(DOCUMENTS)
+    assert facts["bpc"] == pytest.approx(facts["nats"] / math.log(2) / len(letters))
+    assert facts["bpb"] < facts["bpc"]  # some letters have two bytes
+    assert facts["accuracy"] == letters.count("e") / (len(IDS) - 1)
+
+
 MANY = [f"{word} {'very ' * (number % 5)}old" for number, word in enumerate("abcdefghijklmnopqrst")]
 
 
@@ -171,7 +194,7 @@ def test_a_limit_in_bytes_scores_whole_documents_that_are_the_same_for_every_tok
     found = {}
     for name, codec in codecs.items():
         module = uniform(codec.vocab_size)
-        options = {"limit": 150, "windows": windows, "validation": [*MANY, "", *MANY], "name": name}
+        options = {"limit": 150, "windows": windows, "validation": [*MANY, "", *MANY]}
         job = make_job(module, MANY, codec, **options)
         evaluate(job)
         found[name] = evaluation(job)
@@ -208,7 +231,8 @@ def test_the_headline_is_sliding_and_says_so(make_job):
     document = evaluation(job)
     assert document["convention"] == facts["convention"] == "sliding"
     for key in DENOMINATORS:
-        assert document[key] == facts[key] == document["sliding"][key] != document["disjoint"][key]
+        assert document[key] == facts[key] == document["sliding"][key]
+    assert all(document[key] != document["disjoint"][key] for key in {*DENOMINATORS} - {"accuracy"})
     assert document["denominators"] == DENOMINATORS
     assert "8 tokens start every 4 tokens" in document["sliding"]["definition"]
     assert "at least 5 tokens" in document["sliding"]["definition"]
@@ -243,12 +267,13 @@ def test_the_stride_of_the_configuration_counts(make_job):
 
 
 def test_same_bytes_again(make_job):
-    job = make_job(tiny(257))
-    evaluate(job)
-    first = (job.folder / "evaluation.json").read_bytes()
-    evaluate(job)
-    assert (job.folder / "evaluation.json").read_bytes() == first
-    assert job.provenance["device"] == "cpu" and job.provenance["tokens_per_second"] > 0
+    jobs = [make_job(tiny(257)), make_job(tiny(257))]
+    for job in jobs:
+        evaluate(job)
+    for name in ("evaluation.json", scores_path(Path()).name):
+        first, again = ((job.folder / name).read_bytes() for job in jobs)
+        assert first == again
+    assert jobs[0].provenance["device"] == "cpu" and jobs[0].provenance["tokens_per_second"] > 0
 
 
 def test_bare_ids_have_figures_per_token_only(make_job):
@@ -258,6 +283,10 @@ def test_bare_ids_have_figures_per_token_only(make_job):
     assert facts["bpb"] is facts["word_perplexity"] is facts["word_perplexity_newlines"] is None
     assert facts["val_bpb"] is None and facts["val_loss"] == pytest.approx(math.log(10), rel=1e-6)
     assert evaluation(job)["documents"] == 2 and evaluation(job)["scored_tokens"] == 26
+    columns = read_document_scores(job.folder, "test", ["tokens", "bytes", "nats_sliding"])
+    assert columns["tokens"].tolist() == [25, 1] and np.isnan(columns["bytes"]).all()
+    assert columns["nats_sliding"] == pytest.approx([25 * math.log(10), math.log(10)], rel=1e-6)
+    assert facts["bpc"] is None and "script" not in evaluation(job)["breakdowns"]
 
 
 def test_a_text_shorter_than_the_context(make_job):
@@ -266,8 +295,8 @@ def test_a_text_shorter_than_the_context(make_job):
 
 
 def test_a_count_that_differs_is_refused(make_job):
-    for name, count in (("tokens", len(IDS)), ("bytes", COUNTS["bytes"])):
-        job = make_job(uniform(257), validation=DOCUMENTS, facts={name: count + 1}, name=name)
+    for name, count in (("tokens", len(IDS)), ("bytes", SIZES["bytes"])):
+        job = make_job(uniform(257), validation=DOCUMENTS, facts={name: count + 1})
         with pytest.raises(UserError, match=f"{count} {name} together, but the split has {count + 1}"):
             evaluate(job)
 
@@ -320,6 +349,9 @@ def test_such_weights_of_a_diverged_training_have_no_figures(make_job):
     for convention in (facts, document["sliding"], document["disjoint"]):
         assert {convention[key] for key in ("nats", *DENOMINATORS)} == {None}
     assert document["scored_tokens"] == len(IDS) - 1
+    columns = read_document_scores(job.folder, "test", ["tokens", "nats_sliding"])
+    assert columns["tokens"].sum() == len(IDS) - 1 and np.isnan(columns["nats_sliding"]).all()
+    assert document["breakdowns"]["position"]["sliding"] is None
 
 
 def test_other_weights_of_a_diverged_training_are_scored(make_job):

@@ -51,6 +51,9 @@ change("filter", "", "input");
 change("text", "2");
 seen.prompts = texts("#prompt option");
 seen.unit = texts("#chart-val .ytitle")[0];
+seen.positions = texts("#chart-positions .xtitle")[0];
+seen.best = document.getElementById("chart-groups").layout.shapes.map((line) => line.x0);
+seen.bars = document.getElementById("chart-groups").data[0].error_x.array;
 change("size", "train_flops");
 seen.size = texts("#chart-size .xtitle")[0];
 seen.loads = performance.getEntriesByType("resource").map((entry) => entry.name).filter((name) => /^http/.test(name));
@@ -135,6 +138,13 @@ def test_filters_and_chips(seen):
 def test_choices_change_what_is_drawn(seen):
     assert seen["prompts"] == ["(the start of a document)"]
     assert (seen["unit"], seen["size"]) == ("nats per token", "training FLOPs")
+
+
+def test_intervals_are_those_of_differences_to_the_best(seen):
+    assert seen["positions"] == "tokens seen in the window"
+    best, *others = seen["bars"]
+    assert len(seen["best"]) == 1 and best == 0 and len(others) == 2
+    assert all(0.005 < bar < 0.05 for bar in others)
 
 
 def test_what_diverged_is_marked_and_has_no_figure(troubled_page, tmp_path):

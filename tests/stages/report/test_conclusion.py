@@ -1,55 +1,47 @@
-"""The sentence at the top must be right: validation chooses, the test describes, intervals decide."""
+"""The sentence at the top must be right: validation chooses, the test documents tell how sure that is."""
 
-from gptgrid.stages.report.conclusion import conclusion, conclusions, grid_values
+from gptgrid.stages.report.conclusion import VERDICT, conclusion, conclusions, grid_values
 from gptgrid.stages.report.experiment import read_experiment
 
 TEXT = {"name": "tales", "unit": "bits per byte", "valid": "val_bpb", "test": "bpb"}
 
 
-def group(label: str, rank: int, valid: tuple, test: tuple) -> dict:
-    row = {"label": label, "text": "tales", "rank": rank, "variant": rank, "seeds": 2}
-    row |= {"diverged": 0, "failed": 0, "best": rank == 1 and valid[0] is not None}
-    for figure, values in (("val_bpb", valid), ("bpb", test)):
-        row |= {f"{figure}_{key}": value for key, value in zip(("mean", "low", "high"), values, strict=True)}
-    return row
+def group(label: str, rank: int, valid: float | None, test: float | None, **verdict: object) -> dict:
+    return {
+        **{"label": label, "text": "tales", "rank": rank, "variant": rank, "seeds": 2},
+        **{"diverged": 0, "failed": 0, "best": rank == 1 and valid is not None},
+        **{"val_bpb_mean": valid, "bpb_mean": test},
+        **dict.fromkeys(VERDICT),
+        **verdict,
+    }
 
 
 def test_validation_chooses_and_the_test_is_reported():
-    result = conclusion(
-        TEXT,
-        [group("b", 2, (1.1, 1.0, 1.2), (0.9, 0.8, 1.0)), group("a", 1, (1.0, 0.95, 1.05), (1.3, 1.2, 1.4))],
-        [],
-    )
-    assert result["best"]["label"] == "a"
-    assert result["test"] == {"mean": 1.3, "low": 1.2, "high": 1.4}
-    assert (result["next"]["label"], round(result["next"]["behind"], 9), result["next"]["percent"]) == (
-        "b",
-        0.1,
-        "10.0 %",
-    )
+    worse = {"difference": 0.3, "difference_low": 0.2, "difference_high": 0.4, "p": 0.001, "verdict": "worse"}
+    rivals = [group("b", 2, 1.1, 1.6, **worse), group("a", 1, 1.0, 1.3, verdict="best")]
+    result = conclusion(TEXT, rivals, [])
+    assert (result["best"]["label"], result["test"]) == ("a", 1.3)
+    assert result["next"] == {"label": "b", "variant": 2, **dict.fromkeys(VERDICT), **worse}
 
 
-def test_verdicts():
-    def verdict(first, second):
-        rivals = [group("a", 1, first, first), group("b", 2, second, second)]
-        return conclusion(TEXT, rivals, [])["next"]["verdict"]
-
-    assert "do not overlap" in verdict((1.0, 0.9, 1.1), (1.5, 1.4, 1.6))
-    assert "more seeds" in verdict((1.0, 0.9, 1.1), (1.15, 1.05, 1.25))
-    assert "chance" in verdict((1.0, None, None), (1.5, 1.4, 1.6))
+def test_verdicts_are_those_of_the_table_and_the_best_is_none_of_the_others():
+    verdicts = ("not distinguishable", "worse", "better", "worse", None)
+    others = [group(f"g{n}", n, 1.0 + n, 1.0, verdict=verdict) for n, verdict in enumerate(verdicts, 2)]
+    rivals = [group("a", 1, 1.0, 1.0, verdict="best"), *others, group("lost", 9, None, None)]
+    result = conclusion(TEXT, rivals, [])
+    assert result["verdicts"] == {"not distinguishable": 1, "worse": 2, "better": 1, None: 1}
+    assert (result["measured"], result["groups"]) == (6, 7)
 
 
 def test_nothing_to_conclude():
-    nothing = (None, None, None)
-    assert conclusion(TEXT, [group("a", 1, nothing, nothing)], [])["best"] is None
-    assert conclusion(TEXT, [group("a", 1, (1.0, None, None), nothing)], [])["next"] is None
+    assert conclusion(TEXT, [group("a", 1, None, None)], [])["best"] is None
+    assert conclusion(TEXT, [group("a", 1, 1.0, None)], [])["next"] is None
 
 
 def test_the_lowest_is_not_the_best_where_the_tables_do_not_say_so():
-    lowest = group("a", 1, (1.0, 0.9, 1.1), (1.0, 0.9, 1.1)) | {"best": False}
-    rivals = [lowest, group("b", 2, (2.0, 1.9, 2.1), (2.0, 1.9, 2.1))]
-    result = conclusion(TEXT, rivals, ["it guesses"])
-    assert (result["best"], result["test"], result["next"]) == (None, None, None)
+    lowest = group("a", 1, 1.0, 1.0) | {"best": False}
+    result = conclusion(TEXT, [lowest, group("b", 2, 2.0, 2.0)], ["it guesses"])
+    assert (result["best"], result["test"], result["next"], result["verdicts"]) == (None, None, None, {})
     assert (result["lowest"]["label"], result["cautions"]) == ("a", ["it guesses"])
 
 

@@ -2,7 +2,16 @@
 
 import pytest
 
-from gptgrid.stages.report.formatting import count, decimal, duration, percent, sentence, short
+from gptgrid.stages.report.formatting import (
+    count,
+    decimal,
+    difference,
+    duration,
+    p_value,
+    percent,
+    sentence,
+    short,
+)
 
 
 @pytest.mark.parametrize(
@@ -51,3 +60,26 @@ def test_count_and_percent():
 
 def test_a_message_becomes_a_sentence():
     assert sentence("the text is short; give more (`split`)") == "The text is short; give more (`split`)."
+
+
+@pytest.mark.parametrize(
+    ("numbers", "shown"),
+    [
+        ((0.031, 0.022, 0.04), ("+0.031", "+0.022", "+0.040")),
+        ((-0.004, -0.011, 0.003), ("−0.004", "−0.011", "+0.003")),
+        ((0.0012, 0.0008, 0.0016), ("+0.0012", "+0.0008", "+0.0016")),
+        ((0.5, None, None), ("+0.500", "–", "–")),
+        ((0.0, 0.0, 0.0), ("+0.000", "+0.000", "+0.000")),
+        ((None, None, None), ("–", "–", "–")),
+    ],
+)
+def test_difference(numbers, shown):
+    row = dict(zip(("effect", "effect_low", "effect_high"), numbers, strict=True))
+    assert tuple(difference(row, "effect").values()) == shown
+
+
+@pytest.mark.parametrize(
+    ("p", "shown"), [(0.00034, "p = 0.00034"), (0.049, "p = 0.049"), (1.0, "p = 1"), (3e-9, "p < 0.0001")]
+)
+def test_p_value(p, shown):
+    assert p_value(p) == shown

@@ -4,11 +4,15 @@ import json
 import re
 from html.parser import HTMLParser
 
+import pandas as pd
 import pytest
 from experiments import STORY, Experiment
 
-QUESTIONS = {"tales": ["25.0 %", "60"], "toy": ["25.0 %", "60"], "noise": ["–", "–"]}
-"""Text → what guessing gets right, and how many questions there are."""
+from gptgrid.stages.compare.tables import compare
+from gptgrid.stages.report.make import make_report
+
+FIGURES = (3, 11, 13, 14)
+"""Columns of the ranking with a mean over seeds: bits per byte of test and validation, losses of both."""
 
 
 class Elements(HTMLParser):
@@ -116,17 +120,227 @@ def test_every_cell_and_group_is_in_a_table(small, page):
         assert page.count(f"</span>{cell['cell']}</th>") == 1
     ranking = re.search(r'<table id="groups">(.*?)</table>', page, re.DOTALL)[1]
     assert ranking.count("<tr") == 1 + 15
+    assert '<tbody class="references">' not in ranking
     assert ranking.count('class="best"') == 3
 
 
-def test_the_conclusion_is_a_sentence(page):
-    text = " ".join(re.sub(r"<[^>]+>", "", page[page.index('<ul class="conclusions">') :][:3000]).split())
-    assert re.search(
-        r"●bpe · llama is the best of 6 on validation, with \d\.\d{3} bits per byte on the test text "
-        r"\(95 % interval \d\.\d{3} to \d\.\d{3}, 2 seeds\); next comes \S*bpe · gpt2, "
-        r"\d\.\d{3} bits per byte \(\d\.\d %\) behind on validation\.",
-        text,
-    ), text[:600]
+VERDICT = re.compile(
+    r"tales \d\.\d{3} bits per byte, test, 2 seeds ● bpe · llama is better than ◆ bpe · gpt2 by (0\.\d{3}) bits per "
+    r"byte \(95 %, over seeds and documents: (0\.\d{3}) to (0\.\d{3}); p = 0\.\d+\)\. All 5 other groups are worse\."
+)
+
+
+def test_the_conclusion_is_the_verdict(page):
+    said = conclusions_of(page)[0]
+    found = VERDICT.match(said)
+    assert found, said[:400]
+    low, value, high = found[2], found[1], found[3]
+    assert low < value < high
+    assert table_rows(page, "groups")[1][4] == f"+{value} (+{low} to +{high})"
+    assert "overlap" not in page.split('<script type="application/json"')[0].replace("at do not overlap", "")
+
+
+def edited(experiment: Experiment, **changes: object) -> str:
+    """Return the page after changing what comparison.csv says of the second of two groups on tales."""
+    compare(experiment.compare_job())
+    path = experiment.root / "results" / "compare" / "comparison.csv"
+    table = pd.read_csv(path, dtype="str", keep_default_na=False)
+    for column, value in changes.items():
+        table.loc[table["rank"] == "2", column] = str(value)
+    table.to_csv(path, index=False)
+    job = experiment.report_job()
+    make_report(job)
+    return (job.folder / "report.html").read_text(encoding="utf-8")
+
+
+SHORT = {"difference": 0.004, "difference_low": -0.003, "difference_high": 0.011, "p": 0.41}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"verdict": "not distinguishable", **SHORT, "seeds_needed": 12, "covers": "seeds and documents"},
+            "● llama cannot be told apart from ■ gpt2 : difference +0.004 bits per byte (95 %, over seeds and "
+            "documents: −0.003 to +0.011; p = 0.41); about 12 seeds of every group would tell.",
+        ),
+        (
+            {"verdict": "not distinguishable", **SHORT, "seeds_needed": "", "covers": "documents"},
+            "(95 %, over documents alone: −0.003 to +0.011; p = 0.41).",
+        ),
+        (
+            {"verdict": "not distinguishable", **dict.fromkeys(SHORT, ""), "covers": "nothing"},
+            "● llama cannot be told apart from ■ gpt2 : with one seed and one test document there is no interval.",
+        ),
+        (
+            {
+                "verdict": "better",
+                "difference": -0.05,
+                "difference_low": -0.06,
+                "difference_high": -0.04,
+                "p": 1e-6,
+            },
+            "■ gpt2 is better than ● llama , which validation chose: difference −0.050 bits per byte (95 %, over "
+            "seeds and documents: −0.060 to −0.040; p < 0.0001).",
+        ),
+        (
+            {"verdict": "", **dict.fromkeys(SHORT, "")},
+            "● llama is the lowest on validation; against the next, ■ gpt2, there is no verdict.",
+        ),
+    ],
+)
+def test_each_verdict_is_a_sentence(tmp_path, changes, said):
+    page = edited(Experiment(tmp_path, ("tales",), ("bpe",), ("gpt2", "llama")), **changes)
+    assert said in conclusions_of(page)[0].replace("&lt;", "<"), conclusions_of(page)[0][:400]
+
+
+def test_the_others_are_counted_by_verdict(tmp_path):
+    experiment = Experiment(tmp_path, ("tales",), ("bpe", "char"), ("gpt2", "llama", "encoder"))
+    page = edited(experiment, verdict="not distinguishable")
+    assert "Of the 5 other groups 4 are worse and 1 is not distinguishable." in conclusions_of(page)[0]
+
+
+def test_one_seed_says_what_intervals_leave_out(tmp_path, page):
+    shown = Experiment(tmp_path, ("tales",), ("bpe",), ("gpt2", "llama"), (1,)).report()
+    assert "95 %, over documents alone: " in conclusions_of(shown)[0]
+    assert warnings_of(shown)[0].startswith(
+        "tales: There is one seed a group: intervals and verdicts are for"
+    )
+    assert not any("one seed a group" in warning for warning in warnings_of(page))
+
+
+def test_references_stand_apart_and_who_loses_to_them_is_marked(tmp_path):
+    experiment = Experiment(tmp_path, ("tales",), ("bpe",), ("gpt2", "llama"))
+    test = {"bpb": 1.27, "documents": 183, "documents_of_split": 183}
+    found = {"kneser-ney": {"definition": "Grams, <b>counted", "test": test}}
+    experiment.put("references:bpe@tales", {}, references_json=json.dumps(found))
+    page = experiment.report()
+    llama, gpt2 = table_rows(page, "groups")
+    assert llama[2] == "● llama best" and gpt2[2] == "■ gpt2 loses to kneser-ney"
+    (rows,) = re.findall(r'<tbody class="references">\n<tr><th scope="rowgroup".*?</tbody>', page, re.DOTALL)
+    assert "bpe · kneser-ney 1.270 – " in words(rows) and "Grams, &lt;b&gt;counted" in rows
+
+
+def test_a_reference_that_could_not_be_made_says_why(tmp_path):
+    failed = {"references:bpe@tales": "the disk was <full>"}
+    experiment = Experiment(tmp_path, ("tales",), ("bpe",), ("gpt2",), failed=failed)
+    experiment.put("references:bpe@tales", {})
+    rows = re.search(r'<tbody class="references">.*?</tbody>', experiment.report(), re.DOTALL)[0]
+    assert "bpe · kneser-ney could not be made: the disk was &lt;full&gt; – – " in words(rows)
+
+
+def test_a_checkpoint_of_others_is_a_row_without_training_figures(tmp_path):
+    experiment = Experiment(tmp_path, ("tales",), ("bpe",), ("gpt2", "llama"), (1,))
+    name = "train:tales.bpe.gpt2.base.s1"
+    steps = {"status": "imported", "ended": None, "train_tokens": None, "train_flops": None, "steps": 0}
+    experiment.change(name, **steps)
+    experiment.change(name, "inputs", shards=None)
+    (experiment.inputs[name] / "provenance.json").write_text("{}")
+    (experiment.inputs[name] / "metrics.csv").write_text("step,tokens,train_loss,val_loss\n0,0,,\n")
+    (experiment.inputs[name] / "samples.jsonl").write_text("")
+    page = experiment.report()
+    row = next(row for row in table_rows(page, "groups") if "imported" in row[2])
+    assert row[9] == "–" and row[6] == "worse"
+    cell = next(row for row in table_rows(page, "cells") if "gpt2" in row[0])
+    assert cell[1] == "imported" and cell[5:7] == ["–", "–"] and cell[-3:-1] == ["–", "–"]
+    assert not any("were trained with the same" in warning for warning in warnings_of(page))
+    assert '>node-7</th>\n<td class="n" data-value="1">1</td>' in page.replace("</th><td", "</th>\n<td")
+
+
+def test_effects_are_a_table(page):
+    rows = table_rows(page, "effects")
+    assert [row[:4] for row in rows[:3]] == [
+        ["tales", "tokenizer", "bpe", "char"],
+        ["tales", "model", "llama", "gpt2"],
+        ["tales", "model", "encoder", "gpt2"],
+    ]
+    assert all(re.fullmatch(r"[+−]0\.\d{3} \([+−]0\.\d{3} to [+−]0\.\d{3}\)", row[4]) for row in rows)
+    assert table_rows(page, "interactions")[0][:3] == ["tales", "tokenizer: bpe", "model: llama"]
+
+
+def test_equal_budgets_and_fronts(page, tmp_path):
+    rows = table_rows(page, "equal")
+    at_end = [row for row in rows if row[:3] == ["tales", "tokens", "123 k"]]
+    assert [(row[3], row[4], row[6]) for row in at_end] == [("6 of 6", "● bpe · llama", "◆ bpe · gpt2")]
+    assert [row[3] for row in rows if row[:3] == ["tales", "bytes", "123 k"]] == ["3 of 6"]
+    assert any(row[:2] == ["tales", "● bpe · llama"] for row in table_rows(page, "pareto"))
+    alone = Experiment(tmp_path, ("tales",), ("bpe",), ("gpt2",)).report()
+    assert 'id="equal"' not in alone and 'id="pareto"' not in alone and 'id="budgets-title"' not in alone
+
+
+def test_laws_or_the_reason_why_there_is_none(tmp_path, page):
+    sizes = ({"model.n_layer": 2}, {"model.n_layer": 4})
+    experiment = Experiment(tmp_path, ("tales",), ("bpe",), ("gpt2",), (1,), sizes)
+    refused = words(experiment.report())
+    assert "tales, bpe , 2 cells of 2 sizes and 1 budget: no law is fitted: 2 sizes and 1 budgets;" in refused
+    path = experiment.root / "results" / "compare" / "scaling.csv"
+    law = {
+        "form": "E + A/N^alpha",
+        "reason": None,
+        "E": 1.0,
+        "E_low": 0.9,
+        "E_high": 1.1,
+        "cautions": "it is <new>",
+    }
+    law |= {"alpha": 0.34, "alpha_low": 0.3, "alpha_high": 0.4, "held_out": 2e6, "held_out_error": -0.02}
+    law |= {"held_out_predicted": 1.98, "held_out_measured": 2.0}
+    law |= {f"loss_at_{factor}_times{end}": 1.5 for factor in (2, 10) for end in ("", "_low", "_high")}
+    pd.read_csv(path, dtype=object).assign(**law).to_csv(path, index=False)
+    job = experiment.report_job()
+    make_report(job)
+    fitted = words((job.folder / "report.html").read_text(encoding="utf-8"))
+    assert "L = E + A/N^alpha. E = 1.000 (0.900 to 1.100), alpha = 0.340 (0.300 to 0.400)" in fitted
+    assert (
+        "it predicts 1.980 for the largest (2.00 M parameters), which take 2.000: an error of −0.020."
+        in fitted
+    )
+    assert "10 times as large as the largest: 1.500 (1.500 to 1.500)." in fitted
+    assert "It is &lt;new&gt;." in fitted and "Scaling laws" not in words(page)
+
+
+def test_tasks_stand_beside_guessing_and_by_group_of_items(page):
+    rows = table_rows(page, "tasks")
+    assert rows[0] == ["tales", "● bpe · llama", "40.0 % (29.0 % to 52.0 %)", "45.0 % (33.0 % to 57.0 %)"]
+    assert len(rows) == 12
+    assert "guessing 25.0 % of 60 items" in words(page)
+    assert "objects &lt;b&gt;" in page and "tales on tales, by group of items" in page
+
+
+def test_items_of_private_text_are_not_named(tmp_path):
+    page = Experiment(tmp_path, ("tales",), ("bpe",), ("gpt2",), private=("tales",)).report()
+    assert table_rows(page, "tasks") and "objects &lt;b&gt;" not in page
+
+
+def test_contexts_have_figures_or_the_reason(tmp_path, page):
+    experiment = Experiment(tmp_path, ("tales",), ("bpe",), ("gpt2",))
+    beyond = {"context": 256, "bpb": None, "test_loss": None, "reason": "it has learned <128> positions"}
+    for cell in experiment.cells:
+        shorter = {"context": 32, "bpb": 2.5, "test_loss": 4.0, "reason": None}
+        edit_evaluation(experiment, cell["cell"], contexts=[shorter, beyond])
+    shown = experiment.report()
+    (row,) = table_rows(shown, "contexts")
+    assert row[2] == "2.500" and row[3].startswith("● 1.") and row[4] == "–"
+    assert "gpt2: it has learned &lt;128&gt; positions" in shown and 'id="contexts"' not in page
+
+
+def test_where_the_loss_comes_from(page):
+    said = words(page[page.index('id="breakdowns-title"') :].split('id="samples-title"')[0])
+    assert "tales, by script" in said and "scored tokens &lt;by&gt; script." in said.lower()
+    assert re.search(r"Latin \d\.\d{3} \(80\.0 %\)", said)
+    data = json.loads(Elements(page).scripts[0])
+    positions = data["groups"][0]["positions"]
+    assert (positions["from"], positions["to"]) == ([1, 2], [1, 128])
+    assert positions["loss"][0] > positions["loss"][1]
+
+
+def test_all_figures_were_counted_twice_or_it_is_said_which_were_not(tmp_path, page):
+    assert "Every figure was counted twice: each token was scored once" in words(page)
+    experiment = Experiment(tmp_path, ("tales",), ("bpe",), ("gpt2",))
+    path = experiment.inputs["evaluate:tales.bpe.gpt2.base.s1"] / "evaluation.json"
+    evaluation = json.loads(path.read_text())
+    del evaluation["in_train"]
+    path.write_text(json.dumps(evaluation))
+    assert "The figures of 1 of 2 cells were counted twice" in words(experiment.report())
 
 
 def test_it_is_said_of_how_much_the_figures_speak(tmp_path):
@@ -136,10 +350,9 @@ def test_it_is_said_of_how_much_the_figures_speak(tmp_path):
         edit_evaluation(experiment, f"tales.bpe.gpt2.base.s{seed}", {"documents": 20}, **part)
     page = experiment.report()
     tales, toy = conclusions_of(page)
-    assert "bits per byte, test, 7 of 1,319 documents gpt2" in tales.replace("● ", "")
-    assert "bits per byte on 7 of the 1,319 documents of the test text (" in tales
+    assert "bits per byte, test, 2 seeds, 7 of 1,319 documents gpt2" in tales.replace("● ", "")
     assert "as `evaluation.bytes` asks" in tales
-    assert "documents" not in toy and "bits per byte on the test text (" in toy
+    assert "documents" not in toy and "bits per byte, test, 2 seeds ● gpt2 is the only group." in toy
     assert "Only a part was scored of tales: 20 of 166 documents of validation, 7 of 1,319 of test." in (
         warnings_of(page)
     )
@@ -158,10 +371,10 @@ def test_each_convention_is_defined_and_named_beside_its_figures(tmp_path):
             experiment,
             f"tales.bpe.llama.base.s{seed}",
             convention="document",
-            document={"definition": "Each in its document."},
+            document={"definition": "Each in its document.", "context": 128},
         )
     page = experiment.report()
-    assert [row[11] for row in table_rows(page, "groups")] == ["document", "sliding"]
+    assert [row[-1] for row in table_rows(page, "groups")] == ["document", "sliding"]
     definitions = re.search(r'<dl class="conventions">(.*?)</dl>', page, re.DOTALL)[1]
     assert words(definitions) == (
         "document (1 group) Each in its document. sliding (1 group) Windows start every 64 tokens, across "
@@ -172,7 +385,7 @@ def test_each_convention_is_defined_and_named_beside_its_figures(tmp_path):
 
 def test_the_conclusion_tells_what_diverged_and_what_to_do(troubled_page):
     tales, toy, noise = conclusions_of(troubled_page)
-    assert "gpt2 is the only one of 2 groups with a loss, with" in tales
+    assert "gpt2 is the only one of 2 groups with a loss." in tales
     assert "1 of 4 cells diverged; a group with such a cell ranks last." in tales
     assert toy.startswith(
         "toy diverged No group is the best : each has a cell whose training diverged. Lower"
@@ -207,8 +420,8 @@ def test_a_group_with_a_diverged_cell_has_no_figures_and_is_never_the_best(troub
     assert rows["tales", "llama"][2].endswith("llama 1 of 2 diverged")
     for row in rows.values():
         if row[2].endswith("diverged"):
-            assert row[1] == "–" and row[5:9] == ["diverged"] * 4
-            assert row[9:11] == ["–"] * 2 and row[12:] == ["–", *QUESTIONS[row[0]]]
+            assert row[1] == "–" and [row[n] for n in FIGURES] == ["diverged"] * 4
+            assert [row[n] for n in (*range(4, 9), 12, 15, 16)] == ["–"] * 8
     assert sum("best" in row[2] for row in rows.values()) == 1
 
 
@@ -268,17 +481,18 @@ def test_a_group_with_failed_cells_has_the_figures_of_the_others(incomplete_page
     rows = {(row[0], row[2].split()[1]): row for row in table_rows(incomplete_page, "groups")}
     llama = rows["tales", "llama"]
     assert (llama[1], llama[2]) == ("1", "● llama best 1 of 2 failed")
-    assert re.fullmatch(r"\d\.\d{3}", llama[5])
+    assert re.fullmatch(r"\d\.\d{3}", llama[3]) and llama[6] == "best"
     lost = rows["toy", "gpt2"]
     assert lost[1] == "–" and lost[2].endswith("gpt2 2 of 2 failed")
-    assert lost[4:] == ["–"] + ["failed"] * 4 + ["–"] * 6
+    assert [lost[n] for n in FIGURES] == ["failed"] * 4
+    assert [lost[n] for n in (*range(4, 9), 10, 12, *range(15, 18))] == ["–"] * 10
 
 
 def test_the_conclusion_counts_the_cells_that_finished(incomplete_page):
     tales, toy = conclusions_of(incomplete_page)
-    assert "bits per byte on the test text (1 seed)" in tales
+    assert "bits per byte, test, 1 seed ● llama" in tales
     assert "1 of 4 cells failed; figures are those of the others." in tales
-    assert "llama is the only one of 2 groups with a loss" in toy and "3 of 4 cells failed" in toy
+    assert "llama is the only one of 2 groups with a loss." in toy and "3 of 4 cells failed" in toy
 
 
 def test_what_has_no_samples_is_named(incomplete_page):
@@ -307,9 +521,21 @@ def test_differing_devices_precisions_and_versions_are_told(tmp_path):
     path.write_text(json.dumps(json.loads(path.read_text()) | other))
     end = " Figures may differ for that reason alone."
     assert warnings_of(experiment.report()) == [
-        "Not all cells have the same device: cpu (3 cells), cuda (H100) (1 cell)." + end,
-        "Not all cells have the same precision: fp32 (3 cells), bf16 (1 cell)." + end,
-        "Not all cells have the same version of torch: 2.13.0 (3 cells), 2.12.1 (1 cell)." + end,
+        "Not all cells were trained with the same device: cpu (3 cells), cuda (H100) (1 cell)." + end,
+        "Not all cells were trained with the same precision: fp32 (3 cells), bf16 (1 cell)." + end,
+        "Not all cells were trained with the same torch version: 2.13.0 (3 cells), 2.12.1 (1 cell)." + end,
+    ]
+    assert "All cells: trained with Python version 3.11.7; scored with device cpu, precision fp32" in words(
+        experiment.report()
+    )
+
+
+def test_a_differing_precision_of_scoring_is_told(tmp_path):
+    experiment = Experiment(tmp_path, ("tales",), ("bpe",), ("gpt2", "llama"))
+    experiment.change("evaluate:tales.bpe.llama.base.s2", "provenance", precision="bf16_weights")
+    assert warnings_of(experiment.report()) == [
+        "Not all cells were scored with the same precision: fp32 (3 cells), bf16_weights (1 cell). Figures may "
+        "differ for that reason alone."
     ]
 
 
@@ -338,14 +564,9 @@ def test_no_samples_while_learning_no_section(tmp_path):
     assert 'id="growth"' not in experiment.report()
 
 
-def test_questions_have_columns_where_some_were_asked(tmp_path, page):
-    for shown, columns in (
-        (page, True),
-        (Experiment(tmp_path, ("noise",), models=("gpt2",)).report(), False),
-    ):
-        head = shown[shown.index('<table id="groups">') :].split("</thead>")[0]
-        for name in ("Right answers", "Right by guessing", "Questions"):
-            assert (f">{name}<" in head) == columns
+def test_tasks_are_shown_where_some_were_asked(tmp_path, page):
+    assert 'id="tasks"' in page
+    assert 'id="tasks"' not in Experiment(tmp_path, ("noise",), models=("gpt2",)).report()
 
 
 def test_words_that_no_blanks_separate_are_not_counted(tmp_path):

@@ -11,38 +11,48 @@ from typing import Any
 
 import pandas as pd
 
-from gptgrid.artifact.job import Job
-from gptgrid.stages.compare.cells import CONVENTION
+from gptgrid.stages.compare.cells import CONVENTION, TAKE_BACK
 from gptgrid.stages.compare.data import of_data
+from gptgrid.stages.compare.documents import Scores
+from gptgrid.stages.compare.facts import Inputs
+from gptgrid.stages.compare.guessing import learned_by_document
+from gptgrid.stages.compare.references import of_references
 from gptgrid.stages.compare.trainings import LONGER, of_best, of_trainings
+from gptgrid.stages.compare.verdicts import BETTER, UNDECIDED
 
 Row = dict[str, Any]
 
 
-def cautions(job: Job, cells: pd.DataFrame, groups: pd.DataFrame) -> dict[str, list[str]]:
+def cautions(
+    inputs: Inputs, cells: pd.DataFrame, groups: pd.DataFrame, scores: dict[str, dict[str, Scores]]
+) -> dict[str, list[str]]:
     """Return text → what must be known about the figures on it, the weightiest first.
 
     Args:
-        job: of `compare`.
+        inputs: of `compare`.
         cells: the rows of all cells, with `text` and `group`.
         groups: the rows of all groups.
+        scores: text → split → what its groups take by document.
 
     Returns:
         only texts about which there is something to say.
     """
-    asked = {cell.cell: cell for cell in job.config.cells}
+    asked = {cell.cell: cell for cell in inputs.job.config.cells}
     found = {}
     for text, members in cells.groupby("text", sort=False):
         rivals = groups[groups["text"] == text].sort_values("rank").to_dict("records")
         own = [asked[cell] for cell in members["cell"]]
         best = [asked[cell] for cell in members["cell"][members["group"].isin(winners(rivals))]]
+        on_test = learned_by_document(scores[text]["test"]) if text in scores else {}
+        useful = [on_test.get(group) for group in winners(rivals)]
         sentences = [
             *of_groups(rivals),
+            *of_references(rivals),
             *of_conventions(rivals),
             *of_budgets(members, [cell.shards for cell in own]),
-            *of_data(job, own),
-            *of_trainings(job, own),
-            *of_best(job, best),
+            *of_data(inputs, own),
+            *of_trainings(inputs, own),
+            *of_best(inputs, best, *useful),
         ]
         found[text] = list(dict.fromkeys(sentences))
     return {text: sentences for text, sentences in found.items() if sentences}
@@ -75,8 +85,11 @@ def of_groups(rivals: list[Row]) -> Iterator[str]:
             f"{len(lost)} of {len(rivals)} groups cannot be told from guessing tokens by their frequency "
             f"({some(lost)}); train them longer, or {more}"
         )
-    if len(rivals) > 1:
-        yield from of_seeds([group["seeds"] - group["failed"] for group in rivals])
+    # Of a checkpoint of others there are no seeds to give.
+    trained = [group for group in rivals if not group["imported"]]
+    if len(rivals) > 1 and trained:
+        yield from of_seeds([group["seeds"] - group["failed"] for group in trained])
+    yield from of_verdicts(measured, more)
     for group in measured[:1]:
         if group["failed"]:
             yield (
@@ -88,12 +101,63 @@ def of_groups(rivals: list[Row]) -> Iterator[str]:
 def of_seeds(seeds: list[int]) -> Iterator[str]:
     """Yield what is wrong with the numbers of finished seeds of groups that are compared."""
     if max(seeds) == 1:
-        yield "every group has one seed, so that the order may be chance; give several (`seed: [1, 2, 3]`)"
+        yield (
+            "every group has one seed: intervals and verdicts leave out what another seed would change, so "
+            "that the order may be chance; give several (`seed: [1, 2, 3]`)"
+        )
     elif min(seeds) != max(seeds):
         yield (
             f"groups have {min(seeds)} to {max(seeds)} finished seeds, and means over fewer are less sure; "
             "give all the same seeds"
         )
+
+
+def of_verdicts(measured: list[Row], more: str) -> Iterator[str]:
+    """Yield what the verdicts leave open, and what would decide it.
+
+    Args:
+        measured: the rows of the groups with figures, by rank.
+        more: how to score more text.
+    """
+    if not measured or not measured[0]["best"]:
+        return
+    best, others = measured[0], measured[1:]
+    if open_ones := [group for group in others if group["verdict"] == UNDECIDED]:
+        yield (
+            f"{len(open_ones)} of {len(others)} groups cannot be told from the best, {best['group']}, on the "
+            f"test documents ({some([group['group'] for group in open_ones])}); {remedy(open_ones, more)}"
+        )
+    if any(group["covers"] in ("seeds", "nothing") for group in others):
+        yield (
+            "the test split is one document: intervals and verdicts leave out what other text would change; "
+            "cut it into documents (`document`), or take them as verdicts on this text alone"
+        )
+    if better := [group["group"] for group in others if group["verdict"] == BETTER]:
+        yield (
+            f"on the test split {some(better)} is better than {best['group']}, which validation chose; see "
+            "whether the two splits are text of the same kind"
+        )
+    if unsteady := [group["group"] for group in measured if group["unsteady"] is True]:
+        yield (
+            f"the seeds of {some(unsteady)} differ far more than those of the other groups, so that its own "
+            "spread stands for it and hardly anything can be told of it; lower its `lr`, or give more seeds"
+        )
+    if unknown := [group["group"] for group in others if pd.isna(group["verdict"])]:
+        yield (
+            f"{len(unknown)} of {len(others)} groups have no verdict ({some(unknown)}), as an older source "
+            f"evaluated them or the best, and wrote no scores by document; {TAKE_BACK}"
+        )
+
+
+def remedy(open_ones: list[Row], more: str) -> str:
+    """Return what would tell groups from the best."""
+    if "seeds" not in open_ones[0]["covers"]:
+        return f"give several seeds, or {more}"
+    needed = {group["group"]: group["seeds_needed"] for group in open_ones if pd.notna(group["seeds_needed"])}
+    if not needed:
+        return f"no number of seeds would, as other documents could change that much; {more}"
+    nearest = min(needed, key=needed.get)
+    return f"about {needed[nearest]:,} seeds of every group would tell {nearest}"
 
 
 def of_conventions(rivals: list[Row]) -> Iterator[str]:

@@ -14,15 +14,17 @@ from typing import Any
 
 import pandas as pd
 
-from gptgrid.artifact.job import Job
-from gptgrid.stages.compare.facts import evaluation_of
+from gptgrid.stages.compare.facts import Inputs
 
 NAMES = ("cell", "corpus", "tokenizer", "model", "training", "seed")
 SIZES = ("parameters", "non_embedding_parameters", "vocab_size", "train_tokens", "train_flops")
 VALIDATION = ("val_loss", "val_bpb")
 TEST = ("test_loss", "perplexity", "bpb", "word_perplexity", "answers_right")
+TALES = "tales"
 QUESTIONS = ("answers_asked", "answers_chance")
-"""How many questions `answers_right` is the share of, and the share that guessing gives."""
+"""How many items of the task TALES `answers_right` is the share of, and the share that guessing gives."""
+TASK, CHANCE = "task_", "chance_"
+"""Before the name of a task: the share that was answered right, and the share that guessing gives."""
 SCORED = ("valid_documents", "valid_documents_of_split", "test_documents", "test_documents_of_split")
 """Of how many documents the figures on a split are, and how many it has."""
 CONVENTION = "convention"
@@ -38,13 +40,15 @@ DIVERGED = "diverged"
 """The status of a training whose loss stopped being finite, or did not come back from a spike."""
 STOPPED = "stopped early"
 """The status of a training whose validation loss fell no more."""
+IMPORTED = "imported"
+"""The status of a model that others trained: how is not known here."""
 FAILED = "failed"
 """The status of a cell whose training or evaluation could not be made."""
 TAKE_BACK = "take back older results (gptgrid accept --undo) and run snakemake again"
 Row = dict[str, Any]
 
 
-def cell_table(job: Job, keys: list[str]) -> pd.DataFrame:
+def cell_table(inputs: Inputs, keys: list[str]) -> pd.DataFrame:
     """Return the rows of all cells in grid order.
 
     Columns hold objects: a column of integers with a gap would become one of floats.
@@ -63,11 +67,17 @@ def cell_table(job: Job, keys: list[str]) -> pd.DataFrame:
         *VERSIONS,
         *HARDWARE,
     )
-    rows = [cell_row(job, cell) for cell in job.config.cells]
+    rows = [cell_row(inputs, cell) for cell in inputs.job.config.cells]
+    columns += tuple(dict.fromkeys(key for row in rows for key in row if key.startswith((TASK, CHANCE))))
     refuse_unlike_texts(rows, keys)
     table = pd.DataFrame(rows, columns=[*columns, "identity", "path", "status", "reason"], dtype=object)
-    table.loc[table["status"].isin((DIVERGED, FAILED)), list(FIGURES)] = None
+    table.loc[table["status"].isin((DIVERGED, FAILED)), figures_of(table)] = None
     return table
+
+
+def figures_of(table: pd.DataFrame) -> list[str]:
+    """Return the columns of which comparison.csv gives statistics."""
+    return [*FIGURES, *(column for column in table if column.startswith(TASK))]
 
 
 def overridden_keys(cells: list[SimpleNamespace]) -> list[str]:
@@ -75,18 +85,18 @@ def overridden_keys(cells: list[SimpleNamespace]) -> list[str]:
     return list(dict.fromkeys(key for cell in cells for key in vars(cell.overrides)))
 
 
-def cell_row(job: Job, cell: SimpleNamespace) -> Row:
+def cell_row(inputs: Inputs, cell: SimpleNamespace) -> Row:
     """Return what is known of one cell."""
     row = {name: getattr(cell, name) for name in NAMES} | {"path": cell.path}
     row |= {key: override_text(value) for key, value in vars(cell.overrides).items()}
     training, evaluation = f"train:{cell.cell}", f"evaluate:{cell.cell}"
-    if training in job.inputs:
-        row |= training_row(job, training)
-    if evaluation in job.inputs:
-        row |= evaluation_row(job, cell.cell)
+    if training in inputs:
+        row |= training_row(inputs, training)
+    if evaluation in inputs:
+        row |= evaluation_row(inputs, cell.cell)
     # A diverged training needs no evaluation.
-    if training not in job.inputs or (evaluation not in job.inputs and row["status"] != DIVERGED):
-        reason = job.failed.get(training) or job.failed.get(evaluation)
+    if training not in inputs or (evaluation not in inputs and row["status"] != DIVERGED):
+        reason = inputs.job.failed.get(training) or inputs.job.failed.get(evaluation)
         row |= {"status": FAILED, "reason": reason}
     return row
 
@@ -114,9 +124,9 @@ def refuse_unlike_texts(rows: list[Row], keys: list[str]) -> None:
                 row |= {"status": FAILED, "reason": reason}
 
 
-def training_row(job: Job, name: str) -> Row:
+def training_row(inputs: Inputs, name: str) -> Row:
     """Return size, speed and end of a training, an input of the job."""
-    manifest, provenance = job.manifest(name), job.provenance_of(name)
+    manifest, provenance = inputs.manifest(name), inputs.job.provenance_of(name)
     facts = manifest["facts"]
     return {
         **{key: facts[key] for key in SIZES},
@@ -128,16 +138,21 @@ def training_row(job: Job, name: str) -> Row:
     }
 
 
-def evaluation_row(job: Job, cell: str) -> Row:
+def evaluation_row(inputs: Inputs, cell: str) -> Row:
     """Return the validation and test figures of a cell that was evaluated, and what was scored."""
-    evaluation = evaluation_of(job, cell)
+    evaluation = inputs.evaluation(cell)
     if (valid := evaluation.get("valid")) is None:
         return {
             "status": FAILED,
             "reason": f"its evaluation is of an older source and scored the test split alone; {TAKE_BACK}",
         }
-    questions = evaluation["questions"] or {}
-    evaluation |= {f"answers_{key}": questions.get(key) for key in ("right", "asked", "chance")}
+    tasks = evaluation.get("tasks", {})
+    questions = tasks.get(TALES, {})
+    answers = {"right": "accuracy", "asked": "items", "chance": "chance"}
+    evaluation = {
+        **evaluation,
+        **{f"answers_{key}": questions.get(figure) for key, figure in answers.items()},
+    }
     return {
         "val_loss": valid["val_loss"],
         "val_bpb": valid["bpb"],
@@ -147,6 +162,8 @@ def evaluation_row(job: Job, cell: str) -> Row:
             for split, text in (("valid", valid), ("test", evaluation))
             for key in ("documents", "documents_of_split")
         },
+        **{f"{TASK}{name}": task["accuracy"] for name, task in tasks.items() if name != TALES},
+        **{f"{CHANCE}{name}": task["chance"] for name, task in tasks.items() if name != TALES},
         DEFINITION: evaluation[evaluation[CONVENTION]]["definition"],
         "scored": (valid["text_digest"], evaluation["text_digest"]),
     }

@@ -7,8 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from gptgrid.artifact.identity import ABOUT
-from gptgrid.artifact.job import Job
-from gptgrid.stages.compare.facts import evaluation_of, facts_of
+from gptgrid.stages.compare.facts import Inputs
 from gptgrid.stages.compare.guessing import resolution
 
 Row = dict[str, Any]
@@ -25,15 +24,15 @@ LARGE_VOCABULARY = 1_000
 """Tokens that may stay unused without being told: characters bring 256 bytes along for what they lack."""
 
 
-def of_data(job: Job, cells: list[SimpleNamespace]) -> Iterator[str]:
+def of_data(inputs: Inputs, cells: list[SimpleNamespace]) -> Iterator[str]:
     """Yield what stands against figures on a text, of which all cells were scored on the same documents."""
     names = list(dict.fromkeys(cell.shards for cell in cells))
-    shards = {name: facts for name in names if (facts := facts_of(job, f"shards:{name}"))}
-    corpus = facts_of(job, f"corpus:{names[0].split('@', 1)[1]}")
+    shards = {name: facts for name in names if (facts := inputs.facts(f"shards:{name}"))}
+    corpus = inputs.facts(f"corpus:{names[0].split('@', 1)[1]}")
     if corpus:
         yield from corpus[ABOUT].get("cautions", ())
     cut_in_order = corpus is not None and corpus[ABOUT].get("split", {}).get("by") == "position"
-    found = {cell.cell: evaluation_of(job, cell.cell) for cell in cells}
+    found = {cell.cell: inputs.evaluation(cell.cell) for cell in cells}
     # An older source scored the test split alone, and its figures are in no table.
     evaluations = {cell: evaluation for cell, evaluation in found.items() if evaluation.get("valid")}
     if evaluations:
@@ -44,12 +43,8 @@ def of_data(job: Job, cells: list[SimpleNamespace]) -> Iterator[str]:
     for reason in dict.fromkeys(row["word_perplexity_reason"] for row in evaluations.values()):
         if reason:
             yield f"there is no word perplexity: {reason}; compare bits per byte"
-    for cell in cells:
-        questions = evaluations.get(cell.cell, {}).get("questions") or {}
-        if questions.get("reason"):
-            yield f"{cell.model} answers no questions: {questions['reason']}; raise `context`"
     yield from of_marks({name.split("@", 1)[0]: facts for name, facts in shards.items()})
-    codecs = codecs_of(job)
+    codecs = codecs_of(inputs)
     for name, facts in shards.items():
         yield from of_tokenizer(name.split("@", 1)[0], facts, codecs.get(facts["tokenizer"]))
 
@@ -75,9 +70,9 @@ def of_marks(shards: dict[str, Row]) -> Iterator[str]:
         yield f"tokenizers read different marks in this text as special tokens ({each}); give all the same"
 
 
-def codecs_of(job: Job) -> dict[str, Row]:
+def codecs_of(inputs: Inputs) -> dict[str, Row]:
     """Return the manifests of tokenizers by the digests of their codecs, by which shards name them."""
-    manifests = [job.manifest(name) for name in job.inputs if name.startswith("tokenizer:")]
+    manifests = [inputs.manifest(name) for name in inputs.job.inputs if name.startswith("tokenizer:")]
     return {manifest["outputs"]["codec.json"]["sha256"]: manifest for manifest in manifests}
 
 
@@ -130,7 +125,7 @@ def of_tokenizer(name: str, shards: Row, made: Row | None) -> Iterator[str]:
     unused = used < 0.5 and (1 - used) * size > LARGE_VOCABULARY
     if size > SMALL_VOCABULARY and (occurrences < FEW_OCCURRENCES or unused):
         yield (
-            f"{used:.0%} of the {size:,} tokens of {name} occur in the training text, "
+            f"{used * size:,.0f} of the {size:,} tokens of {name} occur in the training text, "
             f"{occurrences:,.1f} times each in the mean, so that most of the vocabulary is hardly learned; "
             "take a smaller one, or give more text"
         )

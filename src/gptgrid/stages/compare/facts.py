@@ -8,12 +8,32 @@ from typing import Any
 from gptgrid.artifact.job import Job
 
 
-def facts_of(job: Job, name: str) -> dict[str, Any] | None:
-    """Return the facts of an input; None if it could not be made."""
-    return job.manifest(name)["facts"] if name in job.inputs else None
+class Inputs:
+    """The inputs of `compare`. Each file is read once, however many tables ask for it."""
 
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.manifests: dict[str, dict[str, Any]] = {}
+        self.evaluations: dict[str, dict[str, Any]] = {}
 
-def evaluation_of(job: Job, cell: str) -> dict[str, Any]:
-    """Return what the evaluation of a cell says; empty without one."""
-    folder = job.inputs.get(f"evaluate:{cell}")
-    return {} if folder is None else json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
+    def __contains__(self, name: str) -> bool:
+        """Say whether an input could be made."""
+        return name in self.job.inputs
+
+    def manifest(self, name: str) -> dict[str, Any]:
+        """Return the manifest of an input."""
+        if name not in self.manifests:
+            self.manifests[name] = self.job.manifest(name)
+        return self.manifests[name]
+
+    def facts(self, name: str) -> dict[str, Any] | None:
+        """Return the facts of an input; None if it could not be made."""
+        return self.manifest(name)["facts"] if name in self else None
+
+    def evaluation(self, cell: str) -> dict[str, Any]:
+        """Return what the evaluation of a cell says; empty without one."""
+        if cell not in self.evaluations:
+            folder = self.job.inputs.get(f"evaluate:{cell}")
+            text = "{}" if folder is None else (folder / "evaluation.json").read_text(encoding="utf-8")
+            self.evaluations[cell] = json.loads(text)
+        return self.evaluations[cell]

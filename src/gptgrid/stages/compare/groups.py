@@ -14,42 +14,52 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from gptgrid.stages.compare.cells import (
+    CHANCE,
     CONVENTION,
     DEFINITION,
     DIVERGED,
     FAILED,
-    FIGURES,
+    IMPORTED,
     NAMES,
     QUESTIONS,
     SCORED,
+    figures_of,
 )
-from gptgrid.stages.compare.guessing import has_learned
+from gptgrid.stages.compare.documents import Scores
+from gptgrid.stages.compare.guessing import has_learned, learned_by_document
 
 STATISTICS = ("mean", "std", "low", "high")
 GUESSING = ("guessing", "val_tokens")
 """Nats per token that guessing by frequency takes on the validation split, and the tokens scored there."""
 
 
-def group_table(cells: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+def group_table(cells: pd.DataFrame, keys: list[str], scores: dict[str, dict[str, Scores]]) -> pd.DataFrame:
     """Return the rows of all groups, in grid order.
 
     Args:
         cells: the rows of all cells, with `group`, `text`, `guessing` and `val_tokens`.
         keys: overridden keys.
+        scores: text → split → what its groups take by document.
 
     Groups are ranked on each text by their mean of validation bits per byte (nats per token for corpora of
     bare ids): what is reported on the test split never selects.
     """
     members = cells.groupby("group", sort=False)
     parts = [name for name in NAMES if name not in ("cell", "seed")]
-    shared = (*QUESTIONS, *SCORED, CONVENTION, DEFINITION, *GUESSING)
+    chances = [column for column in cells if column.startswith(CHANCE)]
+    shared = (*QUESTIONS, *chances, *SCORED, CONVENTION, DEFINITION, *GUESSING)
     groups = members[["text", *parts, *keys, "parameters", *shared]].first()
     groups["seeds"] = members.size()
-    for status in (DIVERGED, FAILED):
+    for status in (DIVERGED, FAILED, IMPORTED):
         groups[status] = members["status"].agg(lambda values, status=status: sum(values == status))
     figures = figure_columns(cells[cells["status"] != FAILED]).reindex(groups.index)
     losses = zip(figures["val_loss_mean"], groups["guessing"], groups["val_tokens"], strict=True)
-    groups["learned"] = [has_learned(*row) for row in losses]
+    by_document: dict[str, bool] = {}
+    for of_text in scores.values():
+        by_document |= learned_by_document(of_text["valid"])
+    groups["learned"] = [
+        by_document.get(group, has_learned(*row)) for group, row in zip(groups.index, losses, strict=True)
+    ]
     groups["rank"] = ranks(groups["text"], figures)
     groups["best"] = (groups["rank"] == 1) & groups["learned"]
     return groups.join(figures).reset_index()
@@ -72,14 +82,14 @@ def text_names(cells: pd.DataFrame, keys: list[str]) -> pd.Series:
 
 def figure_columns(cells: pd.DataFrame) -> pd.DataFrame:
     """Return for each group the mean, standard deviation and interval of every figure."""
-    rows = {}
+    rows, figures = {}, figures_of(cells)
     for group, members in cells.groupby("group", sort=False):
         rows[group] = [
             value
-            for figure in FIGURES
+            for figure in figures
             for value in summarize(list(members[figure]), exponential="perplexity" in figure).values()
         ]
-    columns = [f"{figure}_{statistic}" for figure in FIGURES for statistic in STATISTICS]
+    columns = [f"{figure}_{statistic}" for figure in figures for statistic in STATISTICS]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns, dtype=object)
 
 

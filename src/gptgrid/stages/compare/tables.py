@@ -1,5 +1,6 @@
-"""The tables of an experiment: summary.csv has one row per cell, comparison.csv one per group of cells, and
-cautions.csv one for each reason to doubt them.
+"""The tables of an experiment: summary.csv has one row per cell, comparison.csv one per group of cells,
+effects.csv one for each thing that varies alone, interactions.csv for two such, and cautions.csv one for each
+reason to doubt them.
 
 A group is the cells that differ in their seed alone. Figures are collected and summarized here, never
 measured; how they look is the business of the report.
@@ -15,23 +16,42 @@ import pandas as pd
 from gptgrid.artifact.job import Job
 from gptgrid.stages.compare.cautions import cautions
 from gptgrid.stages.compare.cells import DEFINITION, cell_table, overridden_keys
+from gptgrid.stages.compare.cross import cross_table, of_cross
+from gptgrid.stages.compare.documents import read_scores
+from gptgrid.stages.compare.effects import effect_tables
+from gptgrid.stages.compare.facts import Inputs
 from gptgrid.stages.compare.groups import group_names, group_table, text_names
 from gptgrid.stages.compare.guessing import guessing_columns
+from gptgrid.stages.compare.references import References
+from gptgrid.stages.compare.verdicts import with_verdicts
+from gptgrid.stages.compare.views import view_tables
 
 
 def compare(job: Job) -> dict[str, Any]:
-    """Write summary.csv, comparison.csv and cautions.csv, and print the cautions; return the facts."""
-    keys = overridden_keys(job.config.cells)
-    cells = cell_table(job, keys)
+    """Write the tables, and print the cautions; return the facts."""
+    inputs, keys = Inputs(job), overridden_keys(job.config.cells)
+    cells = cell_table(inputs, keys)
     summary = cells.drop(columns=["val_bpb", DEFINITION])
-    cells = cells.assign(group=group_names(cells), text=text_names(cells, keys), **guessing_columns(job))
-    groups = group_table(cells, keys)
-    doubts = [(text, doubt) for text, doubts in cautions(job, cells, groups).items() for doubt in doubts]
+    cells = cells.assign(group=group_names(cells), text=text_names(cells, keys), **guessing_columns(inputs))
+    references = References(inputs, cells)
+    scores = read_scores(inputs, cells)
+    groups = references.marked(with_verdicts(group_table(cells, keys, scores), scores))
+    doubts = [
+        (text, doubt) for text, doubts in cautions(inputs, cells, groups, scores).items() for doubt in doubts
+    ]
+    crossed = cross_table(inputs, cells, groups, scores)
+    doubts += of_cross(crossed)
     for text, doubt in doubts:
         print(f"caution: {text}: {doubt}", flush=True)
-    write_table(job.folder / "summary.csv", summary)
-    write_table(job.folder / "comparison.csv", groups)
+    write_table(job.folder / "summary.csv", references.below(references.marked(summary)))
+    write_table(job.folder / "comparison.csv", references.below(groups))
     write_table(job.folder / "cautions.csv", pd.DataFrame(doubts, columns=["text", "caution"]))
+    effects, interactions = effect_tables(groups, keys, scores)
+    write_table(job.folder / "effects.csv", effects)
+    write_table(job.folder / "interactions.csv", interactions)
+    write_table(job.folder / "cross.csv", crossed)
+    for name, table in view_tables(inputs, cells).items():
+        write_table(job.folder / name, table)
     winners = groups[groups["best"]]
     best = dict(zip(winners["text"], winners["group"], strict=True))
     return {"cells": len(cells), "groups": len(groups), "best": best}

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
-import pandas as pd
-
-from gptgrid.artifact.job import Job
-from gptgrid.stages.compare.cells import DIVERGED, STOPPED
-from gptgrid.stages.compare.facts import evaluation_of, facts_of
+from gptgrid.stages.compare.cells import DIVERGED, IMPORTED, STOPPED
+from gptgrid.stages.compare.facts import Inputs
 from gptgrid.stages.compare.guessing import guessing_of, has_learned, scored_tokens
 
 FEW_STEPS = 100
@@ -25,14 +23,16 @@ EARLY = 0.1
 """Of the steps: best weights from before then mean that the rest of the training made them worse."""
 
 
-def of_trainings(job: Job, cells: list[SimpleNamespace]) -> Iterator[str]:
+def of_trainings(inputs: Inputs, cells: list[SimpleNamespace]) -> Iterator[str]:
     """Yield that trainings are too short to tell what their recipe is worth."""
-    trained = {cell.cell: facts for cell in cells if (facts := facts_of(job, f"train:{cell.cell}"))}
-    kept = {name: facts for name, facts in trained.items() if facts["status"] != DIVERGED}
+    trained = {cell.cell: facts for cell in cells if (facts := inputs.facts(f"train:{cell.cell}"))}
+    for facts in trained.values():
+        yield from facts.get("remarks", ())
+    kept = {name: facts for name, facts in trained.items() if facts["status"] not in (DIVERGED, IMPORTED)}
     yield from of_steps(list(kept.values()))
     left = [cell for cell in cells if cell.cell in kept]
-    yield from of_reading(job, left, kept)
-    yield from of_amounts(job, left, kept)
+    yield from of_reading(inputs, left, kept)
+    yield from of_amounts(inputs, left, kept)
 
 
 def of_steps(trainings: list[dict[str, Any]]) -> Iterator[str]:
@@ -56,19 +56,21 @@ def of_steps(trainings: list[dict[str, Any]]) -> Iterator[str]:
         )
 
 
-def of_reading(job: Job, cells: list[SimpleNamespace], trainings: dict[str, dict[str, Any]]) -> Iterator[str]:
+def of_reading(
+    inputs: Inputs, cells: list[SimpleNamespace], trainings: dict[str, dict[str, Any]]
+) -> Iterator[str]:
     """Yield that trainings have not read all of their text: of a short one, or for their windows.
 
     Args:
-        job: of `compare`.
+        inputs: of `compare`.
         cells: that did not diverge.
         trainings: cell → facts of its training.
     """
     passes, shares = [], []
     for cell in cells:
-        facts, shards = trainings[cell.cell], facts_of(job, f"shards:{cell.shards}")
+        facts, shards = trainings[cell.cell], inputs.facts(f"shards:{cell.shards}")
         if shards:
-            tokens, epochs = shards["splits"]["train"]["tokens"], epochs_of(job, cell.cell)
+            tokens, epochs = shards["splits"]["train"]["tokens"], epochs_of(inputs, cell.cell)
             shares.append(facts["train_tokens"] / epochs / tokens)
             # What stopped by itself has not had too small a budget.
             if tokens < SHORT_TEXT and facts["status"] != STOPPED:
@@ -86,19 +88,21 @@ def of_reading(job: Job, cells: list[SimpleNamespace], trainings: dict[str, dict
         )
 
 
-def of_amounts(job: Job, cells: list[SimpleNamespace], trainings: dict[str, dict[str, Any]]) -> Iterator[str]:
+def of_amounts(
+    inputs: Inputs, cells: list[SimpleNamespace], trainings: dict[str, dict[str, Any]]
+) -> Iterator[str]:
     """Yield that trainings with different tokenizers have read clearly different amounts of one text.
 
     The same number of tokens is more text for a tokenizer with longer ones.
 
     Args:
-        job: of `compare`.
+        inputs: of `compare`.
         cells: that did not diverge.
         trainings: cell → facts of its training.
     """
     read: dict[str, list[float]] = {}
     for cell in cells:
-        train = (facts_of(job, f"shards:{cell.shards}") or {}).get("splits", {}).get("train", {})
+        train = (inputs.facts(f"shards:{cell.shards}") or {}).get("splits", {}).get("train", {})
         if train.get("bytes") and trainings[cell.cell]["status"] != STOPPED:
             bytes_per_token = train["bytes"] / train["tokens"]
             tokens = trainings[cell.cell]["train_tokens"]
@@ -115,25 +119,37 @@ def of_amounts(job: Job, cells: list[SimpleNamespace], trainings: dict[str, dict
         )
 
 
-def epochs_of(job: Job, cell: str) -> float:
+def epochs_of(inputs: Inputs, cell: str) -> float:
     """Return how many passes over its windows a training made, whatever tokens those share."""
-    metrics = pd.read_csv(job.inputs[f"train:{cell}"] / "metrics.csv", usecols=["epoch"])
-    return float(metrics["epoch"].iloc[-1])
+    header, *_, last = (inputs.job.inputs[f"train:{cell}"] / "metrics.csv").read_text().splitlines()
+    return float(next(csv.DictReader([header, last]))["epoch"])
 
 
-def of_best(job: Job, cells: list[SimpleNamespace]) -> Iterator[str]:
-    """Yield that cells of the best group are so on validation alone, or were so for a moment."""
+def of_best(inputs: Inputs, cells: list[SimpleNamespace], useful: bool | None = None) -> Iterator[str]:
+    """Yield that cells of the best group are so on validation alone, or were so for a moment.
+
+    Args:
+        inputs: of `compare`.
+        cells: of the best group.
+        useful: whether it takes less than guessing on the test documents; None where that is not known.
+    """
     for cell in cells:
-        loss, tokens = evaluation_of(job, cell.cell).get("test_loss"), scored_tokens(job, cell.cell)
-        guessing = guessing_of(job, cell.cell, "test")
-        if loss is not None and not has_learned(loss, guessing, tokens["test"]):
+        loss, tokens = inputs.evaluation(cell.cell).get("test_loss"), scored_tokens(inputs, cell.cell)
+        guessing = guessing_of(inputs, cell.cell, "test")
+        learned = has_learned(loss, guessing, tokens.get("test")) if useful is None else useful
+        if loss is not None and not learned:
             yield (
                 f"on the test split {cell.cell} takes {loss:.3f} nats per token where guessing tokens by "
                 f"their frequency takes {guessing:.3f}: what it has learned is of no use there; see whether "
                 "the test is text of another kind"
             )
-        facts = facts_of(job, f"train:{cell.cell}")
-        if facts and cell.use == "best" and facts["best_step"] <= EARLY * facts["steps"]:
+        facts = inputs.facts(f"train:{cell.cell}")
+        if (
+            facts
+            and facts["best_step"]
+            and cell.use == "best"
+            and facts["best_step"] <= EARLY * facts["steps"]
+        ):
             yield (
                 f"the best weights of {cell.cell} are those of step {facts['best_step']} of "
                 f"{facts['steps']}: the rest of the training made it worse on validation; give more text, a "

@@ -25,6 +25,9 @@ from gptgrid.text.documents import SPLITS
 READING_ORDER = ("test", "valid", "train", "all")
 """A published test keeps its documents; copies of them are taken from the other parts."""
 
+MOST_LOST = 0.05
+"""With a larger share of characters that could not be read, a text is refused."""
+
 
 def prepare(job: Job) -> dict[str, Any]:
     """Write `{train,valid,test}-NNNNN.parquet` and the data card into the job's folder; return the facts.
@@ -50,7 +53,7 @@ def stage_documents(job: Job, source: Source, cleaner: Cleaner | None) -> dict[s
     """Read and clean every part of a source.
 
     Raises:
-        UserError: a part has no documents, or cannot be read.
+        UserError: a part has no documents, or cannot be read, or much of the text is lost.
     """
     key = hash_key(job.config.split.seed)
     parts = {}
@@ -64,6 +67,8 @@ def stage_documents(job: Job, source: Source, cleaner: Cleaner | None) -> dict[s
                 raise (UserError(error.unlisted) if job.config.private else error) from None
             if not len(parts[part]):
                 refuse_empty(part, cleaner)
+    if cleaner:
+        refuse_lost(cleaner)
     return parts
 
 
@@ -74,6 +79,16 @@ def refuse_empty(part: str, cleaner: Cleaner | None) -> None:
     dropped = f" (dropped: {cleaner.dropped})" if reasons else ""
     loosen = ", or loosen `clean`" if set(reasons) - {"empty"} else ""
     raise UserError(f"{subject} no documents left{dropped}; give more text{loosen}")
+
+
+def refuse_lost(cleaner: Cleaner) -> None:
+    """Raise a UserError if so many characters could not be read that the rest is no text."""
+    if cleaner.lost_share > MOST_LOST:
+        raise UserError(
+            f"{cleaner.lost_share:.1%} of the characters of the corpus are U+FFFD, which stands for what "
+            "could not be read; set `encoding` to what the files are in, or to auto; if they were saved so, "
+            "give the text as it was before"
+        )
 
 
 def write_splits(job: Job, source: Source, parts: dict[str, StagedDocuments]) -> dict[str, SplitFiles]:

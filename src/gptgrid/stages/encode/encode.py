@@ -19,7 +19,7 @@ from gptgrid.artifact.job import Job
 from gptgrid.artifact.store import link
 from gptgrid.stages.encode.sizes import Sizes
 from gptgrid.stages.encode.table import describe_tokenizer
-from gptgrid.text.documents import SPLITS, batches, read_file
+from gptgrid.text.documents import batches, read_file
 from gptgrid.tokens.base import END_OF_TEXT, Codec
 from gptgrid.tokens.codec import read_codec
 from gptgrid.tokens.document_table import table_path
@@ -33,7 +33,8 @@ def encode(job: Job) -> dict[str, Any]:
     """Write `{train,valid,test}-NNNNN.bin`, one for each file of the corpus, and
     `{valid,test}-documents.parquet`; return the facts.
 
-    With `shard`, write that file of the training split alone, as `train-00000.bin`.
+    With `shard`, write that file of the training split alone, as `train-00000.bin`. Where `splits` are not all,
+    the others are left out, and no figures of the tokenizer describe them.
     """
     codec = read_codec(job.inputs["tokenizer"])
     corpus = job.manifest("corpus")["facts"]
@@ -58,12 +59,12 @@ def encode(job: Job) -> dict[str, Any]:
                 ),
             }
     splits = {}
-    for split in SPLITS:
+    for split in job.config.splits:
         with job.timing(split):
             counts = corpus["splits"][split]
             splits[split] = {"tokens": encode_split(job, codec, split, counts), **counts}
         print(f"{split}: {splits[split]['tokens']:,} tokens", flush=True)
-    if codec.kind != "ids":
+    if codec.kind != "ids" and "train" in job.config.splits:
         with job.timing("describe"):
             facts[ABOUT] = describe_tokenizer(
                 codec, job.inputs["corpus"], job.folder, job.config.private, marks

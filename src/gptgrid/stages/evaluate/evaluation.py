@@ -1,118 +1,113 @@
-"""Score the validation and the test split with a trained cell, each under two conventions: evaluation.json.
+"""Score the validation and the test split with a trained cell: evaluation.json, documents.parquet beside it.
 
-The headline figures are those of overlapping windows. Tables rank by the validation figures. Test figures
+Both splits are scored under two conventions, the test split perhaps at other context lengths, too. The
+headline figures are those of overlapping windows. Tables rank by the validation figures. Test figures
 describe what was chosen by them; nothing here chooses. The windows are defined in gptgrid.model.score, the
-figures in gptgrid.metrics.
+figures in gptgrid.metrics, and `audit` counts everything a second time.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import time
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
+import torch
 from torch import nn
 
 from gptgrid.artifact.errors import UserError
-from gptgrid.artifact.identity import namespace
+from gptgrid.artifact.identity import ABOUT, namespace
 from gptgrid.artifact.job import Job
-from gptgrid.metrics import DENOMINATORS, figures
+from gptgrid.metrics import DENOMINATORS
 from gptgrid.model.device import describe_device, prepare_device
 from gptgrid.model.load import load_model, read_recipe
 from gptgrid.model.memory import check_inference
 from gptgrid.model.precision import EMBEDDING, HEAD, choose_precision, round_weights
-from gptgrid.model.score import WHOLE, default_stride, rows_at_once, score
-from gptgrid.stages.evaluate.questions import ask
-from gptgrid.text.documents import why_no_words
+from gptgrid.model.score import rows_at_once
+from gptgrid.stages.evaluate.audit import check_text, in_train
+from gptgrid.stages.evaluate.breakdowns import Bins, Breakdowns
+from gptgrid.stages.evaluate.contexts import score_contexts
+from gptgrid.stages.evaluate.conventions import conventions_of
+from gptgrid.stages.evaluate.spelling import Spelling
+from gptgrid.stages.evaluate.splits import ScoredSplit
+from gptgrid.stages.evaluate.tasks import ask_all
 from gptgrid.tokens.codec import read_codec
+from gptgrid.tokens.document_scores import write_document_scores
 from gptgrid.tokens.document_table import ScoredText, open_scored_text
 from gptgrid.tokens.frequencies import guessing, token_counts
 from gptgrid.tokens.shards import Shards, open_shards
 
-OVERLAPPING = (
-    "Windows of {context} tokens start every {stride} tokens, and each scores what no earlier one has "
-    "scored: every token but the first once, from at least {least} tokens where so many stand before it"
-)
-DISJOINT = (
-    "Windows of {context} tokens stand side by side: every token but the first is scored once, from the "
-    "tokens before it in its own window"
-)
-WITHIN = (
-    " in its document. Each document has its own windows, which begin at its end-of-text token; its last "
-    "target is that of the next document."
-)
-DEFINITIONS = {
-    "sliding": f"{OVERLAPPING}. They run through the text, across documents.",
-    "disjoint": f"{DISJOINT}. They run through the text, across documents.",
-    "document": OVERLAPPING + WITHIN,
-    "document_disjoint": DISJOINT + WITHIN,
-}
-"""Convention → what evaluation.json says of it."""
-LOSSES = {"valid": "val_loss", "test": "test_loss"}
-"""Split → what its loss per token is called."""
-
-
-@dataclass(frozen=True)
-class Convention:
-    """From what each token is predicted."""
-
-    name: str
-    context: int
-    """Inputs of a window."""
-    stride: int
-    """Tokens between the starts of windows."""
-
-    @property
-    def by_document(self) -> bool:
-        """Say whether no token sees another document than its own."""
-        return self.name.startswith("document")
-
-    def describe(self) -> dict[str, Any]:
-        """Return what evaluation.json says of it."""
-        least = self.context - self.stride + 1
-        definition = DEFINITIONS[self.name].format(context=self.context, stride=self.stride, least=least)
-        return {"definition": definition, "context": self.context, "stride": self.stride}
-
 
 def evaluate(job: Job) -> dict[str, Any]:
-    """Write evaluation.json; return the headline figures as facts.
+    """Write evaluation.json and documents.parquet; return the headline figures as facts.
 
     Raises:
-        UserError: tokens and model do not go together, memory does not suffice, or the loss of a finished
-            training is not finite.
+        UserError: tokens and model do not go together, memory does not suffice, the loss of a finished
+            training is not finite, or the audit finds another text or another count.
     """
     device = prepare_device(job.run.device, 1, job.run.cells_per_gpu)
-    recipe = read_recipe(job.inputs["train"])
-    context, vocab_size = recipe["model"]["context"], recipe["vocab_size"]
+    recipe, codec = read_recipe(job.inputs["train"]), read_codec(job.inputs["train"])
+    vocab_size = recipe["vocab_size"]
+    spelling = None if codec.kind == "ids" else Spelling(codec, recipe.get("marks") == "special")
     texts = {split: open_text(job, split, vocab_size) for split in ("valid", "test")}
+    with job.timing("audit"):
+        for split, text in texts.items():
+            check_text(text, spelling, codec.eot, job.inputs["corpus"], split)
+    module, precision = read_model(job, recipe, device)
+    diverged = job.manifest("train")["facts"]["status"] == "diverged"
+    counts = token_counts(open_shards(job.inputs["shards"], "train"), vocab_size)
+    breakdowns = Breakdowns(texts["test"], spelling, counts)
+    splits = {name: ScoredSplit(name, text, diverged) for name, text in texts.items()}
+    conventions = conventions_of(recipe, job.config.stride)
+    parts: dict[str, dict[str, Bins] | None] = {}
+    start = time.perf_counter()
+    for name, split in splits.items():
+        with job.timing(name):
+            for convention in conventions:
+                scores = split.add(module, convention)
+                if name == "test":
+                    parts[convention.name] = breakdowns.of(scores)
+    seconds = time.perf_counter() - start
+    with job.timing("contexts"):
+        contexts = score_contexts(module, recipe, splits["test"], job.config.contexts, job.config.stride)
+    tasks = ask_all(job, module, codec, recipe["model"]["context"], conventions[0].stride, diverged)
+    job.provenance["device"] = describe_device(device)
+    job.provenance["precision"] = precision
+    targets = sum(len(text.tokens) - 1 for text in texts.values())
+    job.provenance["tokens_per_second"] = len(conventions) * targets / seconds
+    write_document_scores(job.folder, {name: split.by_document() for name, split in splits.items()})
+    about = job.manifest("corpus")["facts"][ABOUT]
+    results = {
+        name: {
+            **split.describe(),
+            "guessing": guessing(counts, split.text.tokens),
+            "in_train": in_train(about, name),
+        }
+        for name, split in splits.items()
+    }
+    notes = {
+        "breakdowns": breakdowns.describe(parts),
+        "contexts": contexts,
+        "weights": job.config.use,
+        "tasks": tasks,
+        "denominators": DENOMINATORS,
+    }
+    return write(job, results, notes)
+
+
+def read_model(job: Job, recipe: dict[str, Any], device: torch.device) -> tuple[nn.Module, str]:
+    """Return the trained model, and the precision that it computes in.
+
+    Raises:
+        UserError: memory does not suffice, or the weights cannot be read.
+    """
+    context, vocab_size = recipe["model"]["context"], recipe["vocab_size"]
     check_inference(namespace(recipe["model"]), vocab_size, rows_at_once(vocab_size, context), device)
     module = load_model(job.inputs["train"], device, job.config.use)
     # No weight is updated: what would be autocast in training can as well be rounded once.
     precision = "fp32" if choose_precision(job.config.precision, device) == "fp32" else "bf16_weights"
     round_weights(module, precision, exact=(EMBEDDING, HEAD))
-    diverged = job.manifest("train")["facts"]["status"] == "diverged"
-    conventions = conventions_of(recipe, job.config.stride)
-    start, results = time.perf_counter(), {}
-    for split, text in texts.items():
-        with job.timing(split):
-            results[split] = score_text(module, text, conventions, split, diverged)
-    seconds = time.perf_counter() - start
-    counts = token_counts(open_shards(job.inputs["shards"], "train"), vocab_size)
-    for split, text in texts.items():
-        results[split]["guessing"] = guessing(counts, text.tokens)
-    answers = None
-    if (questions := job.inputs.get("corpus")) is not None:
-        with job.timing("questions"):
-            codec = read_codec(job.inputs["train"])
-            answers = ask(module, codec, questions / "questions.jsonl", context)
-    job.provenance["device"] = describe_device(device)
-    job.provenance["precision"] = precision
-    targets = sum(len(text.tokens) - 1 for text in texts.values())
-    job.provenance["tokens_per_second"] = len(conventions) * targets / seconds
-    return write(job, results, answers)
+    return module, precision
 
 
 def open_text(job: Job, split: str, vocab_size: int) -> ScoredText:
@@ -141,76 +136,9 @@ def check_ids(shards: Shards, split: str, vocab_size: int) -> None:
         )
 
 
-def conventions_of(recipe: dict[str, Any], stride: int | None) -> list[Convention]:
-    """Return the conventions for a cell, the headline first: what it sees is what it saw in training.
-
-    Args:
-        recipe: config.json of the cell.
-        stride: of overlapping windows; None for the default.
-    """
-    context = recipe["model"]["context"]
-    stride = stride or default_stride(context)
-    by_document = recipe["training"]["windows"] == "document"
-    names = ("document", "document_disjoint") if by_document else ("sliding", "disjoint")
-    return [Convention(names[0], context, stride), Convention(names[1], context, context)]
-
-
-def score_text(
-    module: nn.Module, text: ScoredText, conventions: list[Convention], split: str, diverged: bool
-) -> dict[str, Any]:
-    """Return what evaluation.json says about a split: the headline figures, the text, each convention.
-
-    Args:
-        module: the model.
-        text: what is scored.
-        conventions: the headline first.
-        split: its name, for a message.
-        diverged: whether the training did.
-
-    Raises:
-        UserError: the loss of a training that did not diverge is not finite.
-    """
-    totals, found = text.totals, {}
-    if no_words := why_no_words(totals):
-        totals |= {"words": None, "newlines": None}
-    for convention in conventions:
-        starts = text.documents.starts if convention.by_document else WHOLE
-        losses = score(module, text.tokens, convention.context, convention.stride, starts=starts)
-        nats = finite(losses, diverged, split)
-        measured = figures(nats, len(losses), totals["bytes"], totals["words"], totals["newlines"])
-        loss = {LOSSES[split]: measured.pop("test_loss")}
-        found[convention.name] = {"nats": nats, **loss, **measured}
-    headline = conventions[0].name
-    return {
-        **found[headline],
-        "word_perplexity_reason": no_words,
-        "scored_tokens": len(text.tokens) - 1,
-        "convention": headline,
-        **text.describe(),
-        **{c.name: {**c.describe(), **found[c.name]} for c in conventions},
-    }
-
-
-def finite(losses: np.ndarray, diverged: bool, split: str) -> float | None:
-    """Return the sum of losses; None where a training that diverged left weights without probabilities.
-
-    Raises:
-        UserError: the sum is not finite, and the training did not diverge.
-    """
-    nats = float(losses.sum())
-    if math.isfinite(nats):
-        return nats
-    if diverged:
-        return None
-    raise UserError(
-        f"the {split} loss is {nats}: the weights give no probabilities; lower training.lr and train again"
-    )
-
-
-def write(job: Job, results: dict[str, dict[str, Any]], answers: dict[str, Any] | None) -> dict[str, Any]:
+def write(job: Job, results: dict[str, dict[str, Any]], notes: dict[str, Any]) -> dict[str, Any]:
     """Write evaluation.json; return its headline figures."""
     test, valid = results["test"], results["valid"]
-    notes = {"weights": job.config.use, "questions": answers, "denominators": DENOMINATORS}
     (job.folder / "evaluation.json").write_text(
         json.dumps({**test, "valid": valid, **notes}, indent=1, allow_nan=False) + "\n", encoding="utf-8"
     )

@@ -1,20 +1,24 @@
-"""The conclusion of an experiment: the best group on each text, and how sure that is.
+"""The conclusion of an experiment: on each text the best group, and its verdict against the next.
 
-Validation chooses the best; the test figure is reported for what was chosen.
+Both are those of comparison.csv: validation chooses the best, and the test documents, which chose nothing,
+tell by how much it is better, and how sure that is.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
-from gptgrid.stages.report import formatting
 from gptgrid.stages.report.experiment import ReportContent
 from gptgrid.stages.report.scoring import scored_parts
 from gptgrid.stages.report.tables import PARTS, Row
 
+VERDICT = ("difference", "difference_low", "difference_high", "p", "verdict", "covers", "seeds_needed")
+"""What comparison.csv says of a group against the best."""
+
 
 def conclusions(experiment: ReportContent) -> list[dict[str, Any]]:
-    """Return for each text the best group, the runner-up, and what stands between them.
+    """Return for each text the best group, the next, and the verdicts on all others.
 
     `part` says of how much of the test text the figures are; None of all.
     """
@@ -29,8 +33,8 @@ def conclusions(experiment: ReportContent) -> list[dict[str, Any]]:
 
 
 def conclusion(text: Row, groups: list[Row], cautions: list[str]) -> dict[str, Any]:
-    """Return the text, the best group, its test figure, the runner-up, how many cells have no figures, and
-    what must be known before any of it is believed.
+    """Return the text, the best group, its test figure, the next group with its verdict, the number of groups
+    with each verdict, how many cells have no figures, and what must be known before any of it is believed.
 
     The best group is None if none has a loss, as a group with a diverged cell has not, and if the first
     cannot be told from guessing; `lowest` is then the first.
@@ -44,40 +48,15 @@ def conclusion(text: Row, groups: list[Row], cautions: list[str]) -> dict[str, A
         "best": best,
         "lowest": None if best else first,
         "cautions": cautions,
-        "test": mean_with_interval(best, text["test"]) if best else None,
-        "next": gap(best, second, text["valid"]) if best and second else None,
+        "test": best[f"{text['test']}_mean"] if best else None,
+        "next": {key: second[key] for key in ("label", "variant", *VERDICT)} if best and second else None,
+        "verdicts": Counter(group["verdict"] for group in measured[1:]) if best else Counter(),
         "groups": len(rivals),
+        "measured": len(measured),
         "cells": sum(group["seeds"] for group in rivals),
         "diverged": sum(group["diverged"] for group in rivals),
         "failed": sum(group["failed"] for group in rivals),
     }
-
-
-def mean_with_interval(group: Row, figure: str) -> dict[str, float | None]:
-    """Return mean, low and high of a figure."""
-    return {key: group[f"{figure}_{key}"] for key in ("mean", "low", "high")}
-
-
-def gap(best: Row, second: Row, figure: str) -> dict[str, Any]:
-    """Return the runner-up, how far it is behind on validation, and whether seeds tell the two apart."""
-    first, other = mean_with_interval(best, figure), mean_with_interval(second, figure)
-    behind = other["mean"] - first["mean"]
-    return {
-        "label": second["label"],
-        "variant": second["variant"],
-        "behind": behind,
-        "percent": formatting.percent(behind / first["mean"]) if first["mean"] else None,
-        "verdict": verdict(first, other),
-    }
-
-
-def verdict(first: dict[str, float | None], other: dict[str, float | None]) -> str:
-    """Say what the 95 % intervals of two means allow to conclude."""
-    if first["high"] is None or other["low"] is None:
-        return "A group of one seed has no interval: the order may be chance."
-    if first["high"] < other["low"]:
-        return "Their 95 % intervals over seeds do not overlap on validation."
-    return "Their 95 % intervals over seeds overlap on validation: more seeds would have to decide."
 
 
 def failures(experiment: ReportContent) -> dict[str, list[str]]:

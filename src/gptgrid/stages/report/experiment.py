@@ -9,17 +9,20 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.identity import content_digest
 from gptgrid.artifact.job import Job
+from gptgrid.stages.report.budgets import fronts, laws, leaders
+from gptgrid.stages.report.conditions import IMPORTED, conditions
 from gptgrid.stages.report.curves import learning_curves
 from gptgrid.stages.report.data import corpus_rows, encoding_rows, inputs_of
+from gptgrid.stages.report.evaluations import group_evaluations
 from gptgrid.stages.report.tables import (
     Row,
     assign_groups,
-    differences,
     label_groups,
     read_cautions,
     read_table,
@@ -44,6 +47,19 @@ class ReportContent:
     """comparison.csv, with label and variant (index of the label)."""
     cells: list[Row]
     """summary.csv, with the index of the group, the text, and the splits of the text if they are known."""
+    references: list[Row]
+    """Rows of comparison.csv that nothing ranks: what needs no network. `reason` says what that is, or why it
+    is not known."""
+    effects: list[Row]
+    interactions: list[Row]
+    leaders: list[Row]
+    """Of equal.csv the lowest group and the next at each budget."""
+    fronts: list[Row]
+    """Of pareto.csv the groups on a front."""
+    laws: list[Row]
+    """scaling.csv, without recipes of one size and budget."""
+    evaluations: list[Row]
+    """Of each group: see `group_evaluations`."""
     curves: list[Row]
     samples: list[Row]
     """But not of cells made from private text, which models may repeat."""
@@ -54,8 +70,8 @@ class ReportContent:
     environments: list[Row]
     cautions: dict[str, list[str]]
     """Text → what must be known about the figures on it."""
-    differences: list[Row]
-    """Device, precision, versions: what is not the same for all cells, with value → number of cells."""
+    conditions: list[Row]
+    """Device, precision, versions of training and of scoring, with value → number of cells."""
     missing_data: dict[str, str]
     """Corpus, tokenizer or shards that could not be made → the reason."""
     missing_samples: dict[str, str]
@@ -73,10 +89,11 @@ def read_experiment(job: Job) -> ReportContent:
     if "compare" not in job.inputs:
         reason = job.failed.get("compare", "they are no input of the report")
         raise UserError(f"there is no report without summary.csv and comparison.csv: {reason}; run snakemake")
-    groups = read_table(job.inputs["compare"] / "comparison.csv")
+    tables = job.inputs["compare"]
+    groups = read_table(tables / "comparison.csv")
     keys = [column for column in groups if "." in column]
     groups = label_groups(groups, keys)
-    table = assign_groups(read_table(job.inputs["compare"] / "summary.csv"), groups)
+    table = assign_groups(read_table(tables / "summary.csv"), groups)
     cells = rows_of(table)
     add_splits(job, cells)
     # What the configuration says now: results may have been made before a corpus became private.
@@ -88,18 +105,33 @@ def read_experiment(job: Job) -> ReportContent:
         keys=keys,
         groups=rows_of(groups),
         cells=cells,
+        references=reference_rows(tables),
+        effects=rows_of(read_table(tables / "effects.csv")),
+        interactions=rows_of(read_table(tables / "interactions.csv")),
+        leaders=leaders(rows_of(read_table(tables / "equal.csv"))),
+        fronts=fronts(rows_of(read_table(tables / "pareto.csv"))),
+        laws=laws(rows_of(read_table(tables / "scaling.csv"))),
+        evaluations=group_evaluations(job, rows_of(groups), cells, private),
         curves=learning_curves(job, cells),
         samples=[row for number, cell in shown for row in read_samples(job, "sample", number, cell)],
         training_samples=[row for number, cell in shown for row in read_samples(job, "train", number, cell)],
         corpora=corpus_rows(job),
         encodings=encoding_rows(job),
         environments=environment_rows(job, cells),
-        cautions=read_cautions(job.inputs["compare"] / "cautions.csv"),
-        differences=differences(table),
+        cautions=read_cautions(tables / "cautions.csv"),
+        conditions=conditions(job, cells),
         missing_data={name: reason for name, reason in job.failed.items() if name.startswith(DATA)},
         missing_samples=missing_samples(job, cells),
         accepted=job.accepted,
     )
+
+
+def reference_rows(tables: Path) -> list[Row]:
+    """Return the rows of what needs no network, each with what summary.csv says of it."""
+    groups, cells = (
+        rows_of(read_table(tables / name, references=True)) for name in ("comparison.csv", "summary.csv")
+    )
+    return [group | {"reason": cell["reason"]} for group, cell in zip(groups, cells, strict=True)]
 
 
 def add_splits(job: Job, cells: list[Row]) -> None:
@@ -108,7 +140,7 @@ def add_splits(job: Job, cells: list[Row]) -> None:
     splits = {content_digest(manifest): manifest["facts"]["splits"] for manifest in shards}
     for cell in cells:
         name = f"train:{cell['cell']}"
-        trained_on = job.manifest(name)["inputs"]["shards"] if name in job.inputs else None
+        trained_on = job.manifest(name)["inputs"].get("shards") if name in job.inputs else None
         cell["splits"] = splits.get(trained_on)
 
 
@@ -144,7 +176,7 @@ def environment_rows(job: Job, cells: list[Row]) -> list[Row]:
     """Return where cells were trained: one row for those that share machine, libraries and commit."""
     rows: dict[str, dict[str, Any]] = {}
     for cell in cells:
-        if f"train:{cell['cell']}" not in job.inputs:
+        if f"train:{cell['cell']}" not in job.inputs or cell["status"] == IMPORTED:
             continue
         provenance = job.provenance_of(f"train:{cell['cell']}")
         shared = {key: provenance.get(key) for key in ENVIRONMENT}

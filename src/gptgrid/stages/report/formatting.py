@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 NOTHING = "–"
 Number = float | int | None
@@ -17,6 +20,28 @@ def decimal(value: Number) -> str:
         return f"{mantissa}×10{str(int(exponent)).translate(SUPERSCRIPTS)}"
     decimals = 4 if 0 < size < 5e-4 else 3 if size < 100 else 1 if size < 1000 else 0
     return f"{value:,.{decimals}f}"
+
+
+def difference(row: dict[str, Any], name: str = "difference") -> dict[str, str]:
+    """Return a difference and the ends of its interval, `value`, `low` and `high`, with their signs.
+
+    They have three decimals, or more where the interval is narrower than those show. Not all have one.
+    """
+    value, low, high = (row.get(f"{name}{end}") for end in ("", "_low", "_high"))
+    half = 0 if None in (low, high) else (high - low) / 2
+    decimals = min(max(3, math.ceil(-math.log10(half))), 9) if half > 0 else 3
+    shown = {"value": value, "low": low, "high": high}
+    return {key: signed(number, decimals) for key, number in shown.items()}
+
+
+def signed(value: Number, decimals: int) -> str:
+    """Return a number with its sign."""
+    return NOTHING if value is None else f"{value:+,.{decimals}f}".replace("-", "−")
+
+
+def p_value(p: float) -> str:
+    """Return a p value with two digits, as an equation."""
+    return "p < 0.0001" if p < 1e-4 else f"p = {p:.2g}"
 
 
 def count(value: Number) -> str:

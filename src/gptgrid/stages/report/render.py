@@ -1,6 +1,7 @@
 """An experiment as one HTML page: style, scripts and data inlined, so that it needs nothing else.
 
-What the page says stands in page.html.jinja, how it looks in style.css, what it does in script.js.
+What the page says stands in the templates, of which page.html.jinja is the frame, how it looks in style.css,
+what it does in script.js.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from plotly.offline import get_plotlyjs
 from gptgrid.stages.report import formatting
 from gptgrid.stages.report.cards import card
 from gptgrid.stages.report.conclusion import conclusions, failures, grid_values
+from gptgrid.stages.report.details import breakdown_tables, context_table, item_tables, task_table
 from gptgrid.stages.report.experiment import ReportContent
-from gptgrid.stages.report.scoring import conventions, scored_parts
+from gptgrid.stages.report.scoring import conventions, left_out, scored_parts
 from gptgrid.stages.report.tables import Row
 
 HERE = Path(__file__).parent
@@ -34,6 +36,8 @@ FILTERS = (
     formatting.duration,
     formatting.percent,
     formatting.sentence,
+    formatting.difference,
+    formatting.p_value,
 )
 
 
@@ -48,6 +52,13 @@ def render(experiment: ReportContent) -> str:
         failures=failures(experiment),
         grid_values=grid_values(experiment),
         scored_parts=scored_parts(experiment.groups),
+        audit={key: sum(about[key] for about in experiment.evaluations) for key in ("evaluated", "audited")},
+        left_out=left_out([*experiment.groups, *experiment.effects]),
+        labels={group["group"]: group for group in experiment.groups},
+        tasks=task_table(experiment),
+        contexts=context_table(experiment),
+        breakdowns=list(breakdown_tables(experiment)),
+        items=list(item_tables(experiment)),
         data=embedded(page_data(experiment)),
         style=Markup((HERE / "style.css").read_text(encoding="utf-8")),
         script=Markup((HERE / "script.js").read_text(encoding="utf-8")),
@@ -91,7 +102,11 @@ def page_data(experiment: ReportContent) -> dict[str, Any]:
     return {
         "texts": [{"name": text["name"], "unit": text["unit"]} for text in experiment.texts],
         "groups": [
-            group_data(group, members[number], unit[group["text"]]) | {"text": names.index(group["text"])}
+            {
+                **group_data(group, members[number], unit[group["text"]]),
+                "text": names.index(group["text"]),
+                "positions": experiment.evaluations[number]["positions"],
+            }
             for number, group in enumerate(experiment.groups)
         ],
         "cells": [{key: cell[key] for key in ("group", "seed", "status")} for cell in experiment.cells],
@@ -111,10 +126,18 @@ def group_data(group: Row, cells: list[Row], text: Row) -> dict[str, Any]:
         "diverged": group["diverged"],
         "failed": group["failed"],
         "valid": group[f"{text['valid']}_mean"],
-        "test": [group[f"{text['test']}_{key}"] for key in ("mean", "low", "high")],
+        "test": group[f"{text['test']}_mean"],
+        "best": group["best"],
+        "interval": interval(group),
         "seeds": [cell[text["test"]] for cell in cells],
         **{key: mean([cell[key] for cell in sized]) for key in SIZES},
     }
+
+
+def interval(group: Row) -> list[float] | None:
+    """Return how far the interval of the difference to the best reaches below and above it; None without."""
+    low, high = (group[f"difference_{end}"] for end in ("low", "high"))
+    return None if low is None or high is None else [group["difference"] - low, high - group["difference"]]
 
 
 def mean(values: list[float | None]) -> float | None:

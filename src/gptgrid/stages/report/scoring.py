@@ -7,6 +7,15 @@ from typing import Any
 from gptgrid.stages.report.tables import Row
 
 SPLITS = {"valid": "validation", "test": "test"}
+LEFT_OUT = {
+    "documents": "There is one seed a group: intervals and verdicts are for other documents alone, and leave "
+    "out what another seed would change",
+    "seeds": "The test split is one document: intervals and verdicts are for other seeds alone, and leave "
+    "out what other documents would change",
+    "nothing": "There is one seed a group, and one test document: no interval can be given, and nothing can "
+    "be told apart",
+}
+"""What intervals cover, where that is not both seeds and documents → what is to be said."""
 
 
 def scored_parts(groups: list[Row]) -> dict[str, list[dict[str, Any]]]:
@@ -41,3 +50,16 @@ def conventions(groups: list[Row]) -> list[dict[str, Any]]:
         {"name": name, "definition": definition, "groups": number}
         for (name, definition), number in sorted(found.items())
     ]
+
+
+def left_out(rows: list[Row]) -> dict[str, list[str]]:
+    """Return what intervals leave out → the texts on which they do.
+
+    Args:
+        rows: of comparison.csv and effects.csv.
+    """
+    found: dict[str, dict[str, None]] = {}
+    for row in rows:
+        if row["covers"] in LEFT_OUT:
+            found.setdefault(LEFT_OUT[row["covers"]], {})[row["text"]] = None
+    return {sentence: list(texts) for sentence, texts in found.items()}

@@ -67,7 +67,7 @@ for (const table of document.querySelectorAll("table:not(.card *)"))
     header.firstElementChild.addEventListener("click", () => sortTable(table, header));
 for (const input of document.querySelectorAll("[data-filters]"))
   input.addEventListener("input", () => {
-    for (const row of $(input.dataset.filters).tBodies[0].rows)
+    for (const row of $(input.dataset.filters).querySelectorAll("tbody tr"))
       row.hidden = !contains(row.textContent, wordsOf(input.value));
   });
 
@@ -109,8 +109,8 @@ function draw(id, traces, layout) {
 }
 const unit = () => data.texts[state.text].unit;
 const errors = (groups) => ({type: "data", symmetric: false, thickness: 1.5, width: 5, color: colour("muted"),
-  array: groups.map((g) => g.test[2] === null ? 0 : g.test[2] - g.test[0]),
-  arrayminus: groups.map((g) => g.test[1] === null ? 0 : g.test[0] - g.test[1])});
+  array: groups.map((g) => g.interval ? g.interval[1] : 0),
+  arrayminus: groups.map((g) => g.interval ? g.interval[0] : 0)});
 function markers(groups) {
   const colours = [0, 1, 2, 3, 4, 5].map((n) => colour(`c${n}`));
   return {size: 12, color: groups.map((g) => colours[g.variant % 6]),
@@ -122,7 +122,8 @@ function span(groups) {
   if (!seeds.length) return undefined;
   const [low, high] = [Math.min(...seeds), Math.max(...seeds)];
   const room = high - low || Math.abs(high) / 10 || 1;
-  const ends = groups.flatMap((g) => g.test).filter((value) => value !== null);
+  const ends = groups.filter((g) => g.interval)
+    .flatMap((g) => [g.test - g.interval[0], g.test + g.interval[1]]);
   return [Math.max(Math.min(low, ...ends), low - room / 3) - room / 15,
     Math.min(Math.max(high, ...ends), high + room / 3) + room / 15];
 }
@@ -134,19 +135,21 @@ function drawGroups(groups) {
   const seeds = {x: groups.flatMap((g) => g.seeds), y: groups.flatMap((g) => g.seeds.map(() => g.label)),
     mode: "markers", type: "scatter", hovertemplate: "one seed of %{y}<br>%{x:.4f}<extra></extra>",
     marker: {size: 7, symbol: "circle-open", color: colour("muted")}};
-  const means = {x: groups.map((g) => g.test[0]), y: names, mode: "markers", type: "scatter",
+  const means = {x: groups.map((g) => g.test), y: names, mode: "markers", type: "scatter",
     marker: markers(groups), error_x: errors(groups), hovertemplate: "%{y}<br>%{x:.4f}<extra></extra>"};
   const height = Math.max(352, 90 + 24 * groups.length);
   $("chart-groups").style.height = `${height}px`;
   const annotations = groups.filter((g) => g.diverged || g.failed).map((g) => ({text: lossesOf(g),
     xref: "paper", x: 1, xanchor: "right", y: g.label, showarrow: false}));
-  draw("chart-groups", [means, seeds], {height, annotations, xaxis: axis(`test, ${unit()}`, {range: span(groups)}),
+  const shapes = groups.filter((g) => g.best).map((g) => ({type: "line", layer: "below", x0: g.test, x1: g.test,
+    yref: "paper", y0: 0, y1: 1, line: {width: 1, dash: "dot", color: colour("muted")}}));
+  draw("chart-groups", [means, seeds], {height, annotations, shapes, xaxis: axis(`test, ${unit()}`, {range: span(groups)}),
     yaxis: axis("", {type: "category", categoryarray: names, range: [groups.length - 0.4, -0.6], dtick: 1})});
 }
 function drawSize(groups) {
   const key = $("size").value;
-  const known = groups.filter((g) => g[key] !== null && g.test[0] !== null);
-  const trace = {x: known.map((g) => g[key]), y: known.map((g) => g.test[0]), text: known.map((g) => g.label),
+  const known = groups.filter((g) => g[key] !== null && g.test !== null);
+  const trace = {x: known.map((g) => g[key]), y: known.map((g) => g.test), text: known.map((g) => g.label),
     mode: "markers", type: "scatter", marker: markers(known), error_y: errors(known),
     hovertemplate: "%{text}<br>%{x:.4s}, %{y:.4f}<extra></extra>"};
   const ticks = {type: "log", tickformat: "~s", dtick: spansDecade(trace.x) ? 1 : null};
@@ -176,6 +179,18 @@ function drawCurves(id, key, groups) {
   draw(id, [...traces, crosses], {height: 352, yaxis: axis(unit(), {range}),
     xaxis: axis("training tokens", {tickformat: "~s", rangemode: "tozero"})});
 }
+function drawPositions(groups) {
+  if (!$("chart-positions")) return;
+  const traces = groups.filter((g) => g.positions).map((group) => {
+    const {from, to, loss} = group.positions;
+    return {x: from.map((low, n) => Math.sqrt(low * to[n])), y: loss, type: "scatter", mode: "lines+markers",
+      line: {color: colour(`c${group.variant % 6}`), dash: dashOf(group), width: 1.8},
+      marker: {size: 6, symbol: SYMBOLS[shapeOf(group)]}, text: from.map((low, n) => `${low} to ${to[n]}`),
+      hovertemplate: `${group.label}<br>%{text} tokens seen<br>%{y:.4f}<extra></extra>`};
+  });
+  draw("chart-positions", traces, {height: 352, yaxis: axis(unit()),
+    xaxis: axis("tokens seen in the window", {type: "log", dtick: Math.log10(2), tickformat: "~r"})});
+}
 /** Vertical range without the steep start, in which all curves look alike. */
 function frame(traces) {
   const lows = traces.flatMap((t) => t.y);
@@ -191,6 +206,7 @@ function drawCharts() {
   drawSize(groups);
   drawCurves("chart-val", "val_loss", groups);
   drawCurves("chart-train", "train_loss", groups);
+  drawPositions(groups);
 }
 
 // --------------------------------------------------------------------------------------- samples

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +15,40 @@ VERSIONS = ("python", "torch")
 CONVENTION = ("convention", "definition")
 WORDS = (
     *("cell", "group", "text", "corpus", *PARTS, *VERSIONS, *CONVENTION),
-    *("device", "precision", "identity", "path"),
+    *("device", "precision", "identity", "path", "status", "reason"),
+    *("verdict", "covers", "loses_to"),
+    *("axis", "value", "reference", "other_axis", "other_value"),
+    *("budget", "machine", "validation_sample", "recipe", "form", "cautions"),
 )
-ENDING = ("status", "reason")
+"""Columns of any table that hold words."""
+REFERENCE = "reference"
+"""The status of rows of what needs no network, which is no cell and no group."""
 SCORED = tuple(f"{split}_documents{of}" for split in ("valid", "test") for of in ("", "_of_split"))
 """Of how many documents the figures are, and how many there are."""
-COUNTS = ("parameters", "non_embedding_parameters", "vocab_size", "train_tokens", *SCORED)
+COUNTS = (
+    *("parameters", "non_embedding_parameters", "vocab_size", "train_tokens", *SCORED),
+    *("seeds_needed", "rank", "cells"),
+)
+"""Whole numbers of which some may be missing."""
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """Return a CSV table: numbers exactly, words as they stand (even `NA`), gaps where nothing stands."""
-    columns = pd.read_csv(path, nrows=0).columns
+def read_table(path: Path, references: bool = False) -> pd.DataFrame:
+    """Return a CSV table: numbers exactly, words as they stand (even `NA`), gaps where nothing stands.
+
+    Args:
+        path: of the file.
+        references: whether its rows of what needs no network are asked for, in place of all others.
+    """
+    rows = pd.read_csv(path, dtype="str", keep_default_na=False)
+    if "status" in rows:
+        rows = rows[(rows["status"] == REFERENCE) == references]
     # A word may look like a number. So may the value of an overridden key, which has a dot in its name.
-    types = {column: "str" for column in columns if column in (*WORDS, *ENDING) or "." in column}
+    types = {column: "str" for column in rows if column in WORDS or "." in column}
     # Integers that may have gaps; FLOPs may be beyond the largest integer of 64 bits.
     types |= dict.fromkeys(COUNTS, "Int64") | {"train_flops": "float"}
-    return pd.read_csv(path, dtype=types, keep_default_na=False, na_values=[""])
+    # Parsed once the rows that leave gaps are gone: these would make floats of integers.
+    text = StringIO(rows.to_csv(index=False))
+    return pd.read_csv(text, dtype=types, keep_default_na=False, na_values=[""])
 
 
 def read_cautions(path: Path) -> dict[str, list[str]]:
@@ -82,17 +101,3 @@ def assign_groups(cells: pd.DataFrame, groups: pd.DataFrame) -> pd.DataFrame:
     numbered = groups[["group", "text"]].reset_index(names="number").set_index("group")
     members = numbered.loc[names].reset_index(drop=True)
     return cells.assign(group=members["number"], text=members["text"])
-
-
-def differences(cells: pd.DataFrame) -> list[Row]:
-    """Return in what the conditions of training differ between cells, which may change their figures.
-
-    Returns:
-        one row per column that differs: its name (`column`), and value → number of cells (`counts`).
-    """
-    trained = cells[cells["identity"].notna()]
-    counts = [
-        trained[column].fillna("unknown").value_counts(sort=False)
-        for column in ("device", "precision", *VERSIONS)
-    ]
-    return [{"column": count.index.name, "counts": count.to_dict()} for count in counts if len(count) > 1]

@@ -30,7 +30,7 @@ def cleaner(**keys):
     ],
 )
 def test_clean(keys, kept, drops):
-    documents = ["ab", "ｆoo", "e\u0301", "é", "", "ab", " \n\u3000", " c "]
+    documents = ["ab", "ｆoo", "e\u0301", "é", "", "ab", " \n\u3000\ufeff\u200b", " c "]
     cleaning = cleaner(**keys)
     assert list(cleaning.clean(documents)) == kept
     assert cleaning.facts(private=False)["dropped"] == drops
@@ -72,6 +72,23 @@ def test_chinese_is_compared_by_its_characters():
     text = "话说天下大势，分久必合，合久必分。周末七国分争，并入于秦。及秦灭之后，楚汉分争，又并入于汉。"
     near = text.replace("七国", "六国")
     assert list(cleaner(dedupe="near", similarity=0.6).clean([text, near])) == [text]
+
+
+@pytest.mark.parametrize(
+    ("texts", "kept"),
+    [
+        ([f"{a} {sign} {b}" for a in range(9) for b in range(9) for sign in "+-*/"], None),
+        (["***", "---", "!!!", "😀", "😂😂", "- - - - -", "+ + + + +"], None),
+        (["x = 1", "x == 1", "x != 1", "x + 1", "(x)-1"], None),
+        (["你好", "再见", "ខ្ញុំ", "ខ្ញុំ ញ៉ាំ", "नमस्ते"], None),
+        ([f"line {i} of a text" for i in range(50)], None),
+        (["OK!", "ok.", "“OK”", "no"], 2),
+        (["床前明月光，", "床前明月光。", "疑是地上霜。"], 2),
+    ],
+)
+def test_only_the_same_short_documents_are_copies(texts, kept):
+    """Documents without letters and digits were all one, and signs did not tell others apart."""
+    assert len(list(cleaner(dedupe="near").clean(texts))) == (len(texts) if kept is None else kept)
 
 
 def test_examples_of_what_was_dropped_are_not_shown_of_private_text():

@@ -17,18 +17,48 @@ from gptgrid.stages.corpus.reading.documents import as_lines, check_delimiter, c
         ("a\x0cb\u2028c\x00\n", "line", ["a\x0cb\u2028c\x00"]),
         ("\n \na\nb\n\n\t\n\u3000\n  c\n\n", "blank-line", ["a\nb", "  c"]),
         ("a\n", "blank-line", ["a"]),
+        ("\ufeff\na\n\u200b \nb\n\x1a\n", "blank-line", ["a", "b"]),
+        ("a\u2028b\u2029c\u2028\u2028 d\u2028 \u2028\u2028e\n", "blank-line", ["a\u2028b", "c", " d", "e"]),
         ("a\n<|e|>\nb<|e|>", "<|e|>", ["a\n", "\nb"]),
-        ("a<|e|><|e|>b", "<|e|>", ["a", "", "b"]),
+        ("a<|e|><|e|>b", "<|e|>", ["a", "b"]),
         ("one\nlines\ntwo lines", "\nlines\n", ["one", "two lines"]),
         ("one\n---\ntwo", "\r\n---\r\n", ["one", "two"]),
     ],
 )
-@pytest.mark.parametrize("block", [1, 2, 3, 100])
+@pytest.mark.parametrize("block", [1, 2, 3, 4, 5, 100])
 def test_cut(text, document, expected, block):
     blocks = [text[start : start + block] for start in range(0, len(text), block)]
     counts = Counter()
     assert list(cut(iter(blocks), document, counts)) == expected
     assert counts["delimiters"] == (text.count(document.replace("\r", "")) if document[0] in "<\n\r" else 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "delimiter", "expected", "number"),
+    [
+        ("---\none\n---\ntwo\n---\n", "\n---\n", ["one", "two"], 3),
+        ("---\none\n---\ntwo\n---", "\n---\n", ["one", "two"], 3),
+        ("one\n---\n---\n---\ntwo\n", "\n---\n", ["one", "two\n"], 3),
+        ("\n---\none\n---\n\n---\ntwo", "\n---\n", ["one", "two"], 3),
+        ("----\none ---\n--- two\n----", "\n---\n", ["----\none ---\n--- two\n----"], 0),
+        ("---", "\n---\n", [], 1),
+        ("---\n---", "\n---\n", [], 2),
+        ("", "\n---\n", [], 0),
+        ("\n\n", "\n---\n", ["\n\n"], 0),
+        ("---one\n---two", "\n---", ["one", "two"], 2),
+        ("one---\ntwo---\n\nthree---", "---\n", ["one", "two", "\nthree"], 3),
+        ("a\n\n\nb\n\n", "\n\n\n", ["a", "b\n\n"], 1),
+        ("a\nb", "\n", ["a", "b"], 1),
+        ("---\n\na\n\n---\n\n---\n\nb\nc\n\n---", "\n\n---\n\n", ["a", "b\nc"], 4),
+        ("\n\na\n---\n\n\n---\n\n\nb\n\n---\n", "\n\n---\n\n", ["\n\na\n---\n", "\nb"], 2),
+    ],
+)
+@pytest.mark.parametrize("block", [1, 2, 3, 4, 5, 100])
+def test_the_ends_of_a_text_are_ends_of_lines(text, delimiter, expected, number, block):
+    blocks = [text[start : start + block] for start in range(0, len(text), block)]
+    counts = Counter()
+    assert list(cut(iter(blocks), delimiter, counts)) == expected
+    assert counts["delimiters"] == number
 
 
 def test_records_end_their_lines():

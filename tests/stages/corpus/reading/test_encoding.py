@@ -92,7 +92,6 @@ def test_auto_guesses_and_says_so(text, encoding, block, capsys):
         (b"abc", "utf-8\0", ["is unknown"]),
         (b"text\0\0\0text", "auto", ["not text", "offset 4 is zero"]),
         (b"a" * 300_000 + b"\0", "auto", ["not text", "offset 300,000 is zero"]),
-        (b"%PDF-1.7 text", "auto", ["is a PDF"]),
         (codecs.BOM_UTF8 + b"abc", "cp1252", ["byte order mark of utf-8", "encoding: auto"]),
         (codecs.BOM_UTF16_BE + b"\0a", "utf-16-le", ["byte order mark of utf-16-be"]),
         (b"\0a", "utf-16", ["without a byte order mark", "utf-16-le or utf-16-be"]),

@@ -91,6 +91,34 @@ def test_null_is_the_empty_text(form, content):
     assert read(content, form) == ["", "a"]
 
 
+def test_lists_in_parquet_are_no_texts():
+    """Names inside of lists were offered, and could not be read."""
+    content = parquet_of([{"text": ["a", "b"], "in": {"more": [{"x": "c"}]}, "id": "1"}])
+    with pytest.raises(UserError, match=r"x has no field 'txt'; it has text, in\.more, id; set `field`"):
+        read(content, "parquet", "txt")
+    for field in ("text", "in.more"):
+        with pytest.raises(UserError, match=f"x: the field '{field}' is a list in each row.*explode"):
+            read(content, "parquet", field)
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
+def test_texts_of_parquet_are_of_several_kinds(kind):
+    buffer = io.BytesIO()
+    parquet.write_table(pa.table({"text": pa.array(["a", None, "é"]).cast(kind)}), buffer)
+    assert read(buffer.getvalue(), "parquet") == ["a", "", "é"]
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_byte_in_parquet_that_is_not_utf8_is_located(nested):
+    texts = [b"hello"] * 3000 + [b"caf\xe9 au lait", b"ok"]
+    column = pa.array(texts, pa.binary()).view(pa.string())
+    column = pa.StructArray.from_arrays([column], ["in"]) if nested else column
+    buffer = io.BytesIO()
+    parquet.write_table(pa.table({"text": column}), buffer)
+    with pytest.raises(UserError, match=r"x, row 3001: the field 'text.*is not UTF-8.*0xe9 at offset 3"):
+        read(buffer.getvalue(), "parquet", "text.in" if nested else "text")
+
+
 def test_null_object_has_empty_fields():
     assert read(parquet_of([{"a": None}, {"a": {"b": "x"}}]), "parquet", "a.b") == ["", "x"]
 
@@ -108,7 +136,7 @@ def test_missing_field_lists_those_that_are_there(form):
         ("jsonl", "id", "x, line 1: the field 'id' is a number, not a text"),
         ("json", "in", "x, record 1, which starts in line 2,: the field 'in' is an object"),
         ("jsonl", "text.more", "x, line 1 is a text, not an object with the field 'text.more'"),
-        ("parquet", "id", "x, row 1: the field 'id' is a number"),
+        ("parquet", "id", "x: the field 'id' holds int64, not texts; choose another `field`"),
     ],
 )
 def test_fields_that_hold_no_text(form, field, said):
@@ -209,10 +237,15 @@ def test_stream_stays_open():
 
 @pytest.mark.parametrize(
     ("name", "form"),
-    [("a.PARQUET", "parquet"), ("https://x/a.jsonl?x=1.csv", "jsonl"), ("a/b.ndjson", "jsonl"), ("a.md", "text"), ("a", "text"), ("a.tsv", "tsv"), ("a.csv.ZST", "csv")],
+    [("a.PARQUET", "parquet"), ("a/b.ndjson", "jsonl"), ("a.md", "text"), ("a", "text"), ("a.tsv", "tsv"), ("a.csv.ZST", "csv"), ("Who goes there?.csv", "csv"), ("#1.csv", "csv"), ("dump.csv.gzip", "csv"), ("a.json.zstd", "json"), ("a.tsv.bzip2", "tsv")],
 )  # fmt: skip
 def test_form_by_ending(name, form):
     assert format_of(name) == form
+
+
+def test_notebooks_are_no_texts():
+    with pytest.raises(UserError, match=r"a/b\.ipynb is a notebook.*`format: text`"):
+        format_of("a/b.ipynb")
 
 
 @pytest.mark.parametrize("separator", [";", "\t", "|"])

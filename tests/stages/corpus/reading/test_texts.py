@@ -1,5 +1,6 @@
 """A file is read as the configuration says, and what was found out about it is told."""
 
+import gzip
 import io
 import json
 import tracemalloc
@@ -77,12 +78,46 @@ def test_delimiters_are_counted(read):
     assert "delimiters" not in read(b"one|two|", "a.txt", document="line")[1]
 
 
+def test_the_end_mark_of_dos_is_no_text(read):
+    assert read(b"one\r\n\r\ntwo\r\n\x1a\x1a", "a.txt", document="whole")[0] == ["one\n\ntwo\n"]
+    assert read(b"one\r\ntw\x1ao\r\n\x1a", "a.txt", document="line")[0] == ["one", "tw\x1ao"]
+    assert read(b"text,id\r\na,1\r\n\x1a", "a.csv")[0] == ["a"]
+
+
+@pytest.mark.parametrize("name", ["Who goes there?.csv", "https://x/a.csv?download=1", "https://x/a.csv#top"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_the_format_is_that_of_the_name_without_what_an_address_adds(read, name, packed):
+    content = gzip.compress(b"id,text\n1,a\n") if packed else b"id,text\n1,a\n"
+    assert read(content, name.replace(".csv", ".csv.gz") if packed else name)[0] == ["a"]
+
+
+def test_members_have_formats_of_their_own(read):
+    """Of an archive from an address with `?`, all was read as text."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("what?.csv", "id,text\n1,a\n")
+        archive.writestr("b.jsonl", '{"text": "b"}')
+    for name in ("a.zip", "https://x/a.zip?download=1", "https://x/content.csv"):
+        assert read(buffer.getvalue(), name)[0] == ["b", "a"]
+
+
 def zip_of(*names: str) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name in names:
             archive.writestr(name, name)
     return buffer.getvalue()
+
+
+def test_members_of_one_name_have_their_own_encodings(read):
+    """The encoding of a packed member was that of the one beside it, too."""
+    text = "Привет, мир! Это длинный русский текст, в котором много букв.\n" * 20
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("2019.txt", text)
+        archive.writestr("2019.txt.gz", gzip.compress(text.encode("cp1251")))
+    documents, facts = read(buffer.getvalue(), "a.zip", document="whole")
+    assert documents == [text, text] and facts["encodings"] == {"cp1251": 1, "utf-8": 1}
 
 
 def test_what_programs_leave_in_archives_is_left_out_and_counted(read):

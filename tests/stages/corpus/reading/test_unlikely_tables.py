@@ -1,5 +1,6 @@
 """Tables whose separator or quotes may be read in two ways, and texts that are tables or records."""
 
+import csv
 import io
 import json
 
@@ -55,9 +56,95 @@ def test_tab_separated_values_of_excel_and_pandas_lose_their_quotes(capsys):
 def test_other_quotes_of_tab_separated_values_are_text(text):
     facts = {}
     found = read(f'id\ttext\n0\t{text}\n1\t"whole"\n', "tsv", facts=facts)
-    assert found == (
-        [text, '"whole"'] if text not in ('""', 'say "a"') else [text.strip('"') and text, "whole"]
-    )
+    assert found == (["", "whole"] if text == '""' else [text, '"whole"'])
+
+
+UTTERANCES = [f"Where is {name}?" for name in ("he", "she", "Tom", "Ann", "the cat")] * 4
+
+
+@pytest.mark.parametrize("header", ["id\ttext\n", '"id"\t"text"\n'])
+def test_utterances_in_quotes_keep_them(header):
+    """Half of the rows are direct speech, which no program would put in quotes."""
+    cells = [f'"{text}"' if i % 2 else f"{text}, it asked" for i, text in enumerate(UTTERANCES)]
+    for some in (cells, ['"Well, come"', *cells], ["come"] * 2000 + ['"come"'] * 3000):
+        rows = "".join(f"{i}\t{cell}\n" for i, cell in enumerate(some))
+        facts = {}
+        if header.startswith("id"):
+            assert read(header + rows, "tsv", facts=facts) == some
+        assert read(rows, "tsv", "1", facts) == some and facts["quotes"] == "literal"
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ['"a b"', '"c"', '"d, e"'],
+        ['"a b"', "NA", '"c"', "", "17", "3.5"],
+        ['"a, b"', "c", "d e", '"f; g"'],
+        ['" a"', "c", '""', "d"],
+        ["a", '"say ""b"""', "c"],
+    ],
+)
+@pytest.mark.parametrize("header", ["id\ttext\n", '"id"\t"text"\n'])
+def test_quotes_that_programs_write_are_taken_off(header, cells):
+    rows = "".join(f"{i}\t{cell}\n" for i, cell in enumerate(cells * 10))
+    texts = [cell[1:-1].replace('""', '"') if cell.startswith('"') else cell for cell in cells]
+    assert read(header + rows, "tsv") == texts * 10
+
+
+@pytest.mark.parametrize("form", ["csv", "tsv"])
+def test_a_column_may_have_a_number_for_a_name(form):
+    """As pandas writes tables without names; the header was a document, or another column was read."""
+
+    def table(*rows):
+        return "".join(("," if form == "csv" else "\t").join(row) + "\n" for row in rows)
+
+    pandas = table(["", "0", "1"], ["0", "yes", "a b"], ["1", "no", "c d"])
+    assert read(pandas, form, "1") == ["a b", "c d"]
+    assert read(pandas, form, "0") == ["yes", "no"]
+    assert read(table(["id", "2019", "2020"], ["1", "a", "b"]), form, "2020") == ["b"]
+    # Records that are counted have no header.
+    assert read(table(["1", "a"], ["2", "b"], ["3", "c"]), form, "1") == ["a", "b", "c"]
+    assert read(table(["1", "1"], ["x", "b"]), form, "1") == ["1", "b"]
+
+
+@pytest.mark.parametrize("form", ["csv", "tsv"])
+@pytest.mark.parametrize(
+    ("header", "row", "told"),
+    [
+        ("id,2019,2020", "17,an old text,a new text", True),
+        ("label,language,text", "yes,en,a text that is long", True),
+        ("17,an old text,a new text", "18,an old text,a new text", False),
+        ("no,en,Yes.", "yes,en,a text that is long", False),
+        ("x,en,a longer one", "yes,en,a text that is long", False),
+        (",,text", "yes,en,a text that is long", True),
+    ],
+)
+def test_a_header_that_becomes_a_document_is_told(form, header, row, told):
+    content, facts = f"{header}\n" + f"{row}\n" * 30, {}
+    content = content if form == "csv" else content.replace(",", "\t")
+    assert len(read(content, form, "2", facts)) == 31
+    assert bool(facts.get("doubts")) == told
+    if told:
+        assert "looks like a header and is a document" in facts["doubts"][0]
+
+
+@pytest.mark.parametrize("header", ["id, text", '"id", "text"', "id,text"])
+def test_blanks_before_quotes_are_left_out(header, capsys):
+    rows = '1, "wind, cloud"\n2, rain\n3,  "snow ""white"""\n'
+    assert read(f"{header}\n{rows}", "csv") == ["wind, cloud", "rain", 'snow "white"']
+    assert "x has blanks before its fields" in capsys.readouterr().out
+    with pytest.raises(UserError, match="x, line 2 is no CSV"):
+        read(f'{header}\n1, "wind" cloud\n', "csv")
+    late = "id,text\n" + "1,rain\n" * 100 + '1, "wind"\n'
+    with pytest.raises(UserError, match="x, line 102 has a blank before the quotes of a field"):
+        read(late, "csv")
+
+
+def test_quotes_inside_of_quotes_may_stand_behind_blanks():
+    texts = [' "Yes," she said, "no"', 'a, ""', '\n  "What?"\n "', "he said, "]
+    buffer = io.StringIO()
+    csv.writer(buffer).writerows([["id", "text"], *([i, text] for i, text in enumerate(texts * 30))])
+    assert read(buffer.getvalue(), "csv") == texts * 30
 
 
 def test_quotes_that_are_well_formed_at_first_are_never_changed_silently():
@@ -86,3 +173,22 @@ def test_line_ends_with_two_returns_are_one(block, monkeypatch):
 def test_what_does_not_fit_names_no_key_that_a_source_lacks():
     with pytest.raises(UserError, match="`source: files`"):
         list(read_records(io.BytesIO(b"a\xff"), "x", "text", "text"))
+
+
+DIALOGUE = "\n".join(f"{'AB'[i % 2]}: Yes, {i}" for i in range(30))
+
+
+@pytest.mark.parametrize("lines", [17, 19, 20, 21, 100, 3000])
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+def test_cells_of_many_lines_do_not_hide_the_separator(separator, lines):
+    cell = "\n".join(f"Line {i}: it was, once" for i in range(lines))
+    rows = "".join(f'{i}{separator}"{cell}"\n' for i in range(20))
+    assert read(f"id{separator}text\n{rows}", "csv") == [cell] * 20
+    assert read(rows, "csv", "1") == [cell] * 20
+
+
+def test_quotes_behind_a_separator_tell_it_from_one_inside_of_them():
+    rows = "".join(f'{i};"{DIALOGUE}"\n' for i in range(60))
+    assert read(rows, "csv", "1") == [DIALOGUE] * 60
+    doubled = "".join(f'{i},"a;""b"""\n' for i in range(60))
+    assert read(doubled, "csv", "1") == ['a;"b"'] * 60

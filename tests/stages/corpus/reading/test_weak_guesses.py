@@ -6,6 +6,7 @@ import pytest
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.stages.corpus.reading import detection
+from gptgrid.stages.corpus.reading.given import check_given
 
 ENGLISH = "The pupils in group {} scored {} points in the reading test of week 9, and went home.\r\n\r\n"
 
@@ -146,7 +147,7 @@ def test_a_sentence_in_another_script_is_no_weak_evidence():
 
 
 def given(text: str, encoding: str, said: str) -> dict:
-    return detection.check_given(io.BytesIO(text.encode(encoding)), "a.txt", said)
+    return check_given(io.BytesIO(text.encode(encoding)), "a.txt", said)
 
 
 @pytest.mark.parametrize("before", [0, 2**18])
@@ -163,7 +164,7 @@ def test_a_given_encoding_that_the_text_speaks_against_is_told():
     chinese = "从前有一座山，山里有一座庙。小姑娘每天早上去学校，她说：“今天天气很好。”\n" * 5
     russian = "Жила-была маленькая лягушка в красивом саду у реки. Она любила петь по утрам и вечерам.\n" * 5
     assert given(chinese, "gb18030", "cp1251")["rival"] == "gb18030"
-    assert given("x" * 2**18 + chinese, "gb18030", "latin-1")["rival"] == "gb18030"
+    assert given("x\n" * 2**17 + chinese, "gb18030", "latin-1")["rival"] == "gb18030"
     assert given(russian, "koi8_r", "cp1251")["rival"] == "koi8-r"
     for text, encoding, said in [
         (chinese, "gbk", "gbk"),

@@ -9,6 +9,7 @@ from gptgrid.artifact.errors import UserError
 from gptgrid.stages.corpus.builtin.toy import PAIRS, SENTENCES
 from gptgrid.stages.corpus.sources import url
 from gptgrid.stages.corpus.sources.table import SOURCES
+from gptgrid.tokens.shards import write_shard
 
 
 def open_source(job):
@@ -41,6 +42,20 @@ def test_random_ids(make_job):
     ids = np.concatenate(documents)
     assert ids.dtype == np.uint32 and set(ids.tolist()) == set(range(50))
     assert np.array_equal(ids, np.concatenate(open_source(job).parts["all"]))
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_documents_of_shards_go_on_in_the_next_file(make_job, tmp_path, before):
+    """The halves were two documents, which could fall into different splits."""
+    texts = [[9, 1, 2, 9, 3], [4, 9], [5, 5], [9, 6]] if before else [[1, 2, 9, 3], [4, 9, 5, 5], [9], [6, 9]]
+    for number, ids in enumerate(texts):
+        write_shard(tmp_path / f"{number}.bin", [np.array(ids)], 10)
+    files = {"all": [str(tmp_path / f"{number}.bin") for number in range(len(texts))]}
+    source = open_source(make_job(source="shards", vocab_size=10, eot=9, files=files))
+    assert [ids.tolist() for ids in source.parts["all"]] == [[1, 2], [3, 4], [5, 5], [6]]
+    assert len(source.facts["files"]) == 4
+    source = open_source(make_job(source="shards", vocab_size=10, eot=None, files=files))
+    assert [ids.tolist() for ids in source.parts["all"]] == texts
 
 
 def test_files_of_published_splits(make_job, tmp_path):

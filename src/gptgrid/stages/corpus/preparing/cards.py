@@ -88,6 +88,8 @@ def file_details(file: dict[str, Any]) -> Iterator[str]:
         yield f"the field {code(file['field'])} of each record"
     for encoding in file.get("encodings", ()):
         yield f"{encoding}{' (a guess)' if file.get('guessed') else ''}"
+    for quotes in file.get("quotes", ()):
+        yield f"quotes around fields {'taken off' if quotes == 'quoted' else 'left, as part of the texts'}"
     if marks := file.get("marks"):
         yield "a byte order mark, taken off" if marks == 1 else f"{marks:,} byte order marks, taken off"
     for end, number in file.get("line_ends", {}).items():
@@ -135,8 +137,11 @@ def leakage_lines(leakage: dict[str, Any]) -> Iterator[str]:
         yield f"{split} in itself: {found['documents']:,} documents as wholes ({found['share']:.2%})"
     for pair, found in leakage.get("near_copies", {}).items():
         yield (
-            f"{pair}: {found['share']:.2%} of {found['documents']:,} documents ({found['size_share']:.2%} of "
-            "their bytes) with at least half of each in one document, or nearly all in several"
+            f"{pair}: {found['share']:.2%} of the {found['documents']:,} documents that are long enough "
+            f"({found['size_share']:.2%} of the bytes of all) with at least half of each in one document, or "
+            "nearly all in several"
+            if found["documents"]
+            else f"{pair}: its documents are too short to be found in parts"
         )
     for split, prefix in (("test", ""), ("valid", "valid_")):
         if leakage.get(f"{prefix}compared"):

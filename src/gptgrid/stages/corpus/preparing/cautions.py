@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
-from gptgrid.stages.corpus.preparing.doubts import better_reading, reading_doubts
+from gptgrid.stages.corpus.preparing.doubts import better_reading, named, reading_doubts
 from gptgrid.stages.corpus.preparing.split import misses
 from gptgrid.stages.corpus.preparing.writing import SplitFiles
 from gptgrid.stages.corpus.sources.source import Source
@@ -17,13 +17,16 @@ from gptgrid.text.readable import printable
 NAMES = {"train": "training", "valid": "validation", "test": "test"}
 SHARED_DOCUMENTS = 0.01
 """Share of a split's bytes, in documents that stand in another split, that is said: headings and names of
-speakers come back in every text. Of WikiText-2 by line they are 0.6 % of the bytes, and 13 % of the lines."""
+speakers come back in every text. Of WikiText-2 by line they are 0.6 % of the bytes, and 13 % of the lines; of
+Shakespeare by line 0.7 %."""
 REPEATS = 0.1
 """Share of a split's bytes, in documents that stand earlier in it, that is said. Of Shakespeare by line they
 are 7 % at most, for the names of the speakers."""
 NEAR_COPIES = 0.03
 """Share of a split's bytes, in documents that are nearly copies of training documents, that is said. Of the
 built-in tales they are 0.2 %, of WikiText-2 by line 0.7 %, of Shakespeare by line 1.4 %."""
+LOST = 0.0001
+"""Share of characters that are U+FFFD in the files that is said: large collections have a few."""
 SHARED_PASSAGES = 0.5
 """Share of a split's passages in the training split that is said: texts of one kind, such as the built-in
 tales, have phrases in common."""
@@ -69,6 +72,7 @@ def cautions(config: SimpleNamespace, source: Source, about: dict[str, Any]) -> 
             todo = remedy(config, source)
             yield f"the splits have other shares of the {unit} than were asked for: {shares}; {todo}"
     yield from copied_files(about["source"])
+    yield from lost_characters(about)
     yield from reading_doubts(about["source"])
     leakage = about["leakage"]
     for pair, overlap in leakage["documents"].items():
@@ -96,8 +100,8 @@ def cautions(config: SimpleNamespace, source: Source, about: dict[str, Any]) -> 
             )
         elif near["size_share"] - leakage["documents"][f"{split} in train"]["size_share"] >= NEAR_COPIES:
             yield (
-                f"of {near['share']:.2%} of the documents of the {NAMES[split]} split "
-                f"({near['size_share']:.2%} of the bytes; {near['documents']:,} were compared), half or more "
+                f"of {near['share']:.2%} of the documents of the {NAMES[split]} split that are long enough "
+                f"({near['documents']:,} were compared; {near['size_share']:.2%} of the bytes), half or more "
                 "stands in one training document, or nearly all in several: figures on them are not those on "
                 f"new text; {remedy_for_near_copies(config)}"
             )
@@ -112,6 +116,20 @@ def copied_files(facts: dict[str, Any]) -> Iterator[str]:
         if len(same) > 1:
             these = " and ".join(map(printable, same))
             yield f"{these} are the same file, whose text counts more than once; leave one"
+
+
+def lost_characters(about: dict[str, Any]) -> Iterator[str]:
+    """Yield a sentence on what could not be read, here or when the text was saved."""
+    if not (lost := about.get("lost")):
+        return
+    files = [file for file in about["source"].get("files", ()) if file.get("replaced")]
+    if files or lost["share"] >= LOST:
+        where = f"{named(files)}: bytes that do not fit the encoding" if files else "characters of the text"
+        yield (
+            f"{where} are U+FFFD in the documents ({lost['characters']:,} times, {lost['share']:.3%} of "
+            "their characters): what stood there is lost; give the text as it was, or set `encoding` to what "
+            "it is in"
+        )
 
 
 # ---------------------------------------------------------------------------------------- remedies
@@ -145,8 +163,10 @@ def remedy_for_copies(config: SimpleNamespace, source: Source) -> str:
     if source.has_ids or config.clean.dedupe == "near":
         return "give other files"
     if config.clean.dedupe == "exact":
-        return "set `clean: {dedupe: near}`, as they differ in case or blanks"
-    return "set `clean: {dedupe: exact}`, or `near` for those that differ in case or blanks"
+        return "set `clean: {dedupe: near}`, as they differ in case, blanks or marks of sentences"
+    return (
+        "set `clean: {dedupe: exact}`, or `near` for those that differ in case, blanks or marks of sentences"
+    )
 
 
 def remedy_for_near_copies(config: SimpleNamespace) -> str:

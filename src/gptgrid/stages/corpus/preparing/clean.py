@@ -8,7 +8,10 @@ from types import SimpleNamespace
 from typing import Any
 
 from gptgrid.stages.corpus.preparing.near import NearDuplicates
+from gptgrid.text.documents import is_blank
 
+LOST = "\ufffd"
+"""What stands for a character that could not be read."""
 EXCERPT = 80
 """Characters shown of a document that was dropped."""
 
@@ -40,6 +43,10 @@ class Cleaner:
         """
         self.settings = settings
         self.dropped = Dropped()
+        self.characters = 0
+        """Of all documents that are kept."""
+        self.lost = 0
+        """How many of them are U+FFFD, in the place of what could not be read, here or earlier."""
         self.seen: set[bytes] = set()
         self.near = None
         if settings.dedupe == "near":
@@ -54,12 +61,14 @@ class Cleaner:
             if reason:
                 self.dropped.add(reason, text)
             else:
+                self.characters += len(text)
+                self.lost += text.count(LOST)
                 yield text
 
     def reason_to_drop(self, text: str) -> str | None:
         """Return why a document is dropped; None if it is not."""
         settings = self.settings
-        if not text or text.isspace():
+        if is_blank(text):
             return "empty"
         if len(text) < settings.min_chars:
             return "min_chars"
@@ -75,8 +84,14 @@ class Cleaner:
         return "near-duplicate" if self.near and self.near.is_copy(text) else None
 
     def facts(self, private: bool) -> dict[str, Any]:
-        """Return what was dropped; the documents of a private corpus are not shown."""
+        """Return what was dropped and lost; the documents of a private corpus are not shown."""
         return {
             "dropped": dict(sorted(self.dropped.counts.items())),
             "dropped_examples": {} if private else dict(sorted(self.dropped.examples.items())),
+            **({"lost": {"characters": self.lost, "share": self.lost_share}} if self.lost else {}),
         }
+
+    @property
+    def lost_share(self) -> float:
+        """The share of the characters that could not be read."""
+        return self.lost / max(1, self.characters)

@@ -40,6 +40,14 @@ def reading_doubts(facts: dict[str, Any]) -> Iterator[str]:
             f"{named(files)}: read as {encoding}, as `encoding` says, but the text looks like {rival}, in "
             "which its letters are others; look at the examples in the data card, or set `encoding: auto`"
         )
+    for encoding, files in files_with("old_guesses", facts).items():
+        yield (
+            f"{named(files)}: read as {encoding}, a guess; other encodings of DOS and old Macs, which are "
+            "not told apart, would pass for it; look at the examples in the data card, and set `encoding` to "
+            "what it is"
+        )
+    for doubt, files in files_with("doubts", facts).items():
+        yield f"{named(files)}: {doubt}"
     for kind, files in files_with("looks_like", facts).items():
         yield (
             f"{named(files)}: read as a text, but looks like {kind}, of which all is trained on, with what "

@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from unicodedata import normalize
 
 import numpy as np
 import regex
 from xxhash import xxh3_64_intdigest
 
 from gptgrid.seeds import mix64
+from gptgrid.stages.corpus.preparing.units import shown
 from gptgrid.text.documents import PART, batches, parts, read_documents
 from gptgrid.text.writing_systems import PLANES, SPACELESS, spaceless_points
 
@@ -100,7 +100,7 @@ def units_of(pieces: list[str]) -> tuple[np.ndarray, np.ndarray]:
 
 def spaced(text: str, characters: set[str]) -> str:
     """Return a text with blanks for punctuation and around characters that are units; note these."""
-    text = OTHER_PUNCTUATION.sub(" ", normalize("NFKC", text))
+    text = OTHER_PUNCTUATION.sub(" ", shown(text))
     # Arrays are several times as fast as the expression: corpora have many characters.
     points = np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32)
     alone = spaceless_points()[np.minimum(points, PLANES)]
@@ -115,9 +115,17 @@ def spaced(text: str, characters: set[str]) -> str:
 
 
 def runs_of(units: np.ndarray, length: int) -> np.ndarray:
-    """Return a hash (runs,) uint64 of each run of `length` units: that of its two parts, in their order."""
+    """Return a hash of each run of `length` units: that of its two parts, in their order.
+
+    Args:
+        units: (…, units) uint64.
+        length: at most as many.
+
+    Returns:
+        (…, units - length + 1) uint64.
+    """
     if length == 1:
         return units
     first = runs_of(units, length - 1 if length % 2 else length // 2)
-    second = units[length - 1 :] if length % 2 else first[length // 2 :]
-    return mix64(mix64(first[: len(second)]) + second)
+    second = units[..., length - 1 :] if length % 2 else first[..., length // 2 :]
+    return mix64(mix64(first[..., : second.shape[-1]]) + second)

@@ -7,8 +7,8 @@ are chosen by their hash, which leaves the share unbiased.
 Near copies: the documents of which half stands in one document of the training split, or nearly all in
 several.
 
-Documents: those that stand in another split as a whole, or earlier in their own. Case and the number and kind
-of blanks do not count; punctuation does, as without it `5-3` and `5*3` would be the same.
+Documents: those that stand in another split as a whole, or earlier in their own. Case, blanks and the marks
+of sentences do not count (`units`).
 """
 
 from array import array
@@ -21,13 +21,11 @@ from xxhash import xxh3_64, xxh3_64_intdigest
 
 from gptgrid.stages.corpus.preparing.grams import overlapping_units
 from gptgrid.stages.corpus.preparing.near_copies import NearCopies
+from gptgrid.stages.corpus.preparing.passages import CHARACTERS, WORDS, Passages
+from gptgrid.stages.corpus.preparing.units import units
+from gptgrid.stages.corpus.preparing.wholes import Wholes
 from gptgrid.text.documents import Document, parts, read_documents
 
-WORDS, CHARACTERS = 13, 50
-"""Units of a passage."""
-COVERED, LEAST = 0.8, 16
-"""Share of a document's passages, and how many at least, from which nearly all of it stands in training text.
-Of 12,000 built-in tales, none has more than six tenths there."""
 COMPARED = 2**20
 """About so many passages of a split are looked for."""
 PAIRS = (("test", "train"), ("valid", "train"), ("test", "valid"))
@@ -48,76 +46,54 @@ def measure_texts(folder: Path, characters: dict[str, int]) -> dict[str, Any]:
         `grams` (what was compared) and, for the test, `compared` (how many) and `share` (of them in train;
         None without any); the same for the validation as `valid_compared` and `valid_share`; and
         `near_copies`: `test in train`, `valid in train` → how many documents were compared, and which
-        `share` of them, and `size_share` of their bytes, are nearly copies.
+        `share` of them are nearly copies, and which `size_share` that is of the bytes of all documents.
     """
     thinning = 1 << max(
         0, (max(characters["valid"], characters["test"]) - 1).bit_length() - COMPARED.bit_length()
     )
-    passages = {split: Passages(folder, split, thinning) for split in ("test", "valid")}
+    kinds, passages = {}, {}
+    for split in ("test", "valid"):
+        kinds[split], passages[split] = thinned_passages(folder, split, thinning)
     copies = {split: NearCopies(folder, split, document_sizes(folder, split)) for split in passages}
-    for units in overlapping_units(folder, "train"):
-        found = units.runs(WORDS, CHARACTERS).hashes
+    wholes = Wholes()
+    for piece in overlapping_units(folder, "train"):
+        wholes.add(piece)
+        found = piece.runs(WORDS, CHARACTERS).hashes
         for split in passages:
             passages[split].mark(found)
-            copies[split].mark(units)
-    facts: dict[str, Any] = {"grams": passages["test"].kinds}
+            copies[split].mark(piece, found)
+    facts: dict[str, Any] = {"grams": kinds["test"]}
     for prefix, split in (("", "test"), ("valid_", "valid")):
-        facts |= {f"{prefix}compared": passages[split].compared, f"{prefix}share": passages[split].share}
+        found = passages[split].found
+        facts[f"{prefix}compared"] = len(found)
+        facts[f"{prefix}share"] = int(found.sum()) / len(found) if len(found) else None
     near_copies = {
-        f"{split} in train": found.facts(passages[split].covered(len(found.sizes)))
+        f"{split} in train": found.facts(wholes.covered(folder, split, found.drawn))
         for split, found in copies.items()
     }
     return facts | {"near_copies": near_copies}
 
 
-class Passages:
-    """The passages of a split, and which of them were found elsewhere."""
+def thinned_passages(folder: Path, split: str, thinning: int) -> tuple[str, Passages]:
+    """Return what the passages of a split are, in words, and those whose hashes are multiples of `thinning`.
 
-    def __init__(self, folder: Path, split: str, thinning: int) -> None:
-        """Keep those whose hashes are multiples of `thinning`, a power of two."""
-        self.words = self.characters = False
-        hashes, documents = [np.zeros(0, dtype=np.uint64)], [np.zeros(0, dtype=np.int64)]
-        for units in overlapping_units(folder, split):
-            runs = units.runs(WORDS, CHARACTERS)
-            self.characters |= bool(runs.character.any())
-            self.words |= not runs.character.all()
-            runs = runs[runs.hashes & np.uint64(thinning - 1) == 0]
-            hashes.append(runs.hashes)
-            documents.append(runs.document)
-        self.documents = np.concatenate(documents)
-        self.passages, self.places = np.unique(np.concatenate(hashes), return_inverse=True)
-        self.seen = np.zeros(len(self.passages), dtype=bool)
-
-    def mark(self, others: np.ndarray) -> None:
-        """Note those that are among others."""
-        if len(self.passages):
-            places = np.searchsorted(self.passages, others)
-            places[places == len(self.passages)] = 0
-            self.seen[places[self.passages[places] == others]] = True
-
-    @property
-    def kinds(self) -> str:
-        """What a passage is, in words."""
-        words, characters = f"{WORDS}-grams of words", f"windows of {CHARACTERS} characters"
-        if self.characters:
-            return f"{words} and {characters}" if self.words else characters
-        return words
-
-    @property
-    def compared(self) -> int:
-        """How many passages there are."""
-        return len(self.places)
-
-    @property
-    def share(self) -> float | None:
-        """The share of them that were found; None without any."""
-        return int(self.seen[self.places].sum()) / self.compared if self.compared else None
-
-    def covered(self, documents: int) -> np.ndarray:
-        """Return which documents of the split have nearly all their passages elsewhere (documents,) bool."""
-        number = np.bincount(self.documents, minlength=documents)
-        found = np.bincount(self.documents[self.seen[self.places]], minlength=documents)
-        return (number >= LEAST) & (found >= COVERED * number)
+    Args:
+        folder: of a corpus of texts.
+        split: whose passages are meant.
+        thinning: a power of two.
+    """
+    has_words = has_characters = False
+    hashes = [np.zeros(0, dtype=np.uint64)]
+    for piece in overlapping_units(folder, split):
+        runs = piece.runs(WORDS, CHARACTERS)
+        has_characters |= bool(runs.character.any())
+        has_words |= not runs.character.all()
+        hashes.append(runs.hashes[runs.hashes & np.uint64(thinning - 1) == 0])
+    words, characters = f"{WORDS}-grams of words", f"windows of {CHARACTERS} characters"
+    kinds = [characters] if has_characters else []
+    if has_words or not kinds:
+        kinds.insert(0, words)
+    return " and ".join(kinds), Passages(np.concatenate(hashes))
 
 
 # --------------------------------------------------------------------------------------- documents
@@ -170,12 +146,12 @@ def document_sizes(folder: Path, split: str) -> np.ndarray:
 
 
 def document_key(document: Document) -> int:
-    """Return the hash of a document, without case and the kinds of its blanks."""
+    """Return the hash of a document, of texts of what counts when they are compared."""
     if not isinstance(document, str):
         return xxh3_64_intdigest(document.tobytes())
     total = xxh3_64()
     for part in parts(document):
-        if words := part.casefold().split():
+        if words := units(part):
             total.update(" ".join(["", *words]).encode())
     return total.intdigest()
 

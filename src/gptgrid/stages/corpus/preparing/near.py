@@ -1,7 +1,7 @@
 """Near-duplicates, by MinHash and locality-sensitive hashing (Broder 1997; Leskovec et al. 2014, chapter 3).
 
 datasketch does both. Two documents are as similar as the share of their shingles that both have (Jaccard);
-a shingle is five words in a row, and in scripts without spaces five characters.
+a shingle is five words or signs in a row, and in scripts without spaces five characters.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 import regex
 import xxhash
 
+from gptgrid.stages.corpus.preparing.units import units
 from gptgrid.text.documents import parts
+from gptgrid.text.writing_systems import SPACELESS
 
 if TYPE_CHECKING:
     from datasketch import MinHash
@@ -22,8 +24,7 @@ if TYPE_CHECKING:
 SHINGLE = 5
 PERMUTATIONS = 128
 """The similarity is estimated within about ±0.04 (one standard deviation at 0.8)."""
-UNIT = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]|\w+")
-BORDER = regex.compile(r"\W")
+PIECE = regex.compile(rf"(?V1){SPACELESS.pattern}|[\w--{SPACELESS.pattern}]+|\S")
 BATCH = 2**12
 """Shingles that are hashed at once: each takes a kilobyte while it is."""
 
@@ -39,7 +40,9 @@ class NearDuplicates:
         from datasketch import MinHash, MinHashLSH
 
         self.similarity = similarity
-        self.sign = partial(MinHash, num_perm=PERMUTATIONS, seed=1, hashfunc=xxhash.xxh32_intdigest)
+        # Of 32 bits, some hashes of a million short documents, which are one shingle each, would be equal.
+        hashing = {"scheme": "affine64", "hashfunc": xxhash.xxh3_64_intdigest}
+        self.sign = partial(MinHash, num_perm=PERMUTATIONS, seed=1, **hashing)
         # Better too many candidates, which are then compared, than one missed.
         self.index = MinHashLSH(threshold=similarity, num_perm=PERMUTATIONS, weights=(0.1, 0.9))
         self.kept: list[MinHash] = []
@@ -59,13 +62,13 @@ class NearDuplicates:
 
 def shingles(text: str) -> Iterator[bytes]:
     """Yield the shingles of a text in order, some more than once; a short text is one."""
-    units: list[str] = []
+    run: list[str] = []
     short = True
-    for part in parts(text, BORDER):
-        units += UNIT.findall(part.lower())
-        for place in range(len(units) - SHINGLE + 1):
-            yield " ".join(units[place : place + SHINGLE]).encode()
-        short = short and len(units) < SHINGLE
-        units = units[1 - SHINGLE :]
+    for part in parts(text):
+        run += PIECE.findall(" ".join(units(part)))
+        for place in range(len(run) - SHINGLE + 1):
+            yield " ".join(run[place : place + SHINGLE]).encode()
+        short = short and len(run) < SHINGLE
+        run = run[1 - SHINGLE :]
     if short:
-        yield " ".join(units).encode()
+        yield " ".join(run).encode()

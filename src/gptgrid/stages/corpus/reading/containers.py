@@ -123,6 +123,16 @@ DOCUMENTS = {
     "mimetype": "a document of an office program, or an e-book",
 }
 """Member of a zip file that is no archive of texts → what it is."""
+NO_TEXTS = {
+    b"%PDF-": "a PDF",
+    b"%!PS": "a PostScript file",
+    b"{\\rtf": "an RTF document",
+    b"(dp0\n": "a pickle of Python",
+    b"(lp0\n": "a pickle of Python",
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive",
+    b"Rar!\x1a\x07": "a RAR archive",
+}
+"""First bytes of what may pass as a text and is none → what it is."""
 LEFT_OUT = "left_out"
 """Fact of an archive: how many of its files are no texts of anybody, and not read."""
 POINTERS = {
@@ -132,7 +142,7 @@ POINTERS = {
     "git annex get": re.compile(rb"/annex/objects/\S+\s*"),
 }
 """Command that fetches a file → what Git has in its place."""
-ENDINGS = re.compile(r"\.(gz|zst|bz2|xz)$", re.IGNORECASE)
+ENDINGS = re.compile(r"\.(gz|gzip|zst|zstd|bz2|bzip2|xz)$", re.IGNORECASE)
 BROKEN = (
     EOFError,
     OSError,
@@ -293,8 +303,11 @@ def is_tar(stream: BinaryIO) -> bool:
 
 
 def check_content(stream: BinaryIO, name: str) -> None:
-    """Refuse a zip archive inside another file, and what Git has in the place of a large file."""
+    """Refuse what holds its text in another form, and what Git has in the place of a large file."""
     start = stream.peek(1024)[:1024]
+    for first, kind in NO_TEXTS.items():
+        if start.startswith(first):
+            raise UserError(f"{name} is {kind}; save what it says as a text, or take it out of the corpus")
     if start.startswith(ZIP):
         raise UserError(f"{name} is an archive inside an archive; {BY_HAND}")
     for command, pointer in POINTERS.items():

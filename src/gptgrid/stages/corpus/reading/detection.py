@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import codecs
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import chain
 from typing import Any, BinaryIO
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.stages.corpus.reading.guessing import (
     LATIN,
+    ONE_BYTE,
     Guess,
+    are_variants,
     guess,
     guess_escaped,
     guess_wide,
+    has_foreign_words,
     is_too_little,
-    strictly,
 )
+from gptgrid.stages.corpus.reading.scanning import Scan, scan
 
 SAMPLE = 2**17
 """Bytes that a guess is made from."""
+END = 2**14
+"""Bytes at the end of a text that must be in its encoding, too."""
 DAMAGED = 0.5
 """With a larger share of what is beyond ASCII in UTF-8, a text is UTF-8 with damage. By chance it is at most
 0.3, in Chinese and Thai."""
@@ -38,21 +39,12 @@ MARKS = {
     codecs.BOM_UTF16_BE: ("utf-16", "utf-16-be"),
 }
 """Byte order mark → the encoding that reads it, and the one of what follows."""
-UTF8 = ("utf-8", "utf-8-sig")
-BY_CHANCE = 16
-"""More bytes than these, in a text without a fault, do not continue characters of UTF-8 by chance."""
-ESCAPE, ESCAPE_STARTS = re.compile(rb"\x1b[$(]|~\{"), (b"\x1b", b"~{")
-"""Goes before characters of more than one byte in encodings whose bytes are all below 128."""
-CONTROLS = re.compile(b"[\x80-\x9f]")
 WINDOWS = {
     **dict.fromkeys(("iso8859-1", "iso8859-15"), "cp1252"),
     **{"iso8859-2": "cp1250", "iso8859-5": "cp1251", "iso8859-6": "cp1256", "iso8859-7": "cp1253"},
     **{"iso8859-8": "cp1255", "iso8859-9": "cp1254", "iso8859-13": "cp1257"},
 }
-"""Encoding that has CONTROLS → that of Windows for the same languages."""
-WIDE = ("utf-16", "utf-32")
-NO_TEXTS = {b"%PDF-": "a PDF", b"{\\rtf": "an RTF document"}
-"""First bytes of what is written in letters that are not the text → what it is."""
+"""Encoding of ISO, with control characters between 0x80 and 0x9f → that of Windows for the same languages."""
 
 
 def detect(stream: BinaryIO, name: str, errors: str = "strict") -> dict[str, Any]:
@@ -64,74 +56,110 @@ def detect(stream: BinaryIO, name: str, errors: str = "strict") -> dict[str, Any
         errors: with `replace`, UTF-8 with a few other bytes in it is UTF-8.
 
     Raises:
-        UserError: no encoding makes text of it, or two do so equally well, or it is damaged UTF-8.
+        UserError: no encoding makes text of it, or two do so equally well, or parts of it are in different
+            ones.
     """
     start = stream.read(SAMPLE)
-    for first, kind in NO_TEXTS.items():
-        if start.startswith(first):
-            raise UserError(f"{name} is {kind}; save what it says as a text, or take it out of the corpus")
     if marked := encodings_of_mark(start):
         return certain(marked[0])
     if b"\0" in start and (wide := guess_wide(start)):
         return announce(name, Guess(wide), "it has zeros between its letters")
-    found = scan(start, stream, name)
+    found = scan(start, stream, SAMPLE)
     if found.fault is None:
+        refuse_zeros(found, name)
         escaped = guess_escaped(found.sample) if found.sample and not found.fitting else None
         return announce(name, escaped, "it has escapes for characters") if escaped else certain("utf-8")
-    if found.share <= DAMAGED:
-        guessed = settle(guess(found.sample), found, name)
-        if guessed.encoding not in LATIN or found.share <= MIXED:
-            return announce(name, guessed, f"byte {found.fault:,}")
-    if errors == "strict":
-        raise UserError(
-            f"{name}: the byte at offset {found.fault:,} is not UTF-8, as other characters in it are; fix "
-            "the file, set `errors: replace`, or set `encoding` if it is another one"
-        )
-    return certain("utf-8")
+    if found.share > DAMAGED:
+        if errors == "strict":
+            raise UserError(
+                f"{name}: the byte at offset {found.fault:,} is not UTF-8, as other characters in it are; "
+                "fix the file, set `errors: replace`, or set `encoding` if it is another one"
+            )
+        refuse_zeros(found, name)
+        return certain("utf-8")
+    refuse_parts(found, name, found.is_mixed(one_byte=False))
+    guessed = settle(guess(found.sample), found, name)
+    mixed = found.is_mixed(guessed.encoding in ONE_BYTE) or (
+        guessed.encoding in LATIN and found.share > MIXED
+    )
+    refuse_parts(found, name, mixed)
+    refuse_zeros(found, name)
+    refuse_controls(found, name, guessed.encoding)
+    doubts = doubts_of_parts(found, guessed.encoding)
+    return announce(name, guessed, f"byte {found.fault:,}") | ({"doubts": doubts} if doubts else {})
 
 
-def check_given(stream: BinaryIO, name: str, encoding: str) -> dict[str, Any]:
-    """Return the `encoding` that a person gave, which is not `guessed`, after a look at a file.
+def doubts_of_parts(found: Scan, encoding: str) -> list[str]:
+    """Return what to say where a part of a text seems to be in another encoding; nothing where none does."""
+    codec = codecs.lookup(encoding).name
+    alike = codec if codec in ONE_BYTE else WINDOWS.get(codec, codec)
+    if any(has_foreign_words(part, alike) for part in (found.sample, found.last)):
+        sign = "letters of two scripts stand in one word, or words of one among those of another"
+    elif other := guess_of_end(found.last, alike):
+        sign = f"its end looks like {other}"
+    else:
+        return []
+    return [
+        f"read as {encoding}, but {sign}: a part of the file seems to be in another encoding; look at it, "
+        "and convert its parts to one"
+    ]
 
-    Where the text speaks for another, that is its `rival`.
+
+def guess_of_end(block: bytes, encoding: str) -> str | None:
+    """Return the encoding that the end of a text is in, if that is surely another; else None.
 
     Args:
-        stream: the file, from its start.
-        name: what to call it in messages.
-        encoding: a Python codec.
+        block: the last bytes of the text.
+        encoding: that it is read in.
+    """
+    _, line_end, end = block[-END:].partition(b"\n")
+    found = guess(end) if line_end and end else None
+    if found is None or found.is_toss_up or found.doubt or is_too_little(end, found):
+        return None
+    same = are_variants(found.encoding, encoding) or {found.encoding, encoding} <= set(LATIN)
+    return None if same or reads_as(end, found.encoding, encoding) else found.encoding
+
+
+def reads_as(sample: bytes, encoding: str, other: str) -> bool:
+    """Return whether a sample is the same text in two encodings."""
+    return sample.decode(encoding, "replace") == sample.decode(other, "replace")
+
+
+def refuse_zeros(found: Scan, name: str) -> None:
+    """Refuse a file with a zero byte.
 
     Raises:
-        UserError: the file is UTF-8 or of Windows, and that is another encoding: letters would become others.
+        UserError: it has one.
     """
-    blocks = iter(lambda: stream.read(SAMPLE), b"")
-    sample = next((block for block in blocks if not block.isascii()), b"")
-    try:
-        codec = codecs.lookup(encoding).name
-    except LookupError:
-        return certain(encoding)
-    if not sample or codec in UTF8 or codec.startswith(WIDE) or encodings_of_mark(sample):
-        return certain(encoding)
-    text = strictly(sample, "utf-8")
-    if text is not None and len(sample) - len(text) > BY_CHANCE:
-        raise UserError(f"{name} is UTF-8, not {encoding}; set `encoding: auto`, which looks at each file")
-    if codec in WINDOWS:
-        check_controls(chain([sample], blocks), name, encoding, WINDOWS[codec])
-    found = guess(sample) if text is None else None
-    if found is None or found.is_toss_up or found.doubt or is_too_little(sample, found):
-        return certain(encoding)
-    if sample.decode(found.encoding, "replace") == sample.decode(encoding, "replace"):
-        return certain(encoding)
-    print(f"{name} is read as {encoding}, as `encoding` says; it looks like {found.encoding}", flush=True)
-    return {**certain(encoding), "rival": found.encoding}
+    if found.zeros:
+        raise UserError(
+            f"{name}: not text: the byte at offset {found.zero:,} is zero; if it is a text, set `encoding`"
+        )
 
 
-def check_controls(blocks: Iterator[bytes], name: str, encoding: str, windows: str) -> None:
+def refuse_parts(found: Scan, name: str, mixed: bool) -> None:
+    """Refuse a file that is put together of texts in UTF-8 and in another encoding.
+
+    Raises:
+        UserError: it is `mixed`.
+    """
+    if mixed:
+        raise UserError(
+            f"{name} is put together of texts in different encodings: {found.share:.2%} of what is beyond "
+            f"ASCII is UTF-8 (most of it in a row from offset {found.longest_at:,} on), and the byte at "
+            f"offset {found.fault:,} is not UTF-8; convert its parts to one encoding, or set `encoding` to "
+            "that of the larger part, so that the other is read wrong"
+        )
+
+
+def refuse_controls(found: Scan, name: str, encoding: str) -> None:
     """Refuse bytes that are control characters in an encoding of ISO, and letters or signs in Windows.
 
     Raises:
         UserError: there is one.
     """
-    if any(CONTROLS.search(block) for block in blocks):
+    windows = WINDOWS.get(codecs.lookup(encoding).name)
+    if windows and found.has_controls:
         raise UserError(
             f"{name} has control characters in {encoding}, as no text does; in Windows they are quotes, "
             f"dashes and letters: set `encoding: {windows}`, or auto"
@@ -141,79 +169,6 @@ def check_controls(blocks: Iterator[bytes], name: str, encoding: str, windows: s
 def encodings_of_mark(start: bytes) -> tuple[str, ...]:
     """Return the encodings that go with the byte order mark at the start of a file; none without one."""
     return next((encodings for mark, encodings in MARKS.items() if start.startswith(mark)), ())
-
-
-@dataclass
-class Scan:
-    """What a file turned out to be, read as UTF-8."""
-
-    fault: int | None = None
-    """Where the first byte stands that is not UTF-8."""
-    sample: bytes = b""
-    """What stands around it, or around the first escape of a text that is ASCII."""
-    faults: int = 0
-    """Bytes that are not UTF-8."""
-    fitting: int = 0
-    """Characters of UTF-8 beyond ASCII."""
-
-    @property
-    def share(self) -> float:
-        """The share of what is beyond ASCII that is UTF-8."""
-        return self.fitting / max(1, self.fitting + self.faults)
-
-
-def scan(block: bytes, stream: BinaryIO, name: str) -> Scan:
-    """Read a file to its end.
-
-    Args:
-        block: its start.
-        stream: the rest.
-        name: what to call it in messages.
-
-    Raises:
-        UserError: it has a zero byte, and is UTF-8 so far.
-    """
-    found, before, kept, offset = Scan(), b"", b"", 0
-    while True:
-        data, following = kept + block, stream.read(SAMPLE)
-        if found.fault is None:
-            try:
-                text, used = codecs.utf_8_decode(data, "strict", not block)
-            except UnicodeDecodeError as error:
-                found.fault = offset + error.start
-                found.sample = around(before + data + following, len(before) + error.start)
-            else:
-                if (zero := data.find(0)) >= 0:
-                    raise UserError(
-                        f"{name}: not text: the byte at offset {offset + zero:,} is zero; if it is a text, "
-                        "set `encoding`"
-                    )
-                found.fitting += used - len(text)
-                if not found.fitting and not found.sample and any(start in data for start in ESCAPE_STARTS):
-                    match = ESCAPE.search(data)
-                    found.sample = around(before + data, len(before) + match.start()) if match else b""
-        if found.fault is not None:
-            text, used = codecs.utf_8_decode(data, "replace", not block)
-            faults = text.count("\ufffd")
-            found.faults += faults
-            found.fitting += len(text) - len(text.encode("ascii", "ignore")) - faults
-        if not block:
-            return found
-        offset += used
-        before, kept, block = data[:used], data[used:], following
-
-
-def around(data: bytes, place: int) -> bytes:
-    """Return the bytes about a place; the first of them begins a character.
-
-    What stands before the place is nearly all ASCII. A byte below 128 may end a character, but the second of
-    two is one itself.
-    """
-    start = max(0, place - SAMPLE // 2)
-    if start:
-        match = re.compile(rb"[\x00-\x7f]{2}").search(data, start, place)
-        start = match.end() if match else start
-    return data[start : start + SAMPLE]
 
 
 def settle(found: Guess | None, scan: Scan, name: str) -> Guess:

@@ -3,14 +3,18 @@
 Documents are not changed here; what is dropped afterwards is decided in `clean`.
 """
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, groupby
 
 from gptgrid.artifact.errors import UserError
+from gptgrid.text.documents import is_blank
 
 KINDS = ("whole", "line", "blank-line", "record")
 """What a document may be but for what stands between delimiters."""
+PARTED = re.compile("\u2029|\u2028(?:[ \t]*\u2028)+")
+"""Ends a paragraph inside a line of a file: the character for it, or a blank line as Unicode writes lines."""
 DELIMITERS = "delimiters"
 """Fact of a text: how many delimiters it had."""
 
@@ -36,26 +40,66 @@ def cut(blocks: Iterable[str], document: str, counts: Counter[str]) -> Iterator[
     elif document == "line":
         yield from pieces(blocks, "\n")
     else:
-        yield from pieces(blocks, delimiter_of(document), counts)
+        yield from between(blocks, delimiter_of(document), counts)
 
 
-def pieces(blocks: Iterable[str], delimiter: str, counts: Counter[str] | None = None) -> Iterator[str]:
+def between(blocks: Iterable[str], delimiter: str, counts: Counter[str]) -> Iterator[str]:
+    """Yield what stands between the delimiters that a person chose, but for nothing, and count these.
+
+    The start and the end of the text do for the line ends at which a delimiter begins and ends, and two in a
+    row share theirs.
+    """
+    mark = delimiter.rstrip("\n") or delimiter
+    before, behind = mark[: len(mark) - len(mark.lstrip("\n"))], delimiter[len(mark) :]
+    if mark == before:  # it is nothing but line ends
+        before = ""
+    # What ends a delimiter is left before the next piece, where it may begin the next delimiter.
+    split = re.compile(f"{re.escape(mark)}(?={behind})").split
+    last = mark if behind else None
+    for number, piece in enumerate(split_up(chain([before], blocks), split, len(delimiter), counts, last)):
+        piece = piece.removeprefix(behind if number else before)
+        if piece:
+            yield piece
+
+
+def pieces(blocks: Iterable[str], delimiter: str) -> Iterator[str]:
     """Yield what stands between delimiters; what follows a closing delimiter is not one more piece."""
+    return split_up(blocks, lambda text: text.split(delimiter), len(delimiter), Counter())
+
+
+def split_up(
+    blocks: Iterable[str],
+    split: Callable[[str], list[str]],
+    length: int,
+    counts: Counter[str],
+    last: str | None = None,
+) -> Iterator[str]:
+    """Yield the pieces of a text that is split at delimiters.
+
+    Args:
+        blocks: the text, in pieces of any length.
+        split: cuts a string at each delimiter.
+        length: characters of a delimiter.
+        counts: gets how many DELIMITERS there were.
+        last: what is a delimiter at the end of the text, too, whatever line ends follow.
+    """
     parts: list[str] = []
     """Of the piece that has not ended."""
     tail = ""
     """Its last characters, which may begin a delimiter."""
     for block in blocks:
-        *ended, last = (tail + block).split(delimiter)
-        if counts is not None:
-            counts[DELIMITERS] += len(ended)
+        *ended, rest = split(tail + block)
+        counts[DELIMITERS] += len(ended)
         for piece in ended:
             whole, parts = "".join([*parts, piece]), []  # a long one is not held twice while it is used
             yield whole
-        sure = max(0, len(last) - len(delimiter) + 1)
-        parts.append(last[:sure])
-        tail = last[sure:]
+        sure = max(0, len(rest) - length + 1)
+        parts.append(rest[:sure])
+        tail = rest[sure:]
     rest, parts = "".join([*parts, tail]), []
+    if last and rest.rstrip("\n").endswith(last):
+        counts[DELIMITERS] += 1
+        rest = rest.rstrip("\n").removesuffix(last)
     if rest:
         yield rest
 
@@ -67,9 +111,9 @@ def lines(blocks: Iterable[str]) -> Iterator[str]:
 
 def paragraphs(lines: Iterable[str]) -> Iterator[str]:
     """Yield runs of lines that are not blank; indentation stays."""
-    for blank, run in groupby(lines, key=lambda line: not line or line.isspace()):
+    for blank, run in groupby(lines, key=is_blank):
         if not blank:
-            yield "\n".join(run)
+            yield from (text for text in PARTED.split("\n".join(run)) if not is_blank(text))
 
 
 def as_lines(records: Iterable[str]) -> Iterator[str]:

@@ -17,6 +17,8 @@ OF_NAMES_AND_SOURCE = ("idna", "punycode", "unicode-escape", "raw-unicode-escape
 """Python's codecs for host names and for its own source; no file of text is written in one."""
 BLOCK = 2**20
 KEYS = "`encoding` says what it is in (auto guesses), and `errors: replace` leaves bytes out"
+END_MARK = "\x1a"
+"""Control-Z, at which programs of DOS take a text to end."""
 LONGEST_MARK = 4
 """Bytes of the longest byte order mark."""
 
@@ -38,7 +40,7 @@ class Replacements:
 
 
 def decode(stream: BinaryIO, name: str, encoding: str, errors: str, facts: dict[str, Any]) -> Iterator[str]:
-    """Yield the text of a file in blocks, with LF line ends and without a byte order mark.
+    """Yield the text of a file in blocks, with LF line ends, without a byte order mark and an END_MARK.
 
     Args:
         stream: the file, from its start.
@@ -55,7 +57,7 @@ def decode(stream: BinaryIO, name: str, encoding: str, errors: str, facts: dict[
     decoder = decoder_of(encoding, name, Replacements.NAME if errors == "replace" else "strict")
     start = stream.read(LONGEST_MARK)
     facts["mark"] = check_mark(start, name, encoding)
-    yield from unify_blocks(decoded_blocks(start, stream, name, encoding, decoder), ends)
+    yield from unify_blocks(without_end_mark(decoded_blocks(start, stream, name, encoding, decoder)), ends)
     facts["line_ends"] = counted(ends)
     facts["replaced"] = replacements.count
 
@@ -87,6 +89,17 @@ def decoded_blocks(
         if not block:
             return
         block = stream.read(BLOCK)
+
+
+def without_end_mark(blocks: Iterator[str]) -> Iterator[str]:
+    """Yield a text without the END_MARK at its end, or several, which filled up the last block of a disk."""
+    held = ""
+    for block in blocks:
+        text = held + block
+        kept = text.rstrip(END_MARK)
+        held = text[len(kept) :]
+        if kept:
+            yield kept
 
 
 def check_mark(start: bytes, name: str, encoding: str) -> bool:

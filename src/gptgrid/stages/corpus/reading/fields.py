@@ -45,6 +45,23 @@ def text_of(record: Any, field: str, where: str) -> str:
     return value
 
 
+def check_field(fields: set[str], formats: set[str]) -> None:
+    """Check that a field is asked for only where there are records.
+
+    Args:
+        fields: that the configuration names.
+        formats: of all files.
+
+    Raises:
+        UserError: all files are texts, so that it would have no effect.
+    """
+    if fields and formats == {"text"}:
+        raise UserError(
+            f"`field` is {' and '.join(map(repr, sorted(fields)))}, but no file has fields: all are texts by "
+            "their names; set `format` to what they are (csv, tsv, jsonl, json), or take `field` out"
+        )
+
+
 class ListedError(UserError):
     """A message that lists fields, which are text where a table has no header; `unlisted` does not."""
 
@@ -75,6 +92,6 @@ class NestedRecordsError(ListedError):
 
 def name_of_type(value: Any) -> str:
     """Return what a value is, in words."""
-    names = {dict: "an object", list: "a list", str: "a text", bool: "true or false"}
+    names = {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "null"}
     names |= dict.fromkeys((int, float), "a number")
     return names.get(type(value), type(value).__name__)

@@ -26,12 +26,17 @@ ASIAN = {
 """Encodings in which a character has one byte or several → variants with other rare characters."""
 OLD = ("cp850", "cp437", "cp852", "cp866", "mac-roman", "mac-cyrillic")
 """Of DOS and of old Macs."""
-LATIN = ("cp1252", "cp1250", "iso8859-2", "cp1254", "cp1257", "cp850", "cp437", "cp852", "mac-roman")
-"""Most of their letters are ASCII."""
-LIKELY = (
-    *("cp1252", "cp1250", "iso8859-2", "cp1251", "koi8-r", "koi8-u", "iso8859-5", "cp1253", "iso8859-7"),
-    *("cp1254", "cp1255", "cp1256", "cp1257", "cp874", *ASIAN, *OLD),
+LATIN = (
+    *("cp1252", "cp1250", "iso8859-2", "cp1254", "cp1257", "iso8859-15"),
+    *("cp850", "cp437", "cp852", "mac-roman"),
 )
+"""Most of their letters are ASCII."""
+ONE_BYTE = (
+    *("cp1252", "cp1250", "iso8859-2", "cp1251", "koi8-r", "koi8-u", "iso8859-5", "cp1253", "iso8859-7"),
+    *("cp1254", "cp1255", "cp1256", "cp1257", "cp874", "iso8859-15", *OLD),
+)
+"""Encodings in which each character has one byte, more usual ones first."""
+LIKELY = (*ONE_BYTE[: -len(OLD)], *ASIAN, *OLD)
 """What a guess may come to, more usual ones first."""
 
 NEAR = 0.97
@@ -42,14 +47,31 @@ CHAOS = 0.4
 """More than this is no text in any language, by the measure of charset_normalizer."""
 FAULTS = 0.02
 """Share of damaged characters with which a text may still be in one of the ASIAN encodings."""
+FAULTS_OF_ONE_BYTE = 0.1
+"""Share of the bytes beyond ASCII that an encoding of one byte a character may lack, if it is the likeliest
+for the others."""
 ODD = 0.01
 """Share of unassigned and control characters in what is still a text."""
+CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+ISO_CONTROLS = re.compile(rb"[\x80-\x9f]")
+"""No text in an encoding of ISO has these."""
+LATIN_9 = "iso8859-15"
+"""Has letters such as š and œ where others have signs, or rare letters."""
+FEW_DIFFERING = 0.2
+"""Share of the characters beyond ASCII by which two encodings are told apart with doubt: other letters have
+decided."""
+FEW_CONTROLS, FEW_CONTROLS_OF_UTF8 = 0.003, 0.25
+"""Share of the bytes that may be control characters in a text of bytes, such as names that zeros end."""
 TELLING = 12
 """With less evidence, a guess is weak: the same few words are text in several encodings."""
 LEAST, LEAST_LATIN = 5, 3
 """With less evidence, a guess is none."""
 FOREIGN_WORD = regex.compile(r"(?V1)(?<!\p{L})[[\p{L}\p{M}]--[a-zA-Z]]{5,}(?!\p{L})")
 """A word of another script, without ASCII letters."""
+FOREIGN_LETTER = regex.compile(r"(?iV1)[a-z]+[\p{L}--\p{Latin}][a-z]+")
+"""A word of ASCII letters with a letter of another script inside."""
+MANY_FOREIGN = 5
+"""So many of these words that are different are none that a writer makes."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +102,17 @@ def guess(sample: bytes) -> Guess | None:
     if found and evidence(sample, found.encoding) < TELLING:
         doubt = other_text(sample, found.encoding, (western.ENCODING, *found.rivals, *LIKELY))
         return replace(found, doubt=doubt)
+    is_latin_9 = found and found.encoding in LATIN and not found.rivals and not ISO_CONTROLS.search(sample)
+    if is_latin_9 and few_differ(sample, found.encoding, LATIN_9):
+        return replace(found, doubt=LATIN_9)
     return found
+
+
+def few_differ(sample: bytes, encoding: str, other: str) -> bool:
+    """Return whether two encodings give two texts that differ in few of the characters beyond ASCII."""
+    text, found = sample.decode(encoding, "replace"), sample.decode(other, "replace")
+    differing = sum(map(str.__ne__, text, found))
+    return 0 < differing <= FEW_DIFFERING * len([character for character in text if not character.isascii()])
 
 
 def evidence(sample: bytes, encoding: str) -> int:
@@ -88,6 +120,14 @@ def evidence(sample: bytes, encoding: str) -> int:
     text = sample.decode(encoding, "ignore")
     units = (word.strip(punctuation).lower() for word in text.split()) if encoding in LATIN else text
     return len({unit for unit in units if not unit.isascii()})
+
+
+def has_foreign_words(sample: bytes, encoding: str) -> bool:
+    """Return whether a text has words of two scripts, as where a part of it is in another encoding."""
+    if encoding not in ONE_BYTE:
+        return False
+    word = FOREIGN_WORD if encoding in LATIN else FOREIGN_LETTER
+    return len(set(word.findall(sample.decode(encoding, "ignore")))) >= MANY_FOREIGN
 
 
 def is_too_little(sample: bytes, found: Guess) -> bool:
@@ -127,16 +167,32 @@ def likeliest(sample: bytes) -> Guess | None:
     lines = b"\n".join(line for line in sample.split(b"\n") if not line.isascii())
     found = rank(lines, LIKELY) or rank(telling_words(sample), LIKELY)
     if found is None or found.encoding not in ASIAN:
-        # One damaged byte excludes the right one of them, and leaves others that fit any bytes.
-        for encoding in ASIAN:
-            mended = (whole := without_faults(sample, encoding)) and rank(whole, LIKELY)
-            if mended and mended.encoding == encoding:
-                found = mended
-                break
+        found = likeliest_but_for_faults(sample, lines) or found
     if found and (variants := ASIAN.get(found.encoding)):
         fitting = min((found.encoding, *variants), key=lambda variant: count_faults(sample, variant))
         found = replace(found, encoding=fitting)
     return found
+
+
+def likeliest_but_for_faults(sample: bytes, lines: bytes) -> Guess | None:
+    """Return the encoding that is the likeliest without the few bytes that it lacks; None if none is.
+
+    One damaged byte excludes the right encoding, and leaves others that fit any bytes.
+
+    Args:
+        sample: the piece of the text.
+        lines: those of its lines that are not ASCII.
+    """
+    ranked: dict[bytes, Guess | None] = {}
+    for encoding in (*ASIAN, *ONE_BYTE):
+        whole = without_faults(lines if encoding in ONE_BYTE else sample, encoding)
+        if whole is None:
+            continue
+        if whole not in ranked:
+            ranked[whole] = rank(whole, LIKELY)
+        if ranked[whole] and ranked[whole].encoding == encoding:
+            return ranked[whole]
+    return None
 
 
 def guess_escaped(sample: bytes) -> Guess | None:
@@ -146,6 +202,9 @@ def guess_escaped(sample: bytes) -> Guess | None:
 
 def guess_wide(sample: bytes) -> str | None:
     """Return the form of UTF-16 or UTF-32 that the start of a file is in; None if it is in none."""
+    text = strictly(sample, "utf-8")
+    if few_controls(sample, FEW_CONTROLS if text is None else FEW_CONTROLS_OF_UTF8):
+        return None
     fitting = {}
     for encoding in WIDE:
         text = strictly(sample, encoding)
@@ -153,6 +212,14 @@ def guess_wide(sample: bytes) -> str | None:
             # In the wrong byte order, the letters of a script lie all over Unicode.
             fitting[encoding] = len({ord(character) >> 8 for character in text})
     return min(fitting, key=fitting.get, default=None)
+
+
+def few_controls(sample: bytes, share: float) -> bool:
+    """Return whether so few bytes are control characters that these are strays in a text of bytes.
+
+    Of UTF-16 and UTF-32 many are: the halves of its characters are any bytes.
+    """
+    return len(CONTROLS.findall(sample)) <= share * len(sample)
 
 
 def rank(sample: bytes, encodings: Sequence[str]) -> Guess | None:
@@ -199,10 +266,17 @@ def chaos(sample: bytes, encoding: str) -> float:
 
 def without_faults(sample: bytes, encoding: str) -> bytes | None:
     """Return a sample without what does not fit an encoding; None if nothing or too much does not."""
-    faults, letters = count_faults(sample, encoding), len(sample.decode(encoding, "ignore"))
-    if not 0 < faults <= FAULTS * letters:
-        return None
-    return sample.decode(encoding, "ignore").encode(encoding)
+    text = sample.decode(encoding, "ignore")
+    if encoding in ONE_BYTE:
+        most = FAULTS_OF_ONE_BYTE * (len(text) - len(text.encode("ascii", "ignore")))
+    else:
+        most = FAULTS * len(text)
+    return text.encode(encoding) if 0 < count_faults(sample, encoding) <= most else None
+
+
+def are_variants(encoding: str, other: str) -> bool:
+    """Return whether two encodings are one of ASIAN and its variant, which differ in rare characters."""
+    return any({encoding, other} <= {name, *variants} for name, variants in ASIAN.items())
 
 
 def count_faults(sample: bytes, encoding: str) -> int:
@@ -221,4 +295,4 @@ def strictly(sample: bytes, encoding: str) -> str | None:
 def odd_share(text: str) -> float:
     """Return the share of characters that no text has."""
     odd = sum(unicodedata.category(c) in ("Cn", "Co", "Cs", "Cc") and c not in "\t\n\v\f\r" for c in text)
-    return odd / len(text)
+    return odd / max(1, len(text))

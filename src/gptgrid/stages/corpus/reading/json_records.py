@@ -37,13 +37,22 @@ def jsonl_texts(blocks: Iterator[str], name: str, field: str, facts: dict[str, A
     """Yield the texts of JSON lines; blank lines are none."""
     for number, line in enumerate(pieces(blocks, "\n"), 1):
         if line.strip():
-            try:
-                record = DECODER.decode(line)
-            except json.JSONDecodeError as error:
-                raise UserError(f"{name}, line {number} is no JSON ({error})") from None
-            except RecursionError:
-                raise UserError(f"{name}, line {number} is nested too deeply") from None
-            yield text_of(record, field, f"{name}, line {number}")
+            where = f"{name}, line {number}"
+            yield text_of(record_of(line, where), field, where)
+
+
+def record_of(line: str, where: str) -> Any:
+    """Return the value of a line of JSON.
+
+    Raises:
+        UserError: it has none.
+    """
+    try:
+        return DECODER.decode(line)
+    except json.JSONDecodeError as error:
+        raise UserError(f"{where} is no JSON ({error})") from None
+    except RecursionError:
+        raise UserError(f"{where} is nested too deeply") from None
 
 
 def json_texts(blocks: Iterator[str], name: str, field: str, facts: dict[str, Any]) -> Iterator[str]:

@@ -18,6 +18,11 @@ def unify(text: str, ends: Counter[str]) -> str:
     pairs, triples = text.count("\r\n"), text.count("\r\r\n")
     returns = text.count("\r") - pairs - triples
     ends.update(LF=text.count("\n") - pairs, CRLF=pairs - triples, CRCRLF=triples, CR=returns)
+    return with_line_feeds(text)
+
+
+def with_line_feeds(text: str) -> str:
+    """Return a text with LF line ends."""
     return text.replace("\r\r\n", "\n").replace("\r\n", "\n").replace("\r", "\n")
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.stages.corpus.reading.containers import seekable
 from gptgrid.stages.corpus.reading.fields import MissingFieldError, text_of
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from pyarrow.parquet import FileMetaData
 
 ROWS, SIZE = 1024, 2**24
@@ -26,18 +27,77 @@ def parquet_texts(stream: BinaryIO, name: str, field: str, scratch: Path | None)
     with seekable(stream, scratch) as source:
         try:
             file = parquet.ParquetFile(source, pre_buffer=False, buffer_size=2**20)
+            check_column(list(leaves(file.schema_arrow)), field, name)
             columns = [file.schema.column(i).path for i in range(len(file.schema))]
-            if field not in columns:
-                raise MissingFieldError(field, columns, name)
-            if columns.count(field) > 1:
-                raise UserError(f"{name} has the field {field!r} twice; rename the one that is not meant")
             row, rows = 0, rows_at_a_time(file.metadata, columns.index(field))
             for batch in file.iter_batches(rows, columns=[field]):
-                for value in batch.column(0).to_pylist():
+                for value in values(batch.column(0), row, field, name):
                     row += 1
                     yield text_of({batch.schema.names[0]: value}, field, f"{name}, row {row}")
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # in names
             raise UserError(f"{name} is not a sound parquet file ({error}); fetch it again") from None
+
+
+def leaves(fields: Iterable[pa.Field], above: str = "") -> Iterator[tuple[str, pa.DataType]]:
+    """Yield the name of each field that has none in it (`a.b` of a field in a field), and what it holds."""
+    from pyarrow import types
+
+    for field in fields:
+        if types.is_struct(field.type):
+            yield from leaves(field.type, f"{above}{field.name}.")
+        else:
+            yield above + field.name, field.type
+
+
+def check_column(fields: list[tuple[str, pa.DataType]], field: str, name: str) -> None:
+    """Check that a file has one field of a name, and that it holds texts.
+
+    Raises:
+        UserError: it does not.
+    """
+    from pyarrow import types
+
+    found = [kind for path, kind in fields if path == field]
+    if not found:
+        raise MissingFieldError(field, [path for path, _ in fields], name)
+    if len(found) > 1:
+        raise UserError(f"{name} has the field {field!r} twice; rename the one that is not meant")
+    kind = found[0].value_type if types.is_dictionary(found[0]) else found[0]
+    if types.is_nested(kind):
+        raise UserError(
+            f"{name}: the field {field!r} is a list in each row ({kind}), not a text; write a file with a "
+            "row for each text (`explode` of pandas), or choose another `field`"
+        )
+    texts = (types.is_string, types.is_large_string, types.is_string_view, types.is_null)
+    if not any(is_text(kind) for is_text in texts):
+        raise UserError(f"{name}: the field {field!r} holds {kind}, not texts; choose another `field`")
+
+
+def values(column: pa.Array, before: int, field: str, name: str) -> list[Any]:
+    """Return what rows hold.
+
+    Args:
+        column: of the rows.
+        before: rows in front of them.
+        field: the name of the column.
+        name: what to call the file.
+
+    Raises:
+        UserError: a text is not UTF-8, as all of parquet must be.
+    """
+    try:
+        return column.to_pylist()
+    except UnicodeDecodeError:
+        for row, value in enumerate(column, before + 1):
+            try:
+                value.as_py()
+            except UnicodeDecodeError as error:
+                raise UserError(
+                    f"{name}, row {row}: the field {field!r} is not UTF-8, as texts in parquet are: byte "
+                    f"{error.object[error.start]:#04x} at offset {error.start} of it; write the file again, "
+                    "with texts that were read in their encoding"
+                ) from None
+        raise
 
 
 def rows_at_a_time(metadata: FileMetaData, column: int) -> int:

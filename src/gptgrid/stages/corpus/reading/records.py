@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePath
 from typing import Any, BinaryIO
 
+from gptgrid.artifact.errors import UserError
 from gptgrid.stages.corpus.reading.containers import ENDINGS
 from gptgrid.stages.corpus.reading.documents import pieces
 from gptgrid.stages.corpus.reading.encoding import decode
@@ -24,11 +25,26 @@ FORMATS = {
     ".tsv": "tsv",
 }
 """Ending of a name → format."""
+NOTEBOOK = ".ipynb"
 
 
 def format_of(name: str) -> str:
-    """Return the format that the ending of a name says, leaving out `.gz` and the like; else `text`."""
-    return FORMATS.get(PurePath(ENDINGS.sub("", name.split("?")[0])).suffix.lower(), "text")
+    """Return the format that the ending of a name says, leaving out `.gz` and the like; else `text`.
+
+    Args:
+        name: a file's, or its place in an archive; no address.
+
+    Raises:
+        UserError: it is a notebook.
+    """
+    ending = PurePath(ENDINGS.sub("", name)).suffix.lower()
+    if ending == NOTEBOOK:
+        raise UserError(
+            f"{name} is a notebook, in which texts stand among settings and results; save it as a text "
+            "(`jupyter nbconvert --to markdown`), leave it out (of an archive by `members`), or set "
+            "`format: text` to train on all of it"
+        )
+    return FORMATS.get(ending, "text")
 
 
 def read_records(

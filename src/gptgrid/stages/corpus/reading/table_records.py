@@ -6,20 +6,20 @@ import csv
 import re
 import sys
 from collections.abc import Iterator
-from itertools import chain, islice
+from itertools import chain
 from typing import Any
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.stages.corpus.reading.documents import lines, pieces
-from gptgrid.stages.corpus.reading.fields import MissingFieldError
+from gptgrid.stages.corpus.reading.separators import SEPARATORS, first_lines, separator_of
+from gptgrid.stages.corpus.reading.table_columns import column_texts, is_text
 
-SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
-"""What may stand between the fields of a csv file → what it is called."""
-FIRST_LINES = 20
-"""Lines that the separator is found from."""
 NAMED = re.compile(r'"?sep=(?P<separator>[,;\t|])"?\n')
 """The first line with which Excel is told the separator."""
 FIELD_IN_QUOTES = re.compile(r'(?:^|\t)"')
+BLANK_BEFORE_QUOTE = r'(?:^|{0}) +"(?![{0}"\n])'
+"""A quote that begins a field behind a blank: inside of quotes, all that go on with a letter are doubled."""
+WHOLE_IN_QUOTES = re.compile('".*"')
 WINDOW_LINES, WINDOW_SIZE = 1000, 2**20
 """Lines, or characters, from the first field that begins with a quote on, that tell what quotes are."""
 
@@ -38,80 +38,46 @@ def csv_texts(blocks: Iterator[str], name: str, field: str, facts: dict[str, Any
     """
     csv.field_size_limit(sys.maxsize)
     every = lines(blocks)
-    first = list(islice(every, FIRST_LINES))
+    first = first_lines(every)
     named = NAMED.fullmatch(first[0]) if first else None
     before = 1 if named else 0
     separator = named["separator"] if named else separator_of(first, name, field)
     facts["separator"] = SEPARATORS[separator]
     if separator != ",":
         print(f"{name} is separated by {SEPARATORS[separator]}, and read so", flush=True)
-    reader = csv.reader(chain(first[before:], every), strict=True, delimiter=separator)
-    del first
+    spaced = re.compile(BLANK_BEFORE_QUOTE.format(re.escape(separator)))
+    skip = any(map(spaced.search, first[before:]))
+    if skip:
+        print(f"{name} has blanks before its fields, which are left out", flush=True)
+    raw = chain(first[before:], every if skip else without_blanks(every, spaced, len(first), name))
+    reader = csv.reader(raw, strict=True, delimiter=separator, skipinitialspace=skip)
+    del first, raw
     rows = ((row, before + reader.line_num) for row in reader)
     try:
-        yield from column_texts(rows, name, field)
+        yield from column_texts(rows, name, field, facts)
     except csv.Error as error:
         raise UserError(
             f"{name}, line {before + reader.line_num} is no CSV ({error}); fix or convert it"
         ) from None
 
 
-def separator_of(first: list[str], name: str, field: str) -> str:
-    """Return what separates the fields of a table: a comma, where nothing makes columns.
-
-    Args:
-        first: its first lines.
-        name: what to call it.
-        field: the name or the number of the column that is asked for.
+def without_blanks(every: Iterator[str], spaced: re.Pattern[str], before: int, name: str) -> Iterator[str]:
+    """Yield lines in which no blank stands before the quotes of a field.
 
     Raises:
-        UserError: it has no header, and two separators make such a column in every line.
+        UserError: there is one, so that the quotes would be part of the text.
     """
-    widths = {}
-    for separator in SEPARATORS:
-        rows = rows_of(first, separator)
-        if rows and field in rows[0] and not field.isdigit():
-            return separator
-        widths[separator] = width_of(rows)
-    if field.isdigit():
-        making = [separator for separator, width in widths.items() if width > max(1, int(field))]
-        if len(making) > 1:
-            names = " or ".join(SEPARATORS[separator] for separator in making)
-            raise UserError(
-                f"{name} may be separated by {names}: each makes the same columns in every line; "
-                f"put a line `sep={making[-1]}` (or the other) before them, or give it a header and set "
-                "`field` to the name of the column"
-            )
-        if making:
-            return making[0]
-    return "," if widths[","] > 1 or max(widths.values()) < 2 else max(widths, key=widths.get)
-
-
-def rows_of(first: list[str], separator: str) -> list[list[str]]:
-    """Return the rows that a separator makes of the first lines, up to one that has no right quotes.
-
-    The last of many lines may break off inside quotes.
-    """
-    rows, reader = [], csv.reader(first, delimiter=separator, strict=True)
-    try:
-        rows.extend(row for row in reader if row)
-    except csv.Error:
-        if reader.line_num < len(first):
-            rows.append([])
-    return rows[:-1] if len(first) >= FIRST_LINES and rows and rows[-1] else rows
-
-
-def width_of(rows: list[list[str]]) -> int:
-    """Return how many fields each row has; 0 if some have others."""
-    widths = {len(row) for row in rows}
-    return widths.pop() if len(widths) == 1 else 0
+    for number, line in enumerate(every, before + 1):
+        if spaced.search(line):
+            raise UserError(f"{name}, line {number} has a blank before the quotes of a field; take it out")
+        yield line
 
 
 def tsv_texts(blocks: Iterator[str], name: str, field: str, facts: dict[str, Any]) -> Iterator[str]:
     """Yield the texts of a column of tab-separated values.
 
     Quotes around fields are those of Excel and pandas, and are taken off, if every field that begins with one
-    is quoted as in CSV; otherwise they are text.
+    is quoted as in CSV, because it must be, or as all texts of its column are; otherwise they are text.
 
     Args:
         blocks: the table with LF line ends, in pieces of any length.
@@ -122,12 +88,12 @@ def tsv_texts(blocks: Iterator[str], name: str, field: str, facts: dict[str, Any
     Raises:
         UserError: it is no such table, or quotes far down are others than the first ones.
     """
-    yield from column_texts(tsv_rows(pieces(blocks, "\n"), name, facts), name, field)
+    yield from column_texts(tsv_rows(pieces(blocks, "\n"), name, facts), name, field, facts)
 
 
 def tsv_rows(every: Iterator[str], name: str, facts: dict[str, Any]) -> Iterator[tuple[list[str], int]]:
     """Yield the rows of tab-separated values with the numbers of their lines."""
-    width, number, first = 0, 0, ""
+    width, number, first, row = 0, 0, "", []
     for number, line in enumerate(every, 1):
         if FIELD_IN_QUOTES.search(line):
             first = line
@@ -146,7 +112,10 @@ def tsv_rows(every: Iterator[str], name: str, facts: dict[str, Any]) -> Iterator
             break
     more = next(every, None)
     rest = chain(window, () if more is None else (more,), every)
-    if not are_quoted(window, width, more is not None):
+    by_program = are_quoted(window, width, more is not None) and not is_text_in_quotes(
+        [*([row] if number > 2 else ()), *(line.split("\t") for line in window[number == 1 :] if line)]
+    )
+    if not by_program:
         facts["quotes"] = "literal"
         print(f"{name} has quotes at the start of fields that are text, and is read so", flush=True)
         del window, first, line
@@ -187,34 +156,25 @@ def are_quoted(window: list[str], width: int, goes_on: bool) -> bool:
     return True
 
 
-def column_texts(rows: Iterator[tuple[list[str], int]], name: str, field: str) -> Iterator[str]:
-    """Yield one cell a row; each row must have as many as the first."""
-    width = 0
-    for row, line in rows:
-        if not row:
-            continue
-        if not width:
-            width = len(row)
-            column = column_of(row, name, field)
-            if not field.isdigit():
-                continue
-        if len(row) != width:
-            raise UserError(
-                f"{name}, line {line} has {len(row)} fields, but the first row has {width}; fix it"
-            )
-        yield row[column]
+def is_text_in_quotes(rows: list[list[str]]) -> bool:
+    """Return whether quotes are text, though they may be read as those of CSV: no program would write them.
 
+    One writes quotes where a field must have them, for what stands in it, or around all texts of a column.
 
-def column_of(first: list[str], name: str, field: str) -> int:
-    """Return which column of a table is meant."""
-    if field.isdigit():
-        if int(field) >= len(first):
-            raise UserError(
-                f"{name} has {len(first)} columns, so that the last is {len(first) - 1}, not {field}"
-            )
-        return int(field)
-    if field not in first:
-        raise MissingFieldError(field, first, name)
-    if first.count(field) > 1:
-        raise UserError(f"{name} has {first.count(field)} columns {field!r}; rename those that are not meant")
-    return first.index(field)
+    Args:
+        rows: the fields with their quotes, as tabs separate them; no header.
+    """
+    if len({len(row) for row in rows}) > 1:  # a tab or a line end stands in quotes
+        return False
+    for column in zip(*rows, strict=True):
+        quoted = [cell for cell in column if cell.startswith('"')]
+        if not all(map(WHOLE_IN_QUOTES.fullmatch, quoted)):  # likewise
+            return False
+        plain = [cell for cell in column if not cell.startswith('"') and is_text(cell)]
+        # Excel writes quotes around fields with a comma, or a semicolon, too.
+        signs = {'"'} | {sign for sign in ",;" if not any(sign in cell for cell in plain)}
+        if plain and any(
+            signs.isdisjoint(cell[1:-1]) and cell[1:-1].strip() == cell[1:-1] != "" for cell in quoted
+        ):
+            return True
+    return False

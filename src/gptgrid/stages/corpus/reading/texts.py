@@ -8,15 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, BinaryIO
+from urllib.parse import urlsplit
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.stages.corpus.reading.containers import LIMIT, open_members
-from gptgrid.stages.corpus.reading.detection import check_given, detect
+from gptgrid.stages.corpus.reading.detection import detect
 from gptgrid.stages.corpus.reading.documents import cut, documents_of_records
 from gptgrid.stages.corpus.reading.encoding import decode
+from gptgrid.stages.corpus.reading.given import check_given
+from gptgrid.stages.corpus.reading.guessing import OLD
 from gptgrid.stages.corpus.reading.line_ends import counted
 from gptgrid.stages.corpus.reading.lookalikes import count_marks, look
 from gptgrid.stages.corpus.reading.records import format_of, read_records
+from gptgrid.text.documents import is_blank
 
 
 @dataclass(frozen=True)
@@ -44,9 +48,15 @@ class Reading:
             max_bytes=config.max_bytes or LIMIT,
         )
 
-    def format_of(self, name: str) -> str:
-        """Return the format of a file or a member: `text`, or one of records."""
-        return self.format or format_of(name)
+    def format_of(self, member: str, name: str) -> str:
+        """Return the format of what a file holds: `text`, or one of records.
+
+        Args:
+            member: the name of what it holds, as `open_members` yields it.
+            name: the file's, or its address.
+        """
+        inside = member.removeprefix(f"{name}/")
+        return self.format or format_of(path_of(name) if inside == member else inside)
 
 
 def read_texts(path: Path, facts: dict[str, Any], reading: Reading, scratch: Path) -> Iterator[str]:
@@ -64,10 +74,11 @@ def read_texts(path: Path, facts: dict[str, Any], reading: Reading, scratch: Pat
     name, blank, counts, marks = facts["name"], True, Counter(), Counter()
     encodings = find_encodings(path, name, reading, scratch)
     found = []
-    for member, stream in open_members(path, name, reading.members, reading.max_bytes, scratch, counts):
-        found.append({"format": reading.format_of(member), **encodings.get(member, {})})
+    members = open_members(path, name, reading.members, reading.max_bytes, scratch, counts)
+    for (member, stream), encoding in zip(members, encodings, strict=True):
+        found.append({"format": reading.format_of(member, name), **encoding})
         for document in read_member(stream, member, found[-1], reading, scratch, counts):
-            blank = blank and (not document or document.isspace())
+            blank = blank and is_blank(document)
             count_marks(document, marks)
             yield document
     facts |= summary(found, reading) | counts | ({"end_marks": dict(sorted(marks.items()))} if marks else {})
@@ -75,15 +86,29 @@ def read_texts(path: Path, facts: dict[str, Any], reading: Reading, scratch: Pat
         raise UserError(f"{name} is empty; take it out of the corpus, or put text in it")
 
 
-def find_encodings(path: Path, name: str, reading: Reading, scratch: Path) -> dict[str, dict[str, Any]]:
-    """Return name → encoding of what is text in a file. Guessing reads it, so it is opened again later."""
-    return {
-        member: detect(stream, member, reading.errors)
-        if reading.encoding == "auto"
-        else check_given(stream, member, reading.encoding)
-        for member, stream in open_members(path, name, reading.members, reading.max_bytes, scratch)
-        if reading.format_of(member) != "parquet"
-    }
+def find_encodings(path: Path, name: str, reading: Reading, scratch: Path) -> list[dict[str, Any]]:
+    """Return the encoding of each member of a file, in their order; nothing of parquet, which has none.
+
+    Guessing reads it, so it is opened again later. Names do not tell members apart: beside a text may lie
+    another, packed, of the same name.
+    """
+    members = open_members(path, name, reading.members, reading.max_bytes, scratch)
+    return [
+        {} if reading.format_of(member, name) == "parquet" else find_encoding(stream, member, reading)
+        for member, stream in members
+    ]
+
+
+def find_encoding(stream: BinaryIO, name: str, reading: Reading) -> dict[str, Any]:
+    """Return the encoding of a text."""
+    if reading.encoding == "auto":
+        return detect(stream, name, reading.errors)
+    return check_given(stream, name, reading.encoding, reading.errors)
+
+
+def path_of(name: str) -> str:
+    """Return the name of a file; of an address the path, without what follows `?` and `#`."""
+    return urlsplit(name).path if "://" in name else name
 
 
 def read_member(
@@ -132,6 +157,10 @@ def summary(found: list[dict[str, Any]], reading: Reading) -> dict[str, Any]:
         "doubted_guesses": Counter(
             pair_of(facts) for facts in found if "rival" in facts and facts["guessed"]
         ),
+        "old_guesses": Counter(
+            facts["encoding"] for facts in encoded if facts["guessed"] and facts["encoding"] in OLD
+        ),
+        "doubts": Counter(doubt for facts in found for doubt in facts.get("doubts", ())),
         "doubted_encodings": Counter(
             pair_of(facts) for facts in found if "rival" in facts and not facts["guessed"]
         ),

@@ -1,6 +1,6 @@
 """Ready-made token shards, to train on without their text."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,36 +16,35 @@ BLOCK = 2**20
 
 def open_shards(job: Job) -> Source:
     """Open the shards that the configuration names."""
-    vocabulary = {"vocab_size": job.config.vocab_size, "eot": job.config.eot}
-    return Source(*read_files(job, own_file, read_file), vocabulary=vocabulary)
+    parts, facts = read_files(job, own_file, read_file)
+    eot = job.config.eot
+    if eot is not None:
+        parts = {part: documents_of(blocks, eot) for part, blocks in parts.items()}
+    return Source(parts, facts, vocabulary={"vocab_size": job.config.vocab_size, "eot": eot})
 
 
 def read_file(job: Job, name: str, file: SourceFile) -> Iterator[np.ndarray]:
-    """Yield the documents of a shard."""
-    return shard_documents(file.path, file.name, job.config.vocab_size, job.config.eot)
+    """Yield the ids of a shard in blocks, which are the documents where no token ends these."""
+    return id_blocks(file.path, file.name, job.config.vocab_size)
 
 
-def shard_documents(path: Path, name: str, vocab_size: int, eot: int | None) -> Iterator[np.ndarray]:
-    """Yield the documents of a shard (uint32), without the end-of-text token that begins each.
+def documents_of(blocks: Iterable[np.ndarray], eot: int) -> Iterator[np.ndarray]:
+    """Yield the documents (uint32) of the ids of several files, without the end-of-text tokens between them.
 
-    Where there is no such token, a document is an arbitrary piece.
-
-    Raises:
-        UserError: it is not a shard, or has ids outside the vocabulary.
+    Files are cut at a number of ids, not between documents, so that the last document of one goes on in the
+    next. The token stands before each document, or where the first ids are others, behind each.
     """
-    # Whether an end-of-text token came, and the ids since. Ids in front of the first one are a document, too.
-    begun, pending = False, []
-    for block in id_blocks(path, name, vocab_size):
-        if eot is None:
-            yield block
-            continue
+    # Whether the token stands before documents, whether one came, and the ids since.
+    before, begun, pending = None, False, []
+    for block in blocks:
+        before = bool(block[0] == eot) if before is None else before
         rest, *others = np.split(block, np.flatnonzero(block == eot))
         pending.append(rest)
         for document in others:
             if begun or any(map(len, pending)):
                 yield np.concatenate(pending)
             begun, pending = True, [document[1:]]
-    if begun or any(map(len, pending)):
+    if before or any(map(len, pending)):
         yield np.concatenate(pending)
 
 

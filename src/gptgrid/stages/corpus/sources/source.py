@@ -12,6 +12,7 @@ from typing import Any
 from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.job import Job
 from gptgrid.stages.corpus.reading.documents import DELIMITERS, check_delimiter
+from gptgrid.stages.corpus.reading.fields import check_field
 from gptgrid.text.documents import Document
 
 
@@ -130,7 +131,8 @@ def read_files(
         read: (job, entry, file) → its documents.
 
     Raises:
-        UserError: a file stands in two splits; later, that the delimiter of documents stands nowhere.
+        UserError: a file stands in two splits; later, that the delimiter of documents stands nowhere, or no
+            file has fields.
     """
     refuse_shared(
         Pinned.of(job, part, entry) for part, entries in vars(job.config.files).items() for entry in entries
@@ -144,6 +146,15 @@ def read_files(
             yield from read(job, entry, file)
         found = sum(file.get(DELIMITERS, 0) for file in facts if file["part"] == part)
         check_delimiter(vars(job.config).get("document"), found, part)
+        if part in ("train", "all"):  # which are read last
+            check_field(fields_of(job), {name for file in facts for name in file.get("formats", ())})
 
     parts = {part: documents(part, entries) for part, entries in vars(job.config.files).items()}
     return parts, {"files": facts}
+
+
+def fields_of(job: Job) -> set[str]:
+    """Return the fields that the configuration names, for all files or for some."""
+    entries = [entry for part in vars(job.config.files).values() for entry in part]
+    named = [vars(job.config).get("field"), *(getattr(entry, "field", None) for entry in entries)]
+    return {field for field in named if field}

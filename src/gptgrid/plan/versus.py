@@ -1,0 +1,386 @@
+"""Two results beside each other: in what they differ, and which is better on the texts of both.
+
+A result is an experiment, here or in a folder from elsewhere, or a cell with or without its other seeds. It
+is read from what people see of it: the tables, and the folders of its cells.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gptgrid.artifact.errors import UserError
+from gptgrid.artifact.manifest import read_manifest, read_provenance
+from gptgrid.stages.compare.cells import DIVERGED
+from gptgrid.stages.compare.contrasts import Group, contrasts, summarize_group
+from gptgrid.stages.compare.selection import LEVEL, half_width, two_sided
+from gptgrid.tokens.document_scores import nats_column, read_document_scores
+
+MADE_WITH = ("commit", "device", "precision", "python", "torch")
+"""What of the provenance of a training may change its figures."""
+SEED = re.compile(r"[.]s[0-9]+$")
+A_BETTER, B_BETTER, IDENTICAL, UNDECIDED = "A is better", "B is better", "identical", "not distinguishable"
+VERDICTS = [
+    *("text", "what", "a", "b", "seeds_a", "seeds_b", "unit", "figure_a", "figure_b"),
+    *("difference", "difference_low", "difference_high", "p", "verdict", "covers", "documents"),
+]
+DIFFERENCES = ["what", "key", "a", "b"]
+EVERYWHERE = "all"
+Text = tuple[str, str]
+"""Digests of what was scored of the validation and the test split."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell that was evaluated."""
+
+    folder: Path
+
+    @property
+    def group(self) -> str:
+        """Return its name without its seed."""
+        return SEED.sub("", self.folder.name)
+
+    @cached_property
+    def evaluation(self) -> dict[str, Any]:
+        """Return its evaluation.json.
+
+        Raises:
+            UserError: it is missing, damaged, or of an older source.
+        """
+        path = self.folder / "evaluate" / "evaluation.json"
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise UserError(f"{path} is missing: {self.folder} was not evaluated; run snakemake") from None
+        except ValueError as error:
+            raise UserError(f"{path} is damaged ({error}); run snakemake, which makes it again") from None
+        if not isinstance(found.get("valid"), dict) or "text_digest" not in found:
+            raise UserError(f"{path} is of an older source; run snakemake, which makes it again")
+        return found
+
+    @cached_property
+    def training(self) -> dict[str, Any]:
+        """Return the manifest of its training."""
+        return read_manifest(self.folder / "train")
+
+    @property
+    def text(self) -> Text:
+        """Return what it was scored on."""
+        return self.evaluation["valid"]["text_digest"], self.evaluation["text_digest"]
+
+    @property
+    def identity(self) -> str:
+        """Return which evaluation it is."""
+        return read_manifest(self.folder / "evaluate")["identity"]
+
+    def configuration(self) -> dict[str, Any]:
+        """Return dotted key → value: what decides its figures, and what they were made with."""
+        train, evaluate = self.training, read_manifest(self.folder / "evaluate")
+        codec = json.loads((self.folder / "train" / "codec.json").read_text(encoding="utf-8"))
+        headline = self.evaluation[self.evaluation["convention"]]
+        provenance = read_provenance(self.folder / "train")
+        provenance |= {"torch": provenance.get("libraries", {}).get("torch")}
+        return {
+            **flat({"tokenizer": {key: codec.get(key) for key in ("kind", "vocab_size")}}),
+            "tokenizer.content": train["inputs"]["tokenizer"],
+            "shards.content": train["inputs"].get("shards"),
+            **flat({key: value for key, value in train["config"].items() if key != "seed"}),
+            **flat({"evaluation": evaluate["config"]}),
+            "evaluation.convention": self.evaluation["convention"],
+            **{f"evaluation.{key}": headline[key] for key in ("context", "stride")},
+            "source.train": train["source"],
+            "source.evaluate": evaluate["source"],
+            **{f"made with {key}": provenance.get(key) for key in MADE_WITH},
+        }
+
+
+@dataclass
+class Result:
+    """What one side of a comparison holds."""
+
+    label: str
+    groups: dict[str, list[Cell]]
+    """Name → its cells, which differ in their seeds alone."""
+    left_out: list[str] = field(default_factory=list)
+    """Groups without figures, each with the reason."""
+
+    def on(self, text: Text) -> dict[str, list[Cell]]:
+        """Return the groups on a text."""
+        return {name: cells for name, cells in self.groups.items() if cells[0].text == text}
+
+    @property
+    def texts(self) -> dict[Text, Cell]:
+        """Return the texts, each with a cell that was scored on it."""
+        return {cells[0].text: cells[0] for cells in reversed(self.groups.values())}
+
+
+@dataclass(frozen=True)
+class Versus:
+    """Two results beside each other."""
+
+    a: str
+    b: str
+    differences: pd.DataFrame
+    """Keys whose values differ: what (`all`, or the pair), key, a, b."""
+    verdicts: pd.DataFrame
+    """A row for each pair on each text: `VERDICTS`. The difference is B less A: below 0, B is better."""
+    notes: list[str]
+    """What was left out, and what stands against the verdicts."""
+
+
+def read_experiment(folder: Path) -> Result:
+    """Return the cells of an experiment that have figures.
+
+    Args:
+        folder: `results/<experiment>`, or a copy.
+
+    Raises:
+        UserError: it has none.
+    """
+    table = read_table(folder / "compare" / "summary.csv")
+    result = Result(str(folder), {})
+    for group, rows in table.groupby(table["cell"].str.replace(SEED, "", regex=True), sort=False):
+        there = [Cell(folder / "cells" / name) for name in rows["cell"] if (folder / "cells" / name).is_dir()]
+        if not there:
+            continue  # such as a reference, which is no cell
+        if (rows["status"] == DIVERGED).any():
+            result.left_out.append(f"{group} has no figures: a training diverged")
+        elif scored := [cell for cell in there if (cell.folder / "evaluate").is_dir()]:
+            result.groups[group] = scored
+        else:
+            reasons = [*rows["reason"].dropna(), "it was not evaluated"]
+            result.left_out.append(f"{group} has no figures: {reasons[0]}")
+    if not result.groups:
+        raise UserError(f"{folder} has no cell with figures; run snakemake")
+    return result
+
+
+def read_cells(folders: list[Path]) -> Result:
+    """Return a cell, or the seeds of one.
+
+    Raises:
+        UserError: one has no figures.
+    """
+    cells = [Cell(folder) for folder in folders]
+    for cell in cells:
+        if cell.training["facts"]["status"] == DIVERGED:
+            raise UserError(f"{cell.folder} has no figures: its training diverged")
+        if cell.text != cells[0].text:
+            raise UserError(f"{cells[0].folder} and {cell.folder} were scored on different texts")
+    label = (
+        str(folders[0]) if len(folders) == 1 else f"{SEED.sub('', str(folders[0]))} ({len(folders)} seeds)"
+    )
+    return Result(label, {cells[0].group: cells})
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Return a table of `compare`: what is empty is missing, and names such as `none` are names.
+
+    Whole numbers with gaps between them stay whole.
+    """
+    options = {"keep_default_na": False, "na_values": [""]}
+    whole = pd.read_csv(path, **options, dtype_backend="numpy_nullable").select_dtypes("Int64")
+    return pd.read_csv(path, **options).assign(**whole.dropna(axis="columns", how="all"))
+
+
+def versus(a: Result, b: Result) -> Versus:
+    """Return two results beside each other: their best groups, then groups of the same name.
+
+    Raises:
+        UserError: they have no text in common, or a file is damaged.
+    """
+    shared = [text for text in a.texts if text in b.texts]
+    if not shared:
+        raise UserError(
+            f"{a.label} and {b.label} were scored on different texts, and figures on unlike texts do not "
+            f"compare: {texts_of(a)} in the first, {texts_of(b)} in the second; give both the same corpus, "
+            "with the same `split` and `evaluation.bytes`"
+        )
+    notes = [*a.left_out, *b.left_out]
+    rows, differences = [], {}
+    for text in shared:
+        first, second = a.on(text), b.on(text)
+        pairs = pairs_of(first, second)
+        rows += verdicts(a.texts[text], pairs, list(chain(first.values(), second.values())))
+        differences |= {
+            f"{name_of(a.texts[text])}: {what}": unlike(left[0].configuration(), right[0].configuration())
+            for what, (left, right) in pairs.items()
+        }
+        notes += [
+            f"on {name_of(a.texts[text])}, {what} is of cells that are scored under different conventions, "
+            f"{' and '.join(names)}, so that the verdict may be that of the conventions"
+            for what, pair in pairs.items()
+            if len(names := dict.fromkeys(cell.evaluation["convention"] for cell in chain(*pair))) > 1
+        ]
+        for label, here, there in ((a.label, first, second), (b.label, second, first)):
+            if (only := [name for name in here if name not in there]) and len(here) + len(there) > 2:
+                notes.append(f"on {name_of(a.texts[text])}, {label} alone has {', '.join(only)}")
+    for label, one, other in ((a.label, a, b), (b.label, b, a)):
+        for text, cell in one.texts.items():
+            if text not in other.texts:
+                notes.append(
+                    f"{label} alone was scored on {name_of(cell)} as it is there ({cell.text[1][:12]})"
+                )
+    return Versus(
+        a.label, b.label, together(differences), pd.DataFrame(corrected(rows), columns=VERDICTS), notes
+    )
+
+
+def name_of(cell: Cell) -> str:
+    """Return what to call the text of a cell: its corpus."""
+    return cell.folder.name.split(".")[0]
+
+
+def texts_of(result: Result) -> str:
+    """Return the texts of a result for a message."""
+    return ", ".join(
+        f"{name_of(cell)} ({cell.evaluation['documents']:,} documents, sha256 {text[1][:12]}…)"
+        for text, cell in result.texts.items()
+    )
+
+
+def pairs_of(a: dict[str, list[Cell]], b: dict[str, list[Cell]]) -> dict[str, tuple[list[Cell], list[Cell]]]:
+    """Return the pairs of groups that are compared, by what to call them: the best of both, if there is a
+    choice, and those of the same name."""
+    pairs = {name: (cells, b[name]) for name, cells in a.items() if name in b}
+    if len(a) == len(b) == 1:
+        return pairs or {"the two": (best_of(a), best_of(b))}
+    best = (best_of(a), best_of(b))
+    return {"best": best, **{name: pair for name, pair in pairs.items() if pair != best}}
+
+
+def best_of(groups: dict[str, list[Cell]]) -> list[Cell]:
+    """Return the group that is lowest on validation."""
+
+    def loss(cells: list[Cell]) -> float:
+        splits = [cell.evaluation["valid"] for cell in cells]
+        return np.mean([split["val_loss"] if split["bpb"] is None else split["bpb"] for split in splits])
+
+    return min(groups.values(), key=loss)
+
+
+def verdicts(
+    text: Cell, pairs: dict[str, tuple[list[Cell], list[Cell]]], groups: list[list[Cell]]
+) -> list[dict[str, Any]]:
+    """Return a row for each pair of groups on a text, p not yet corrected.
+
+    Args:
+        text: a cell that was scored on it.
+        pairs: name → groups.
+        groups: all groups on the text: they know what another seed changes.
+    """
+    table = read_document_scores(text.folder / "evaluate", "test", ("document", "bytes", "tokens"))
+    in_bytes = bool(np.isfinite(table["bytes"]).all())
+    size = table["bytes" if in_bytes else "tokens"].astype(float)
+    unit, scale = ("bits per byte", 1 / np.log(2)) if in_bytes else ("nats per token", 1.0)
+    # What both results have, such as cells of one store, is there once.
+    places = {key: place for place, key in enumerate(dict.fromkeys(map(key_of, groups)))}
+    scores = {places[key_of(cells)]: scores_of(cells, table["document"], size) for cells in groups}
+    weights = np.zeros((len(pairs), len(places)))
+    for row, (left, right) in enumerate(pairs.values()):
+        weights[row, places[key_of(left)]] -= 1
+        weights[row, places[key_of(right)]] += 1
+    found = contrasts(weights, [scores[place] for place in range(len(places))], size)
+    half, p = half_width(found.error, found.df, LEVEL), two_sided(found.value, found.error, found.df)
+    rows = []
+    for row, (what, (left, right)) in enumerate(pairs.items()):
+        first, second = scores[places[key_of(left)]], scores[places[key_of(right)]]
+        same = first is second
+        rows.append(
+            {
+                "text": name_of(text),
+                "what": what,
+                **{"a": left[0].group, "b": right[0].group, "seeds_a": first.seeds, "seeds_b": second.seeds},
+                "unit": unit,
+                "figure_a": first.ratios.mean() * scale,
+                "figure_b": second.ratios.mean() * scale,
+                "difference": found.value[row] * scale,
+                "difference_low": None if same else (found.value[row] - half[row]) * scale,
+                "difference_high": None if same else (found.value[row] + half[row]) * scale,
+                "p": None if same else p[row],
+                "verdict": IDENTICAL if same else None,
+                "covers": None if same else found.covers,
+                "documents": len(size),
+            }
+        )
+    return rows
+
+
+def key_of(cells: list[Cell]) -> tuple[str, ...]:
+    """Return which evaluations a group is of."""
+    return tuple(sorted(cell.identity for cell in cells))
+
+
+def scores_of(cells: list[Cell], documents: np.ndarray, size: np.ndarray) -> Group:
+    """Return what a group takes on the documents of the test split.
+
+    Raises:
+        UserError: it was scored on others.
+    """
+    nats = []
+    for cell in cells:
+        column = nats_column(cell.evaluation["convention"])
+        table = read_document_scores(cell.folder / "evaluate", "test", ("document", column))
+        if not np.array_equal(table["document"], documents):
+            raise UserError(
+                f"{cell.folder}/evaluate/documents.parquet is of other documents than its evaluation says"
+            )
+        nats.append(table[column])
+    return summarize_group(np.stack(nats), size)
+
+
+def corrected(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows with p corrected for all of them (Holm 1979), and with their verdicts."""
+    tested = sorted(
+        (row for row in rows if row["p"] is not None and not np.isnan(row["p"])), key=lambda row: row["p"]
+    )
+    least = 0.0
+    for place, row in enumerate(tested):
+        least = row["p"] = max(least, min(1.0, row["p"] * (len(tested) - place)))
+    for row in rows:
+        told = row["p"] is not None and row["p"] < LEVEL
+        better = B_BETTER if row["difference"] < 0 else A_BETTER
+        row["verdict"] = row["verdict"] or (better if told else UNDECIDED)
+    return rows
+
+
+# --------------------------------------------------------------------------------- configurations
+
+
+def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return dotted key → value of nested mappings."""
+    found = {}
+    for key, value in values.items():
+        found |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return found
+
+
+def unlike(a: dict[str, Any], b: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Return key → both values, of those that differ; None where a side has none."""
+    keys = dict.fromkeys([*a, *b])
+    found = {key: (a.get(key), b.get(key)) for key in keys if a.get(key) != b.get(key)}
+    if "tokenizer.content" in found:
+        found.pop("shards.content", None)  # other tokens of one text
+    return found
+
+
+def together(differences: dict[str, dict[str, tuple[Any, Any]]]) -> pd.DataFrame:
+    """Return the differences of pairs as rows, those that all pairs have once."""
+    keys = dict.fromkeys(chain.from_iterable(differences.values()))
+    rows = []
+    for key in keys:
+        found = {what: pair[key] for what, pair in differences.items() if key in pair}
+        values = [json.dumps(value) for value in found.values()]
+        if len(found) == len(differences) and len(set(values)) == 1:
+            found = {EVERYWHERE: next(iter(found.values()))}
+        rows += [(what, key, *value) for what, value in found.items()]
+    return pd.DataFrame(rows, columns=DIFFERENCES, dtype=object)

@@ -1,0 +1,195 @@
+"""How sure a difference of groups is: what other seeds and other documents would have changed.
+
+Pure statistics, arrays in and out. A group is a recipe that was trained with several seeds; all groups were
+scored on the same documents. Its figure is a ratio, nats over the size of the text. A contrast is a
+weighted sum of the figures of groups: a difference, the mean of several, an interaction.
+
+Its variance has two parts (the multi-bootstrap of Sellam et al. 2022, in closed form):
+
+* Seeds: the variance over seeds, pooled over the groups of a text, as a group of two or three seeds alone
+  hardly knows its own. A group whose seeds spread far more than those of the others, as near the largest
+  learning rate, has a variance of its own.
+* Documents: those of the ratio's residuals, document by document, so that what is hard for all cancels.
+
+Noise of a seed on a document is in both, and counted once. Degrees of freedom are Satterthwaite's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import fdtrc
+
+APART = 0.01
+"""Probability that any group of one text is taken for one whose seeds spread more, where none does."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """What a group takes on the documents of a text."""
+
+    nats: np.ndarray
+    """Mean over the seeds: (documents,) float64."""
+    ratios: np.ndarray
+    """Nats per unit of the text of each seed: (seeds,) float64."""
+    mixed: float
+    """Squared noise of seeds on documents, summed over seeds: what it adds to the variance of a ratio, times
+    the degrees of freedom, seeds − 1."""
+
+    @property
+    def seeds(self) -> int:
+        """Return the number of seeds."""
+        return len(self.ratios)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """What another seed would change."""
+
+    variance: np.ndarray
+    """Of the ratio of one seed: (groups,); NaN where no group has two seeds."""
+    mixed: np.ndarray
+    """The part of it that is noise of a seed on a document: (groups,)."""
+    df: np.ndarray
+    """Degrees of freedom of the variance: (groups,)."""
+    apart: np.ndarray
+    """Whether it is the group's own, not that of the pool: (groups,) bool."""
+
+    @property
+    def pool_df(self) -> float:
+        """Degrees of freedom of the pool, at least 1."""
+        return max(self.df[~self.apart].max(initial=0.0), 1.0)
+
+
+@dataclass(frozen=True)
+class Contrasts:
+    """Weighted sums of ratios, in nats per unit of the text; each array is (contrasts,)."""
+
+    value: np.ndarray
+    seeds: np.ndarray
+    """Variance for seeds; 0 where it is not known."""
+    documents: np.ndarray
+    """Variance for documents; 0 where it is not known, as of a single document."""
+    documents_df: np.ndarray
+    """Degrees of freedom of that variance."""
+    error: np.ndarray
+    """Standard error; NaN where neither part is known."""
+    df: np.ndarray
+    """Degrees of freedom of the standard error; NaN likewise."""
+    covers: str
+    """What the standard error stands for: seeds and documents, seeds, documents, or nothing."""
+
+
+def summarize_group(nats: np.ndarray, size: np.ndarray) -> Group:
+    """Return what a group takes.
+
+    Args:
+        nats: of each seed on each document: (seeds, documents) float64.
+        size: of the documents: (documents,), bytes, or tokens where there are no bytes.
+    """
+    ratios = nats.sum(axis=1) / size.sum()
+    mean = nats.mean(axis=0)
+    rest = nats - mean - np.outer(ratios - ratios.mean(), size)
+    return Group(mean, ratios, float(variance_over_documents(rest, size).sum()))
+
+
+def variance_over_documents(rest: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """Return the variance of a ratio estimator from its residuals (…, documents); 0 of one document."""
+    documents = len(size)
+    if documents == 1:
+        return np.zeros(rest.shape[:-1])
+    return np.einsum("...d,...d->...", rest, rest) * documents / (documents - 1) / size.sum() ** 2
+
+
+def spread_of(groups: list[Group]) -> Spread:
+    """Return the variance over seeds for each group: that of the pool, or its own.
+
+    A group leaves the pool if its variance is beyond what chance explains beside the others', by an F test
+    with Bonferroni's correction; the widest first, until none is.
+    """
+    df = np.array([group.seeds - 1 for group in groups], dtype=float)
+    squares = np.array([np.square(group.ratios - group.ratios.mean()).sum() for group in groups])
+    mixed = np.array([group.mixed for group in groups])
+    inside = df > 0
+    while inside.sum() > 1:
+        widest = np.flatnonzero(inside)[np.argmax(squares[inside] / df[inside])]
+        others = inside.copy()
+        others[widest] = False
+        with np.errstate(invalid="ignore", divide="ignore"):
+            ratio = squares[widest] / df[widest] / mean_square(squares, df, others)
+        chance = fdtrc(df[widest], df[others].sum(), ratio)
+        if not chance < APART / (df > 0).sum():
+            break
+        inside = others
+    apart = (df > 0) & ~inside
+    own = np.maximum(df, 1)
+    return Spread(
+        variance=np.where(apart, squares / own, mean_square(squares, df, inside)),
+        mixed=np.where(apart, mixed / own, mean_square(mixed, df, inside)),
+        df=np.where(apart, df, df[inside].sum()),
+        apart=apart,
+    )
+
+
+def mean_square(squares: np.ndarray, df: np.ndarray, chosen: np.ndarray) -> float:
+    """Return the pooled mean square of some groups; NaN of none."""
+    return squares[chosen].sum() / df[chosen].sum() if chosen.any() else np.nan
+
+
+def contrasts(weights: np.ndarray, groups: list[Group], size: np.ndarray) -> Contrasts:
+    """Return weighted sums of the ratios of groups, with what their standard errors are made of.
+
+    Args:
+        weights: (contrasts, groups).
+        groups: all groups of the text, also those without weight: they know the variance over seeds.
+        size: of the documents: (documents,).
+    """
+    spread = spread_of(groups)
+    shares = np.square(weights) / np.array([group.seeds for group in groups])
+    means = np.stack([group.nats for group in groups])
+    value = weights @ means.sum(axis=1) / size.sum()
+    rest = weights @ means - np.outer(value, size)
+    of_seeds = shares * np.nan_to_num(spread.variance)
+    noise = variance_over_documents(rest, size)
+    noise_df = document_df(rest)
+    seeds = of_seeds.sum(axis=1)
+    documents = np.maximum(noise - shares @ np.nan_to_num(spread.mixed), 0.0)
+    own = np.where(spread.apart, of_seeds, 0.0)
+    uncertain = [
+        np.square(seeds - own.sum(axis=1)) / spread.pool_df,
+        (np.square(own) / np.maximum(spread.df, 1)).sum(axis=1),
+        np.square(noise) / noise_df,
+    ]
+    variance = seeds + documents
+    df = satterthwaite(variance, sum(uncertain))
+    known = {"seeds": not np.isnan(spread.variance).any(), "documents": len(size) > 1}
+    if not any(known.values()):
+        variance, df = np.full_like(value, np.nan), np.full_like(value, np.nan)
+    covers = " and ".join(name for name, there in known.items() if there) or "nothing"
+    return Contrasts(value, seeds, documents, noise_df, np.sqrt(variance), df, covers)
+
+
+def satterthwaite(variance: np.ndarray, uncertain: np.ndarray) -> np.ndarray:
+    """Return the degrees of freedom of a sum of estimated variances; infinite of one that is 0.
+
+    Args:
+        variance: the sum.
+        uncertain: the sum of their squares, each over its degrees of freedom.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(uncertain > 0, np.square(variance) / uncertain, np.inf)
+
+
+def document_df(rest: np.ndarray) -> np.ndarray:
+    """Return the degrees of freedom of a variance over documents from residuals (…, documents).
+
+    Few large documents know it less well than many equal ones: it has those of as many normal values as have
+    the same kurtosis, at most documents − 1.
+    """
+    squares = np.square(rest)
+    fourth = np.square(squares).sum(axis=-1)
+    most = max(rest.shape[-1] - 1, 1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        equal = 3 * np.square(squares.sum(axis=-1)) / fourth
+    return np.where(fourth > 0, np.clip(equal, 1, most), most)

@@ -1,0 +1,228 @@
+"""cross.csv: every group on the test split of every text, its own among them, in bits per byte.
+
+What stands out on a text is how far each group that was trained on another is from the best of those that
+were trained on this one: its row in comparison.csv has the same figures. The test chose none of them. Its best
+was chosen by validation and shares the luck of its seeds with the test, so that p and interval are corrected
+for all pairs: each group of another text with each of this one, by Bonferroni's and Holm's rules. What another
+seed would change is pooled over the best and the groups of other texts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gptgrid.stages.compare.cells import CONVENTION, DIVERGED, FAILED, TAKE_BACK
+from gptgrid.stages.compare.contrasts import Group, contrasts, summarize_group
+from gptgrid.stages.compare.documents import Scores, read_cell
+from gptgrid.stages.compare.facts import Inputs
+from gptgrid.stages.compare.groups import STATISTICS, summarize
+from gptgrid.stages.compare.selection import LEVEL, half_width, two_sided
+from gptgrid.stages.compare.verdicts import BETTER, UNDECIDED, WORSE
+
+FIGURES = tuple(f"bpb_{statistic}" for statistic in STATISTICS)
+FOUND = ("difference", "difference_low", "difference_high", "p", "verdict", "df", "covers")
+"""As in comparison.csv."""
+COLUMNS = (
+    *("text", "group", "trained_on", "seeds", DIVERGED, FAILED, *FIGURES, *FOUND),
+    *(CONVENTION, "test_documents", "in_train", "status", "reason"),
+)
+"""`in_train`: the share of the documents that stand in the training text of the group. `status`: finished,
+diverged or failed, of what the figures are of."""
+SCORED = "finished"
+Row = dict[str, Any]
+
+
+def cross_table(
+    inputs: Inputs, cells: pd.DataFrame, groups: pd.DataFrame, scores: dict[str, dict[str, Scores]]
+) -> pd.DataFrame:
+    """Return the rows of all groups on all texts; none where the experiment does not ask for it.
+
+    Args:
+        inputs: of `compare`.
+        cells: the rows of all cells, with `text` and `group`.
+        groups: the rows of all groups, with verdicts.
+        scores: text → split → what its groups take by document.
+    """
+    asked = inputs.job.config.cells
+    labels = {cell.shards.split("@", 1)[1]: text for cell, text in zip(asked, cells["text"], strict=True)}
+    there = {*inputs.job.inputs, *inputs.job.failed}
+    rows: list[Row] = []
+    for label, text in labels.items():
+        named = cells.assign(name=[f"cross:{label}:{cell}" for cell in cells["cell"]])
+        foreign = named[named["name"].isin(there)]
+        if len(foreign):
+            rows += on_text(inputs, text, named, foreign, groups, scores.get(text, {}).get("test"))
+    return pd.DataFrame(rows, columns=COLUMNS, dtype=object)
+
+
+def on_text(
+    inputs: Inputs,
+    text: str,
+    cells: pd.DataFrame,
+    foreign: pd.DataFrame,
+    groups: pd.DataFrame,
+    scores: Scores | None,
+) -> Iterator[Row]:
+    """Yield the rows of a text in grid order.
+
+    Args:
+        inputs: of `compare`.
+        text: its name.
+        cells: the rows of all cells.
+        foreign: those of other texts, with `name`, the input that has their scores on this one.
+        groups: the rows of all groups.
+        scores: what the groups of the text take by document; None where that is not known.
+    """
+    digest = digest_of(inputs, cells[cells["text"] == text])
+    members: dict[str, list[Row]] = {}
+    for cell in foreign.to_dict("records"):
+        members.setdefault(cell["group"], []).append(scored_cell(inputs, cell, digest))
+    own = groups[groups["text"] == text]
+    found = differences(list(own["group"][own["best"].astype(bool)]), members, scores)
+    for group in groups.to_dict("records"):
+        shared = {"text": text, "group": group["group"], "trained_on": group["text"]}
+        if group["text"] == text:
+            yield own_row(group) | shared
+        elif group["group"] in members:
+            yield summary(members[group["group"]]) | found.get(group["group"], {}) | shared
+
+
+def digest_of(inputs: Inputs, cells: pd.DataFrame) -> str | None:
+    """Return what says which documents of a text its own cells were scored on; None where none was."""
+    kept = cells["cell"][cells["status"] != FAILED]
+    return next((found for cell in kept if (found := inputs.evaluation(cell).get("text_digest"))), None)
+
+
+def scored_cell(inputs: Inputs, cell: Row, digest: str | None) -> Row:
+    """Return how a cell does on another text: status, reason, figures, and the folder that has them.
+
+    Args:
+        inputs: of `compare`.
+        cell: its row, with `name`.
+        digest: of the documents on which the cells of the text were scored.
+    """
+    if cell["status"] == DIVERGED:
+        return {"status": DIVERGED, "reason": cell["reason"]}
+    if cell["name"] not in inputs:
+        return {"status": FAILED, "reason": inputs.job.failed[cell["name"]]}
+    folder = inputs.job.inputs[cell["name"]]
+    found = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
+    if digest is not None and found["text_digest"] != digest:
+        other = f"it was scored on other documents than the cells of this text; {TAKE_BACK}"
+        return {"status": FAILED, "reason": other}
+    return {"status": SCORED, "reason": "; ".join(doubts(found)) or None, "folder": folder, **found}
+
+
+def doubts(found: Row) -> Iterator[str]:
+    """Yield what stands against the figures of a cell on another text.
+
+    Args:
+        found: its evaluation.json.
+    """
+    if seen := (found["in_train"] or {}).get("documents"):
+        share = found["in_train"]["share"]
+        yield f"{seen:,} of these documents ({share:.2%}) stand in the text that it was trained on"
+    if marks := found["strange_marks"]:
+        yield (
+            f"{marks:,} tokens of this text are marks, which it has never seen: it was trained on a text of "
+            "`marks: text`"
+        )
+
+
+def summary(members: list[Row]) -> Row:
+    """Return the columns of a group on another text but its differences: figures over the cells that did not
+    fail; none if one diverged."""
+    statuses = [member["status"] for member in members]
+    scored = [member for member in members if member["status"] == SCORED]
+    figures = [member.get("bpb") for member in members if member["status"] != FAILED]
+    first = scored[0] if scored else {}
+    return {
+        "seeds": len(members),
+        DIVERGED: statuses.count(DIVERGED),
+        FAILED: statuses.count(FAILED),
+        **dict(zip(FIGURES, summarize(figures or [None]).values(), strict=True)),
+        CONVENTION: first.get(CONVENTION),
+        "test_documents": first.get("documents"),
+        "in_train": (first.get("in_train") or {}).get("share"),
+        "status": DIVERGED if DIVERGED in statuses else SCORED if scored else FAILED,
+        "reason": "; ".join(dict.fromkeys(m["reason"] for m in members if m["reason"])) or None,
+    }
+
+
+def own_row(group: Row) -> Row:
+    """Return the columns of a group on its own text, as comparison.csv has them."""
+    scored = group["seeds"] > group[FAILED]
+    status = DIVERGED if group[DIVERGED] else SCORED if scored else FAILED
+    return {column: group.get(column) for column in COLUMNS} | {"status": status, "reason": None}
+
+
+# ------------------------------------------------------------------------------------- differences
+
+
+def differences(best: list[str], members: dict[str, list[Row]], scores: Scores | None) -> dict[str, Row]:
+    """Return group of another text → its difference to the best of the text; of those that have any.
+
+    Args:
+        best: the best of the text; empty where there is none.
+        members: group of another text → its cells.
+        scores: what the groups of the text take by document.
+    """
+    folders = {
+        group: [(cell["folder"], cell[CONVENTION]) for cell in cells if cell["status"] == SCORED]
+        for group, cells in members.items()
+        if not any(cell["status"] == DIVERGED for cell in cells)
+    }
+    folders = {group: read for group, read in folders.items() if read}
+    if scores is None or not folders or not best or best[0] not in scores.groups:
+        return {}
+    groups = [scores.groups[best[0]]]
+    for read in folders.values():
+        nats = [read_cell(*cell, "test", {"test": scores}) for cell in read]
+        groups.append(summarize_group(np.stack(nats), scores.size))
+    found = to_the_first(groups, scores.size, rivals=len(scores.groups))
+    in_units = {name: found[name] * scores.unit for name in FOUND[:3]}
+    return pd.DataFrame(found | in_units, index=list(folders), dtype=object).to_dict("index")
+
+
+def to_the_first(groups: list[Group], size: np.ndarray, rivals: int) -> dict[str, Any]:
+    """Return the columns FOUND of the differences of groups to the first of them, in nats per byte: (groups - 1,).
+
+    Args:
+        groups: what they take; the first was chosen.
+        size: of the documents: (documents,).
+        rivals: the number of groups that it was chosen from.
+    """
+    weights = np.hstack([-np.ones((len(groups) - 1, 1)), np.eye(len(groups) - 1)])
+    found = contrasts(weights, groups, size)
+    half = half_width(found.error, found.df, LEVEL / rivals)
+    p = holm(rivals * two_sided(found.value, found.error, found.df))
+    return {
+        "difference": found.value,
+        "difference_low": found.value - half,
+        "difference_high": found.value + half,
+        "p": p,
+        "verdict": np.where(p < LEVEL, np.where(found.value > 0, WORSE, BETTER), UNDECIDED),
+        "df": found.df,
+        "covers": found.covers,
+    }
+
+
+def holm(p: np.ndarray) -> np.ndarray:
+    """Return probabilities corrected for all of them: (n,), at most 1."""
+    order = np.argsort(p)
+    corrected = np.empty_like(p)
+    corrected[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)), 1.0)
+    return corrected
+
+
+def of_cross(table: pd.DataFrame) -> list[tuple[str, str]]:
+    """Return text and caution for each group that was scored on a text and may not be taken at its word."""
+    doubtful = table[(table["status"] == SCORED) & table["reason"].notna()]
+    return [
+        (row["text"], f"cross.csv, {row['group']}: {row['reason']}") for row in doubtful.to_dict("records")
+    ]

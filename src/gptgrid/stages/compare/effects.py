@@ -1,0 +1,134 @@
+"""What changing one thing alone changes: effects.csv, and interactions.csv for two things at a time.
+
+The effect of a value is its mean difference to the first value of its axis, over all pairs of groups that
+differ in nothing else. It is of the test documents and in the unit of the figures; positive is worse. Its
+interval is that of one effect, for other seeds and documents; other settings of the rest of the grid may
+have other effects. An interaction is how much an effect differs between two values of another axis, given
+where every combination of the two was run.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations, product
+
+import numpy as np
+import pandas as pd
+
+from gptgrid.stages.compare.cells import NAMES
+from gptgrid.stages.compare.contrasts import contrasts
+from gptgrid.stages.compare.documents import Scores
+from gptgrid.stages.compare.selection import LEVEL, half_width
+
+UNSET = "not overridden"
+"""The value of an overridden key where it is not."""
+FOUND = ["pairs", "effect", "effect_low", "effect_high", "df", "covers"]
+EFFECTS = ["text", "axis", "value", "reference", *FOUND]
+INTERACTIONS = ["text", "axis", "value", "other_axis", "other_value", *FOUND]
+Weights = dict[str, float]
+"""Group → its weight in a contrast."""
+
+
+def effect_tables(
+    groups: pd.DataFrame, keys: list[str], scores: dict[str, dict[str, Scores]]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the effects and the interactions on all texts.
+
+    Args:
+        groups: the rows of all groups.
+        keys: overridden keys.
+        scores: text → split → what its groups take by document.
+    """
+    axes = [name for name in NAMES if name not in ("cell", "corpus", "seed")]
+    axes += [key for key in keys if not key.startswith("corpus.")]
+    effects, interactions = [pd.DataFrame(columns=EFFECTS)], [pd.DataFrame(columns=INTERACTIONS)]
+    for text, of_text in scores.items():
+        grid = groups.set_index("group").loc[list(of_text["test"].groups), axes].fillna(UNSET)
+        grid = grid.loc[:, grid.nunique() > 1]
+        for tables, columns, rows in (
+            (effects, EFFECTS, effects_of(grid)),
+            (interactions, INTERACTIONS, interactions_of(grid)),
+        ):
+            tables.append(estimated(text, columns, rows, of_text["test"]))
+    return tuple(pd.concat(tables, ignore_index=True) for tables in (effects, interactions))
+
+
+def effects_of(grid: pd.DataFrame) -> list[tuple[dict[str, str], list[Weights]]]:
+    """Return for each value of each axis but the first what it is, and the pairs of groups.
+
+    Args:
+        grid: the values of the axes that vary: (groups, axes).
+    """
+    rows = []
+    for axis in grid:
+        places = placed(grid, [axis])
+        first, *values = grid[axis].unique()
+        for value in values:
+            pairs = [
+                {of[value,]: 1.0, of[first,]: -1.0} for of in places if (value,) in of and (first,) in of
+            ]
+            rows.append(({"axis": axis, "value": value, "reference": first}, pairs))
+    return rows
+
+
+def interactions_of(grid: pd.DataFrame) -> list[tuple[dict[str, str], list[Weights]]]:
+    """Return for each two values of two axes what they are, and the fours of groups, where all were run."""
+    rows = []
+    for axis, other in combinations(grid, 2):
+        values, others = grid[axis].unique(), grid[other].unique()
+        places = placed(grid, [axis, other])
+        if any(len(of) < len(values) * len(others) for of in places):
+            continue
+        for value, beside in product(values[1:], others[1:]):
+            fours = [
+                {
+                    of[value, beside]: 1.0,
+                    of[value, others[0]]: -1.0,
+                    of[values[0], beside]: -1.0,
+                    of[values[0], others[0]]: 1.0,
+                }
+                for of in places
+            ]
+            names = {"axis": axis, "value": value, "other_axis": other, "other_value": beside}
+            rows.append((names, fours))
+    return rows
+
+
+def placed(grid: pd.DataFrame, axes: list[str]) -> list[dict[tuple, str]]:
+    """Return for each setting of the other axes: values of some axes → the group."""
+    found: dict[tuple, dict[tuple, str]] = {}
+    rest = [axis for axis in grid if axis not in axes]
+    for group, values, others in zip(
+        grid.index,
+        grid[axes].itertuples(index=False, name=None),
+        grid[rest].itertuples(index=False, name=None) if rest else [()] * len(grid),
+        strict=True,
+    ):
+        found.setdefault(others, {})[values] = group
+    return list(found.values())
+
+
+def estimated(
+    text: str, columns: list[str], rows: list[tuple[dict[str, str], list[Weights]]], scores: Scores
+) -> pd.DataFrame:
+    """Return the table of the means of some contrasts on a text, without those that no groups show."""
+    shown = [(names, pairs) for names, pairs in rows if pairs]
+    if not shown:
+        return pd.DataFrame(columns=columns)
+    number = {group: place for place, group in enumerate(scores.groups)}
+    weights = np.zeros((len(shown), len(number)))
+    for row, (_, pairs) in zip(weights, shown, strict=True):
+        for pair in pairs:
+            for group, weight in pair.items():
+                row[number[group]] += weight / len(pairs)
+    found = contrasts(weights, list(scores.groups.values()), scores.size)
+    half = half_width(found.error, found.df, LEVEL)
+    table = pd.DataFrame([names for names, _ in shown])
+    return table.assign(
+        text=text,
+        pairs=[len(pairs) for _, pairs in shown],
+        effect=found.value * scores.unit,
+        effect_low=(found.value - half) * scores.unit,
+        effect_high=(found.value + half) * scores.unit,
+        df=found.df,
+        covers=found.covers,
+    )[columns]

@@ -1,0 +1,28 @@
+"""The tables on budgets and sizes: equal.csv, pareto.csv, scaling.csv and scaling_cells.csv."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from gptgrid.stages.compare.costs import grouped
+from gptgrid.stages.compare.curves import equal_table
+from gptgrid.stages.compare.facts import Inputs
+from gptgrid.stages.compare.pareto import pareto_table
+from gptgrid.stages.compare.scaling import scaling_tables
+
+
+def view_tables(inputs: Inputs, cells: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return file → table.
+
+    Args:
+        inputs: of `compare`.
+        cells: the rows of all cells, with `text` and `group`.
+    """
+    groups = grouped(inputs, cells)
+    fits, fitted = scaling_tables(inputs, cells)
+    return {
+        "equal.csv": equal_table(inputs, groups),
+        "pareto.csv": pareto_table(groups),
+        "scaling.csv": fits,
+        "scaling_cells.csv": fitted,
+    }

@@ -1,0 +1,125 @@
+"""What is known of a split once it is scored: figures under each convention, nats by document."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from gptgrid.artifact.errors import UserError
+from gptgrid.metrics import figures
+from gptgrid.model.score import Scores, score_tokens
+from gptgrid.stages.evaluate.audit import check_scores
+from gptgrid.stages.evaluate.conventions import Convention
+from gptgrid.text.documents import why_no_words
+from gptgrid.tokens.document_scores import COUNTS, by_document, nats_column, targets_by_document
+from gptgrid.tokens.document_table import ScoredText
+
+LOSSES = {"valid": "val_loss", "test": "test_loss"}
+"""Split → what its loss per token is called."""
+
+
+class ScoredSplit:
+    """A split under one convention after the other, the headline first."""
+
+    def __init__(self, name: str, text: ScoredText, diverged: bool) -> None:
+        """Begin with no convention.
+
+        Args:
+            name: valid or test.
+            text: what is scored.
+            diverged: whether the training did, so that there may be no figures.
+        """
+        self.name, self.text, self.diverged = name, text, diverged
+        self.totals = text.totals
+        self.no_words = why_no_words(self.totals)
+        if self.no_words:
+            self.totals |= {"words": None, "newlines": None}
+        self.definitions: dict[str, dict[str, Any]] = {}
+        self.found: dict[str, dict[str, float | None]] = {}
+        self.columns: dict[str, np.ndarray | None] = {}
+
+    def add(self, module: nn.Module, convention: Convention) -> Scores:
+        """Score the split under a convention, which evaluation.json and documents.parquet then have."""
+        scores, nats, measured = self.score(module, convention)
+        self.definitions[convention.name] = convention.describe()
+        self.found[convention.name] = measured
+        self.columns[nats_column(convention.name)] = nats
+        return scores
+
+    def score(
+        self, module: nn.Module, convention: Convention
+    ) -> tuple[Scores, np.ndarray | None, dict[str, float | None]]:
+        """Return the scores of all tokens, the nats of each document (documents,), and the figures.
+
+        The nats of the whole are the exact sum of those of the documents.
+
+        Raises:
+            UserError: the audit finds another count, or the loss of a training that did not diverge is not
+                finite.
+        """
+        text, totals = self.text, self.totals
+        scores = score_tokens(
+            module, text.tokens, convention.context, convention.stride, starts=convention.starts(text)
+        )
+        check_scores(scores, text, convention, self.name)
+        nats = self.finite(by_document(scores.nats, text.documents.starts))
+        total = None if nats is None else math.fsum(nats)
+        measured = figures(
+            total,
+            len(scores.nats),
+            totals["bytes"],
+            totals["words"],
+            totals["newlines"],
+            totals["characters"],
+            int(scores.right.sum()),
+        )
+        loss = measured.pop("test_loss")
+        return scores, nats, {"nats": total, LOSSES[self.name]: loss, **measured}
+
+    def finite(self, nats: np.ndarray) -> np.ndarray | None:
+        """Return nats; None where a training that diverged left weights without probabilities.
+
+        Raises:
+            UserError: their sum is not finite, and the training did not diverge.
+        """
+        loss = float(nats.sum())
+        if math.isfinite(loss):
+            return nats
+        if self.diverged:
+            return None
+        raise UserError(
+            f"the {self.name} loss is {loss}: the weights give no probabilities; lower training.lr and train "
+            "again"
+        )
+
+    @property
+    def headline(self) -> str:
+        """The name of the convention that figures are of where none is named."""
+        return next(iter(self.found))
+
+    @property
+    def figures(self) -> dict[str, float | None]:
+        """The figures of the headline convention."""
+        return self.found[self.headline]
+
+    def describe(self) -> dict[str, Any]:
+        """Return what evaluation.json says: the headline figures, the text, each convention."""
+        conventions = {name: {**self.definitions[name], **found} for name, found in self.found.items()}
+        return {
+            **self.figures,
+            "word_perplexity_reason": self.no_words,
+            "scored_tokens": len(self.text.tokens) - 1,
+            "convention": self.headline,
+            **self.text.describe(),
+            **conventions,
+        }
+
+    def by_document(self) -> dict[str, np.ndarray | None]:
+        """Return the columns of documents.parquet."""
+        table = self.text.documents
+        tokens = targets_by_document(table.starts, len(self.text.tokens) - 1)
+        counts = table.counts | {"document": self.text.numbers, "tokens": tokens}
+        return {**{name: counts[name] for name in COUNTS}, **self.columns}

@@ -1,0 +1,255 @@
+"""Two results are put beside each other: what differs between them, and which is better on the same documents."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from typer.testing import CliRunner
+
+from gptgrid.api import compare, table
+from gptgrid.artifact.errors import UserError
+from gptgrid.artifact.identity import digest
+from gptgrid.cli import app
+from gptgrid.plan.versus import Versus, corrected
+from gptgrid.tokens.document_scores import write_document_scores
+
+DOCUMENTS = 60
+SIZES = np.random.default_rng(5).integers(200, 900, DOCUMENTS)
+HARD = np.random.default_rng(6).normal(0.7, 0.1, DOCUMENTS)
+"""Nats per byte that each document takes, whatever the model."""
+
+
+def write_cell(
+    folder: Path,
+    level: float = 0.0,
+    text: str = "t",
+    status: str = "finished",
+    convention: str = "sliding",
+    bare: bool = False,
+    **training: Any,
+) -> Path:
+    """Write a cell that was evaluated: `level` nats per byte above what the documents take."""
+    train, evaluate = folder / "train", folder / "evaluate"
+    seed = int(folder.name.rpartition(".s")[2])
+    generator = np.random.default_rng([seed, *folder.parents[1].name.encode(), *folder.name.encode()])
+    luck = generator.normal(0, 0.004)
+    nats = SIZES * (HARD + level + luck + generator.normal(0, 0.01, DOCUMENTS))
+    train.mkdir(parents=True)
+    evaluate.mkdir()
+    (train / "codec.json").write_text(json.dumps({"kind": "char", "vocab_size": 92}))
+    (train / "config.json").write_text("{}")
+    (train / "model.safetensors").touch()
+    config = {"model": {"n_layer": 2}, "training": {"lr": 0.001, "steps": 10, **training}, "seed": seed}
+    manifest = {
+        "config": config,
+        "facts": {"status": status},
+        "source": "s",
+        "inputs": {"tokenizer": "k", "shards": "d"},
+    }
+    (train / "manifest.json").write_text(json.dumps(manifest))
+    (train / "provenance.json").write_text(json.dumps({"commit": "c1", "libraries": {"torch": "2"}}))
+    identity = digest([folder.parents[1].name, folder.name, level])
+    manifest = {"config": {"stride": None}, "source": "e", "inputs": {}, "identity": identity}
+    (evaluate / "manifest.json").write_text(json.dumps(manifest))
+    size = None if bare else SIZES
+    bpb = None if bare else nats.sum() / SIZES.sum() / math.log(2)
+    split = {"bpb": bpb, "val_loss": nats.sum() / SIZES.sum(), "text_digest": text, "documents": DOCUMENTS}
+    evaluation = {**split, "valid": {**split, "text_digest": f"v{text}"}, "convention": convention}
+    evaluation[convention] = {"context": 128, "stride": 64}
+    (evaluate / "evaluation.json").write_text(json.dumps(evaluation))
+    columns = {"document": np.arange(DOCUMENTS), "tokens": SIZES, "bytes": size, f"nats_{convention}": nats}
+    write_document_scores(evaluate, {"valid": columns, "test": columns})
+    return folder
+
+
+def write_experiment(name: str, levels: dict[str, float], seeds: int = 3, **options: Any) -> Path:
+    """Write an experiment with a group for each level."""
+    folder, rows = Path("results") / name, []
+    for model, level in levels.items():
+        for seed in range(1, seeds + 1):
+            cell = write_cell(folder / "cells" / f"toy.char.{model}.base.s{seed}", level, **options)
+            rows.append(
+                {
+                    "cell": cell.name,
+                    "corpus": "toy",
+                    "training": "none",
+                    "status": options.get("status", "finished"),
+                    "reason": None,
+                    "bpb": 0.1 + 0.2,
+                    "parameters": None if seed == 3 else "7",
+                }
+            )
+    (folder / "compare").mkdir()
+    pd.DataFrame(rows).to_csv(folder / "compare" / "summary.csv", index=False)
+    pd.DataFrame([{"text": "toy", "caution": "short"}]).to_csv(
+        folder / "compare" / "cautions.csv", index=False
+    )
+    return folder
+
+
+def rows_of(found: Versus) -> dict[str, dict[str, Any]]:
+    return {row["what"]: row for row in found.verdicts.to_dict("records")}
+
+
+def changes(found: Versus) -> dict[tuple[str, str], tuple[Any, Any]]:
+    return {(row.what, row.key): (row.a, row.b) for row in found.differences.itertuples()}
+
+
+def test_two_experiments_differ_in_a_key_and_in_their_figures() -> None:
+    write_experiment("old", {"small": 0.02, "large": 0.0})
+    write_experiment("new", {"small": 0.02, "large": -0.03, "huge": -0.05}, lr=0.003)
+    found = compare("old", "new")
+    assert changes(found) == {("all", "training.lr"): (0.001, 0.003)}
+    rows = rows_of(found)
+    assert list(rows) == ["best", "toy.char.small.base", "toy.char.large.base"]
+    # A pair is there once.
+    assert list(rows_of(compare("old", "old"))) == ["best", "toy.char.small.base"]
+    best = rows["best"]
+    assert (best["a"], best["b"]) == ("toy.char.large.base", "toy.char.huge.base")
+    assert best["verdict"] == rows["toy.char.large.base"]["verdict"] == "B is better"
+    assert rows["toy.char.small.base"]["verdict"] == "not distinguishable"
+    assert best["difference"] == pytest.approx(-0.05 / math.log(2), abs=0.01)
+    assert best["difference_low"] < -0.05 / math.log(2) < best["difference_high"]
+    assert (best["seeds_a"], best["seeds_b"], best["covers"], best["unit"]) == (
+        3,
+        3,
+        "seeds and documents",
+        "bits per byte",
+    )
+    assert found.notes == ["on toy, results/new alone has toy.char.huge.base"]
+
+
+def test_a_pair_of_cells_is_paired_over_its_documents() -> None:
+    a = write_cell(Path("results/e/cells/toy.char.small.base.s1"), 0.0)
+    b = write_cell(Path("results/e/cells/toy.char.large.base.s1"), 0.01)
+    row = rows_of(compare(a, b))["the two"]
+    nats = [
+        pd.read_parquet(cell / "evaluate/documents.parquet").query("split == 'test'")["nats_sliding"]
+        for cell in (a, b)
+    ]
+    difference = (nats[1] - nats[0]).to_numpy()
+    ratio = difference.sum() / SIZES.sum()
+    variance = sum((d - ratio * s) ** 2 for d, s in zip(difference, SIZES, strict=True))
+    error = math.sqrt(variance * DOCUMENTS / (DOCUMENTS - 1)) / SIZES.sum()
+    assert row["difference"] == pytest.approx(ratio / math.log(2))
+    half = (row["difference_high"] - row["difference_low"]) / 2
+    assert half == pytest.approx(stats.t.ppf(0.975, DOCUMENTS - 1) * error / math.log(2), rel=0.02)
+    assert (row["verdict"], row["covers"]) == ("A is better", "documents")
+
+
+def test_parts_of_a_name_mean_all_seeds_of_a_group() -> None:
+    write_experiment("e", {"small": 0.0, "large": 0.002})
+    row = rows_of(compare("small", "large"))["the two"]
+    assert (row["seeds_a"], row["seeds_b"], row["covers"]) == (3, 3, "seeds and documents")
+    one = rows_of(compare("small s1", "results/e/cells/toy.char.large.base.s1/train"))["the two"]
+    assert (one["seeds_a"], one["covers"]) == (1, "documents")
+    with pytest.raises(UserError, match=r"'toy' matches 6 cells; add a part of the name"):
+        compare("toy", "large")
+
+
+def test_a_result_beside_itself_is_identical() -> None:
+    write_experiment("e", {"small": 0.0, "large": 0.01})
+    found = compare("e", "results/e")
+    assert set(found.verdicts["verdict"]) == {"identical"}
+    assert found.verdicts["difference"].eq(0).all() and found.verdicts["p"].isna().all()
+    assert found.differences.empty and not found.notes
+
+
+def test_p_is_corrected_for_all_pairs() -> None:
+    rows = [{"p": p, "difference": -1.0, "verdict": None} for p in (0.01, 0.04, 0.03, 0.013)]
+    rows += [
+        {"p": None, "difference": 0.0, "verdict": "identical"},
+        {"p": math.nan, "difference": 1.0, "verdict": None},
+    ]
+    found = corrected(rows)
+    assert [row["p"] for row in found[:4]] == pytest.approx([0.04, 0.06, 0.06, 0.04])
+    better, unsure = "B is better", "not distinguishable"
+    assert [row["verdict"] for row in found] == [better, unsure, unsure, better, "identical", unsure]
+
+
+def test_unlike_texts_are_refused_by_name() -> None:
+    write_experiment("a", {"small": 0.0})
+    write_experiment("b", {"small": 0.0}, text="u")
+    with pytest.raises(
+        UserError,
+        match=r"results/a and results/b were scored on different texts, and figures on unlike texts do not compare: "
+        r"toy \(60 documents, sha256 t…\) in the first, toy \(60 documents, sha256 u…\) in the second",
+    ):
+        compare("a", "b")
+    with pytest.raises(UserError, match="were scored on different texts"):
+        compare("results/a/cells/toy.char.small.base.s1", "results/b/cells/toy.char.small.base.s1")
+
+
+def test_other_conventions_are_a_note() -> None:
+    write_experiment("a", {"small": 0.0})
+    write_experiment("b", {"small": 0.0}, convention="document")
+    found = compare("a", "b")
+    assert "scored under different conventions, sliding and document" in found.notes[0]
+    assert changes(found)["all", "evaluation.convention"] == ("sliding", "document")
+
+
+def test_bare_ids_are_compared_in_nats_per_token() -> None:
+    write_experiment("a", {"small": 0.0}, bare=True)
+    write_experiment("b", {"small": 0.05}, bare=True)
+    row = rows_of(compare("a", "b"))["toy.char.small.base"]
+    assert (row["unit"], row["verdict"]) == ("nats per token", "A is better")
+    assert row["difference"] == pytest.approx(0.05, abs=0.01)
+
+
+def test_what_has_no_figures_is_named() -> None:
+    write_experiment("a", {"small": 0.0, "large": 0.0})
+    broken = Path("results/a/compare/summary.csv")
+    summary = pd.read_csv(broken)
+    summary.loc[summary["cell"].str.contains("large"), "status"] = "diverged"
+    summary.to_csv(broken, index=False)
+    write_experiment("b", {"small": 0.0})
+    assert "toy.char.large.base has no figures: a training diverged" in compare("a", "b").notes
+    write_cell(Path("results/c/cells/toy.char.small.base.s1"), status="diverged")
+    with pytest.raises(
+        UserError, match=r"results/c/cells/toy\.char\.small\.base\.s1 has no figures: its training"
+    ):
+        compare("c small", "b small s1")
+    (Path("results/b/cells/toy.char.small.base.s1/evaluate") / "evaluation.json").unlink()
+    with pytest.raises(UserError, match=r"evaluation\.json is missing: .* was not evaluated; run snakemake"):
+        compare("a small s1", "b small s1")
+
+
+def test_an_experiment_and_a_cell_are_not_of_one_kind() -> None:
+    write_experiment("a", {"small": 0.0})
+    with pytest.raises(UserError, match="a is an experiment and small s1 a cell; give two of one kind"):
+        compare("small s1", "a")
+    with pytest.raises(UserError, match="no trained cell matches 'nothing'"):
+        compare("a", "nothing")
+
+
+def test_the_command_says_the_verdict_first_or_gives_json() -> None:
+    write_experiment("old", {"small": 0.02})
+    write_experiment("new", {"small": -0.03}, lr=0.003)
+    result = CliRunner().invoke(app, ["compare", "old", "new"], catch_exceptions=False)
+    assert result.stdout.startswith(
+        "toy: B's toy.char.small.base is better than A's toy.char.small.base by 0.0"
+    )
+    assert "that covers other seeds and documents" in result.stdout
+    assert "training.lr" in result.stdout and "0.003" in result.stdout
+    result = CliRunner().invoke(app, ["compare", "old", "new", "--json"], catch_exceptions=False)
+    found = json.loads(result.stdout)
+    assert found["differences"] == [{"what": "all", "key": "training.lr", "a": 0.001, "b": 0.003}]
+    assert found["verdicts"][0]["verdict"] == "B is better"
+
+
+def test_tables_of_an_experiment_as_they_were_written() -> None:
+    folder = write_experiment("e", {"small": 0.0})
+    for name in ("e", folder, str(folder)):
+        tables = table(name)
+        assert list(tables) == ["cautions", "summary"]
+        assert tables["summary"]["bpb"].tolist() == [0.1 + 0.2] * 3
+        assert tables["summary"]["training"].tolist() == ["none"] * 3
+        assert tables["summary"]["parameters"].tolist() == [7, 7, pd.NA]
+        assert tables["summary"]["reason"].isna().all()
+    with pytest.raises(UserError, match=r"f is no finished experiment: looked for .*; there are: e"):
+        table("f")

@@ -1,0 +1,101 @@
+"""A difference is as sure as seeds and documents allow: against textbook tests, and against its own spread."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from gptgrid.stages.compare.contrasts import Group, contrasts, document_df, spread_of, summarize_group
+
+PAIR = np.array([[1.0, -1.0]])
+
+
+def groups_of(*nats: np.ndarray, size: np.ndarray) -> list[Group]:
+    return [summarize_group(np.atleast_2d(each), size) for each in nats]
+
+
+def test_of_one_seed_it_is_the_paired_t_test_over_documents():
+    generator = np.random.default_rng(0)
+    first, second = generator.normal(100, 10, (2, 50))
+    size = np.full(50, 20.0)
+    found = contrasts(PAIR, groups_of(first, second, size=size), size)
+    assert found.value[0] == pytest.approx((first - second).mean() / 20)
+    assert found.value[0] / found.error[0] == pytest.approx(stats.ttest_rel(first, second).statistic)
+    assert found.covers == "documents"
+
+
+def test_where_all_documents_are_alike_it_is_the_t_test_over_seeds():
+    ratios = np.array([1.0, 1.2, 1.1]), np.array([1.3, 1.6])
+    size = np.array([10.0, 20.0, 50.0])
+    found = contrasts(PAIR, groups_of(*(np.outer(each, size) for each in ratios), size=size), size)
+    textbook = stats.ttest_ind(*ratios)
+    assert found.value[0] / found.error[0] == pytest.approx(textbook.statistic)
+    assert found.df[0] == pytest.approx(textbook.df)
+    assert found.covers == "seeds and documents"
+
+
+def test_size_is_the_denominator_and_large_documents_weigh_more():
+    size = np.array([1.0, 99.0])
+    found = contrasts(PAIR, groups_of([2.0, 99.0], [1.0, 198.0], size=size), size)
+    assert found.value[0] == pytest.approx((101 - 199) / 100)
+
+
+def test_the_spread_of_all_groups_stands_for_each():
+    """A group of one seed has none of its own."""
+    size = np.ones(4)
+    groups = groups_of(*(np.outer(each, size) for each in ([1.0, 2.0], [4.0, 4.5], [3.0])), size=size)
+    spread = spread_of(groups)
+    assert spread.variance == pytest.approx(np.full(3, (0.5 + 0.125) / 2))
+    assert spread.df.tolist() == [2, 2, 2] and not spread.apart.any()
+
+
+def test_a_group_whose_seeds_spread_far_more_has_its_own():
+    """Beside it the others would look unsure, and beside them it would look sure."""
+    generator = np.random.default_rng(1)
+    ratios = generator.normal(0, 1, (10, 3))
+    ratios[4] = [0.0, 60.0, -30.0]
+    size = np.ones(5)
+    spread = spread_of(groups_of(*(np.outer(each, size) for each in ratios), size=size))
+    assert np.flatnonzero(spread.apart).tolist() == [4]
+    assert spread.variance[4] == pytest.approx(np.var([0, 60, -30], ddof=1)) and spread.df[4] == 2
+    assert spread.variance[0] == pytest.approx(np.var(np.delete(ratios, 4, 0), axis=1, ddof=1).mean())
+    assert spread.df[0] == 18
+
+
+def test_what_is_not_known_is_named():
+    one, many = np.ones(1), np.ones(3)
+    seeds = groups_of(np.array([[1.0], [2.0]]), np.array([[1.0], [4.0]]), size=one)
+    assert contrasts(PAIR, seeds, one).covers == "seeds"
+    found = contrasts(PAIR, groups_of([1.0], [2.0], size=one), one)
+    assert found.covers == "nothing" and np.isnan(found.error).all() and np.isnan(found.df).all()
+    assert contrasts(PAIR, groups_of([1, 2, 4], [2, 3, 3], size=many), many).covers == "documents"
+
+
+@pytest.mark.parametrize(("luck", "choice", "mixed"), [(1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 1)])
+def test_the_variance_is_that_of_repeated_experiments(luck, choice, mixed):
+    """Noise of a seed on a document is in the spread of seeds and in that of documents, and counted once."""
+    generator = np.random.default_rng(2)
+    documents, seeds = 60, 3
+    values, variances = [], []
+    for _ in range(1_500):
+        size = generator.uniform(5, 15, documents)
+        nats = [
+            size
+            * (
+                luck * generator.normal(0, 1, (seeds, 1))
+                + choice * generator.normal(0, 5, documents)
+                + mixed * generator.normal(0, 8, (seeds, documents))
+            )
+            for _ in range(4)
+        ]
+        found = contrasts(np.array([[1.0, -1, 0, 0]]), groups_of(*nats, size=size), size)
+        values.append(found.value[0])
+        variances.append(found.error[0] ** 2)
+    assert np.mean(variances) == pytest.approx(np.var(values), rel=0.12)
+
+
+def test_few_heavy_documents_know_a_variance_less_well():
+    assert document_df(np.tile([1.0, -1.0], 50)) == 99
+    heavy = np.tile([1.0, -1.0], 50)
+    heavy[0] = 30.0
+    assert document_df(heavy) < 5
+    assert document_df(np.zeros(8)) == 7

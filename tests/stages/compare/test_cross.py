@@ -1,0 +1,167 @@
+"""cross.csv has every group on every text, and says how far each is from the best of that text."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from experiments import Experiment
+
+from gptgrid.artifact.identity import canonical
+from gptgrid.stages.compare.contrasts import summarize_group
+from gptgrid.stages.compare.cross import COLUMNS, holm, to_the_first
+from gptgrid.stages.compare.tables import compare
+from gptgrid.tokens.document_scores import COUNTS, read_document_scores, write_document_scores
+
+TEXTS = ("tales", "toy")
+
+
+def score_elsewhere(experiment: Experiment, times: float = 1.3, **changes: object) -> None:
+    """Give each cell scores on the other text: `times` as many nats as the llama of that text.
+
+    Args:
+        experiment: of two texts.
+        times: as many nats.
+        changes: of every evaluation.json.
+    """
+    for cell in [cell["cell"] for cell in experiment.cells]:
+        own, rest = cell.split(".", 1)
+        [other] = {*TEXTS} - {own}
+        folder = experiment.inputs[f"evaluate:{other}.{rest.replace('gpt2', 'llama')}"]
+        table = read_document_scores(folder, "test", (*COUNTS, "nats_sliding"))
+        noise = np.random.default_rng(len(experiment.inputs)).normal(1, 0.01, len(table["bytes"]))
+        table["nats_sliding"] = times * noise * table["nats_sliding"]
+        found = {
+            "bpb": table["nats_sliding"].sum() / math.log(2) / table["bytes"].sum(),
+            "convention": "sliding",
+            "text_digest": "5e57",
+            "documents": len(table["bytes"]),
+            "in_train": {"documents": 0, "share": 0.0, "size_share": 0.0},
+            "strange_marks": 0,
+            **changes,
+        }
+        name = f"cross:{other}:{cell}"
+        experiment.put(name, {}, evaluation_json=canonical(found))
+        write_document_scores(experiment.inputs[name], {"test": table})
+
+
+def run(experiment: Experiment) -> pd.DataFrame:
+    """Return cross.csv by text and group."""
+    job = experiment.compare_job()
+    compare(job)
+    return pd.read_csv(job.folder / "cross.csv").set_index(["text", "group"])
+
+
+def read(experiment: Experiment, name: str) -> pd.DataFrame:
+    return pd.read_csv(experiment.root / "results/compare" / name)
+
+
+@pytest.fixture
+def experiment(tmp_path):
+    return Experiment(tmp_path, TEXTS, ("bpe",), ("gpt2", "llama"), (1, 2))
+
+
+def test_who_does_not_ask_has_an_empty_table(experiment):
+    found = run(experiment)
+    assert found.empty and [*found.index.names, *found] == list(COLUMNS)
+
+
+def test_every_group_on_every_text_and_its_difference_to_the_best_there(experiment):
+    score_elsewhere(experiment)
+    found = run(experiment)
+    groups = [f"{text}.bpe.{model}.base" for text in TEXTS for model in ("gpt2", "llama")]
+    assert list(found.index) == [(text, group) for text in TEXTS for group in groups]
+    comparison = read(experiment, "comparison.csv").set_index("group")
+    for text in TEXTS:
+        here = found.loc[text]
+        own, foreign = here[here["trained_on"] == text], here[here["trained_on"] != text]
+        for column in ("bpb_mean", "bpb_low", "bpb_high", "difference", "p", "verdict", "test_documents"):
+            assert own[column].equals(comparison.loc[own.index, column])
+        best = own.loc[own["verdict"] == "best", "bpb_mean"].item()
+        assert foreign["difference"].to_numpy() == pytest.approx(foreign["bpb_mean"] - best)
+        assert set(foreign["verdict"]) == {"worse"} and set(foreign["covers"]) == {"seeds and documents"}
+        assert (foreign["difference_low"] > 0).all() and (foreign["bpb_low"] < foreign["bpb_mean"]).all()
+    assert set(found["status"]) == {"finished"} and found["reason"].isna().all()
+    assert read(experiment, "cautions.csv")["caution"].str.contains("cross.csv").sum() == 0
+
+
+def test_a_group_of_another_text_may_be_better(experiment):
+    score_elsewhere(experiment, times=0.8)
+    found = run(experiment)
+    foreign = found[found["trained_on"] != found.index.get_level_values("text")]
+    assert set(foreign["verdict"]) == {"better"} and (foreign["difference_high"] < 0).all()
+
+
+def test_a_failed_cell_costs_its_group_a_seed_and_says_why(experiment):
+    score_elsewhere(experiment)
+    experiment.failed |= {
+        "cross:toy:tales.bpe.gpt2.base.s1": "no memory",
+        **{f"cross:tales:toy.bpe.llama.base.s{seed}": "the tokenizer failed" for seed in (1, 2)},
+    }
+    found = run(experiment)
+    part, none = found.loc["toy", "tales.bpe.gpt2.base"], found.loc["tales", "toy.bpe.llama.base"]
+    assert (part["seeds"], part["failed"], part["status"], part["reason"]) == (2, 1, "finished", "no memory")
+    assert part["verdict"] == "worse" and part["bpb_mean"] > 0 and math.isnan(part["bpb_low"])
+    assert (none["failed"], none["status"], none["reason"]) == (2, "failed", "the tokenizer failed")
+    assert math.isnan(none["bpb_mean"]) and math.isnan(none["difference"])
+
+
+def test_a_diverged_cell_costs_its_group_the_figures(tmp_path):
+    experiment = Experiment(tmp_path, TEXTS, ("bpe",), ("gpt2", "llama"), (1, 2), diverged=("gpt2.base.s1",))
+    score_elsewhere(experiment)
+    found = run(experiment)
+    row = found.loc["toy", "tales.bpe.gpt2.base"]
+    assert (row["status"], row["diverged"]) == ("diverged", 1) and isinstance(row["reason"], str)
+    assert math.isnan(row["bpb_mean"]) and math.isnan(row["difference"])
+    assert found.loc["toy", "toy.bpe.gpt2.base"]["status"] == "diverged"
+
+
+def test_scores_of_other_documents_do_not_compare(experiment):
+    score_elsewhere(experiment, text_digest="0dd")
+    found = run(experiment)
+    foreign = found[found["trained_on"] != found.index.get_level_values("text")]
+    assert set(foreign["status"]) == {"failed"} and foreign["bpb_mean"].isna().all()
+    assert foreign["reason"].str.startswith("it was scored on other documents than the cells of").all()
+
+
+def test_what_speaks_against_a_figure_stands_beside_it_and_among_the_cautions(experiment):
+    score_elsewhere(experiment, in_train={"documents": 3, "share": 0.25, "size_share": 0.5}, strange_marks=7)
+    found = run(experiment)
+    row = found.loc["toy", "tales.bpe.gpt2.base"]
+    assert row["in_train"] == 0.25 and row["status"] == "finished"
+    assert "3 of these documents (25.00%) stand in the text that it was trained on" in row["reason"]
+    assert "7 tokens of this text are marks" in row["reason"]
+    cautions = read(experiment, "cautions.csv")
+    assert (cautions["caution"] == f"cross.csv, tales.bpe.gpt2.base: {row['reason']}").sum() == 1
+
+
+def test_a_text_without_a_best_has_figures_and_no_differences(tmp_path):
+    failed = {f"train:toy.bpe.{model}.base.s{seed}": "no" for model in ("gpt2", "llama") for seed in (1, 2)}
+    experiment = Experiment(tmp_path, TEXTS, ("bpe",), ("gpt2", "llama"), (1, 2))
+    score_elsewhere(experiment)
+    experiment.failed |= failed | {name.replace("train", "evaluate"): "no" for name in failed}
+    experiment.failed |= {name.replace("train:", "cross:tales:"): "no" for name in failed}
+    found = run(experiment).loc["toy"]
+    assert found["status"].tolist() == ["finished", "finished", "failed", "failed"]
+    assert found["bpb_mean"].notna().tolist() == [True, True, False, False]
+    assert found["difference"].isna().all() and found["verdict"].isna().all()
+
+
+def test_holm_by_hand():
+    assert holm(np.array([0.04, 0.01, 0.02])).tolist() == pytest.approx([0.04, 0.03, 0.04])
+    assert holm(np.array([0.9, 0.8])).tolist() == [1.0, 1.0]
+    assert np.isnan(holm(np.array([np.nan, np.nan]))).all()
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_like_groups_are_seldom_told_from_a_best_that_was_the_luckiest(seeds):
+    """Six groups of the text, of which the luckiest seeds are chosen, and six of another that are as good."""
+    generator, size, false, grids = np.random.default_rng(seeds), np.full(100, 600.0), 0, 400
+    for _ in range(grids):
+        luck = generator.normal(0, 0.01 if seeds > 1 else 0.0, (12, seeds, 1))
+        hard = generator.normal(1, 0.1, 100) + generator.normal(0, 0.05, (12, 1, 100))
+        groups = [summarize_group((hard[k] + luck[k]) * size, size) for k in range(12)]
+        best = min(range(6), key=lambda k: luck[k].mean())
+        found = to_the_first([groups[best], *groups[6:]], size, rivals=6)
+        false += (found["p"] < 0.05).any()
+    assert false <= 0.05 * grids
