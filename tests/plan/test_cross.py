@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from checkpoints import gpt2, write
 from making import make, plan_of
 
 from gptgrid.plan.accept import chosen
@@ -18,7 +19,12 @@ TEXTS = {"red": "The fox is red, number", "blue": "A hen was blue and old,"}
 CONFIG = {
     "corpora": {
         **{
-            name: {"source": "files", "paths": [f"{name}.txt"], "document": "line", "split": {"by": "document"}}
+            name: {
+                "source": "files",
+                "paths": [f"{name}.txt"],
+                "document": "line",
+                "split": {"by": "document"},
+            }
             for name in TEXTS
         },
         "noise": {"source": "random", "vocab_size": 9, "tokens": 2000},
@@ -83,7 +89,9 @@ def test_each_cell_of_a_text_is_scored_on_each_other_text_with_its_own_tokenizer
 
 def test_it_adds_artifacts_and_changes_none():
     without, crossed = plan_of(changed(evaluation=None)), plan_of(CONFIG)
-    keys = [{folder: plan.keys[made] for folder, made in plan.artifacts.items()} for plan in (without, crossed)]
+    keys = [
+        {folder: plan.keys[made] for folder, made in plan.artifacts.items()} for plan in (without, crossed)
+    ]
     assert {folder for folder, key in keys[0].items() if keys[1][folder] != key} == {
         "results/default/compare",
         "results/default/report",
@@ -93,7 +101,9 @@ def test_it_adds_artifacts_and_changes_none():
 
 def test_other_cells_of_the_grid_change_nothing_of_it():
     whole = plan_of(CONFIG)
-    part = plan_of(changed(grid=[{"corpus": "red", "tokenizer": "bytes"}, {"corpus": "blue", "tokenizer": "char"}]))
+    part = plan_of(
+        changed(grid=[{"corpus": "red", "tokenizer": "bytes"}, {"corpus": "blue", "tokenizer": "char"}])
+    )
     folder = f"{CELLS}/red.bytes.small.base.s1/cross/blue"
     assert part.keys[part.artifacts[folder]] == whole.keys[whole.artifacts[folder]]
 
@@ -131,7 +141,10 @@ def test_end_to_end_and_what_it_costs():
     with Path("results/default/compare/cross.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [(row["text"], row["group"].split(".")[0]) for row in rows] == [
-        *[("red", "red")] * 3, *[("red", "blue")] * 3, *[("blue", "red")] * 3, *[("blue", "blue")] * 3
+        *[("red", "red")] * 3,
+        *[("red", "blue")] * 3,
+        *[("blue", "red")] * 3,
+        *[("blue", "blue")] * 3,
     ]
     of_cell = next(row for row in rows if row["text"] == "blue" and row["group"] == "red.char.small.base")
     other = json.loads(Path(cell[:-1] + "2", "cross/blue/evaluation.json").read_text())
@@ -141,6 +154,31 @@ def test_end_to_end_and_what_it_costs():
     twice["evaluation"]["stride"] = 4
     plan = plan_of(twice)
     costs = Costs(plan)
-    made = {artifact.folder.removeprefix(f"{cell}/"): artifact for artifact in by_name(plan)[cell.split("/")[-1]]}
+    made = {
+        artifact.folder.removeprefix(f"{cell}/"): artifact for artifact in by_name(plan)[cell.split("/")[-1]]
+    }
     alone = {name: artifact for name, artifact in made.items() if not name.startswith("cross/")}
     assert costs.of_cell(made).flops > costs.of_cell(alone).flops
+
+
+def test_a_checkpoint_of_others_is_scored_everywhere_and_what_it_has_seen_is_not_known():
+    write(Path("ref"), gpt2())
+    config = changed(
+        tokenizers={"own": {"kind": "huggingface", "file": "ref/tokenizer.json"}},
+        models={"ref": {"huggingface": "ref"}},
+        training=None,
+        grid=[{"corpus": ["red", "blue"]}],
+    )
+    plan = make(config)
+    assert not plan.failures()
+    cell = f"{CELLS}/red.own.ref.none.s1"
+    assert json.loads(Path(f"{cell}/cross/blue/evaluation.json").read_text())["in_train"] is None
+    with Path("results/default/compare/cross.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    figures = {row["text"]: {row["bpb_mean"]} for row in rows}
+    # One checkpoint, whichever cell has it.
+    assert all({row["bpb_mean"]} == figures[row["text"]] for row in rows)
+    assert [(row["text"], row["trained_on"], row["in_train"]) for row in rows][:2] == [
+        ("red", "red", ""),
+        ("red", "blue", ""),
+    ]

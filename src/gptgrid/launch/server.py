@@ -34,8 +34,11 @@ if TYPE_CHECKING:
 
 ADDRESS = "GPTGRID_WARM"
 """Environment variable with the server's socket."""
-LIBRARIES = ("safetensors.torch", "torch._dynamo", "torch.nn.attention.flex_attention", "torch.utils.data")
-"""Torch comes with them, and what making an optimizer would import in another second."""
+LIBRARIES = (
+    *("safetensors.torch", "torch._dynamo", "torch.nn.attention.flex_attention", "torch.utils.data"),
+    *("pandas", "pyarrow.parquet"),
+)
+"""Torch comes with them, and what making an optimizer or a table would import in another second."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 KILLED = 128 + signal.SIGKILL
 """How a program ends that the system killed, most often for lack of memory."""

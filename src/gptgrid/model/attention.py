@@ -84,7 +84,7 @@ class Attention(nn.Module):
         if cache is not None:
             keys, values = cache.extend(layer, keys, values)  # (batch, kv_head, cached + time, head_dim)
         mixed = self.attend(queries, keys, values, inputs.masks[self.window])  # (batch, head, time, head_dim)
-        return self.output(mixed.transpose(1, 2).reshape(x.shape[0], -1))
+        return self.output(mixed.transpose(1, 2).reshape(*x.shape[:-1], -1))
 
     def attend(
         self, queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | BlockMask | None

@@ -313,7 +313,7 @@ class Artifacts:
             self.add(Artifact("evaluate", folder, config, decided, inputs))
 
     def add_references(self, cell: Cell) -> None:
-        """Add what the text of a cell takes without a network: its tokens, and its bytes, which ids have not."""
+        """Add what the text of a cell takes without a network: its tokens, and its bytes, if it has any."""
         corpus, shards = self.add_corpus(cell.corpus), self.add_shards(cell)
         inputs = {"ngram": {"shards": shards}}
         if has_text(cell):

@@ -82,6 +82,7 @@ def test_every_group_on_every_text_and_its_difference_to_the_best_there(experime
         assert set(foreign["verdict"]) == {"worse"} and set(foreign["covers"]) == {"seeds and documents"}
         assert (foreign["difference_low"] > 0).all() and (foreign["bpb_low"] < foreign["bpb_mean"]).all()
     assert set(found["status"]) == {"finished"} and found["reason"].isna().all()
+    assert set(found["in_train"]) == {0}
     assert read(experiment, "cautions.csv")["caution"].str.contains("cross.csv").sum() == 0
 
 
@@ -113,7 +114,8 @@ def test_a_diverged_cell_costs_its_group_the_figures(tmp_path):
     row = found.loc["toy", "tales.bpe.gpt2.base"]
     assert (row["status"], row["diverged"]) == ("diverged", 1) and isinstance(row["reason"], str)
     assert math.isnan(row["bpb_mean"]) and math.isnan(row["difference"])
-    assert found.loc["toy", "toy.bpe.gpt2.base"]["status"] == "diverged"
+    own = found.loc["toy", "toy.bpe.gpt2.base"]
+    assert own["status"] == "diverged" and isinstance(own["reason"], str)
 
 
 def test_scores_of_other_documents_do_not_compare(experiment):
@@ -144,6 +146,7 @@ def test_a_text_without_a_best_has_figures_and_no_differences(tmp_path):
     found = run(experiment).loc["toy"]
     assert found["status"].tolist() == ["finished", "finished", "failed", "failed"]
     assert found["bpb_mean"].notna().tolist() == [True, True, False, False]
+    assert found["reason"].tolist()[2:] == ["no", "no"]
     assert found["difference"].isna().all() and found["verdict"].isna().all()
 
 

@@ -26,7 +26,9 @@ def make_job(tmp_path):
     def make(learned=("A blue hen.",), marks="text", codec=None, module=None, **options) -> Job:
         root = tmp_path / str(len([*tmp_path.iterdir()]))
         codec = codec or BytesCodec()
-        job = evaluation_job(root, module or tiny(codec.vocab_size), HERE, codec=codec, marks=marks, **options)
+        job = evaluation_job(
+            root, module or tiny(codec.vocab_size), HERE, codec=codec, marks=marks, **options
+        )
         job.inputs["trained_on"] = write_corpus(root / "own", train=list(learned), test=["A hen."])
         return job
 

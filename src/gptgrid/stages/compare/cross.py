@@ -1,10 +1,10 @@
 """cross.csv: every group on the test split of every text, its own among them, in bits per byte.
 
-What stands out on a text is how far each group that was trained on another is from the best of those that
-were trained on this one: its row in comparison.csv has the same figures. The test chose none of them. Its best
-was chosen by validation and shares the luck of its seeds with the test, so that p and interval are corrected
-for all pairs: each group of another text with each of this one, by Bonferroni's and Holm's rules. What another
-seed would change is pooled over the best and the groups of other texts.
+A group has the figures of comparison.csv on the text that it was trained on. On another, its difference is
+that to the best of the groups which were trained there. Validation chose that one, and the test shares the
+luck of its seeds: p and interval are corrected for all pairs of a group of another text with one of this
+text, by the rules of Bonferroni and Holm. What another seed would change is pooled over the best and the
+groups of other texts.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gptgrid.stages.compare.cells import CONVENTION, DIVERGED, FAILED, TAKE_BACK
+from gptgrid.stages.compare.cells import CONVENTION, DIVERGED, FAILED, IMPORTED, TAKE_BACK
 from gptgrid.stages.compare.contrasts import Group, contrasts, summarize_group
 from gptgrid.stages.compare.documents import Scores, read_cell
 from gptgrid.stages.compare.facts import Inputs
@@ -78,7 +78,8 @@ def on_text(
         groups: the rows of all groups.
         scores: what the groups of the text take by document; None where that is not known.
     """
-    digest = digest_of(inputs, cells[cells["text"] == text])
+    native = cells[cells["text"] == text]
+    digest = digest_of(inputs, native)
     members: dict[str, list[Row]] = {}
     for cell in foreign.to_dict("records"):
         members.setdefault(cell["group"], []).append(scored_cell(inputs, cell, digest))
@@ -87,7 +88,7 @@ def on_text(
     for group in groups.to_dict("records"):
         shared = {"text": text, "group": group["group"], "trained_on": group["text"]}
         if group["text"] == text:
-            yield own_row(group) | shared
+            yield own_row(inputs, group, native[native["group"] == group["group"]]) | shared
         elif group["group"] in members:
             yield summary(members[group["group"]]) | found.get(group["group"], {}) | shared
 
@@ -154,11 +155,25 @@ def summary(members: list[Row]) -> Row:
     }
 
 
-def own_row(group: Row) -> Row:
-    """Return the columns of a group on its own text, as comparison.csv has them."""
-    scored = group["seeds"] > group[FAILED]
-    status = DIVERGED if group[DIVERGED] else SCORED if scored else FAILED
-    return {column: group.get(column) for column in COLUMNS} | {"status": status, "reason": None}
+def own_row(inputs: Inputs, group: Row, cells: pd.DataFrame) -> Row:
+    """Return the columns of a group on its own text, as comparison.csv has them.
+
+    Args:
+        inputs: of `compare`.
+        group: its row.
+        cells: the rows of its cells.
+    """
+    # What a checkpoint of others was trained on is not known.
+    known = cells["cell"][~cells["status"].isin((FAILED, IMPORTED))]
+    shares = ((inputs.evaluation(cell).get("in_train") or {}).get("share") for cell in known)
+    status = DIVERGED if group[DIVERGED] else SCORED if group["seeds"] > group[FAILED] else FAILED
+    reasons = "; ".join(cells["reason"][cells["status"] == status].dropna().unique()) or None
+    return {
+        **{column: group.get(column) for column in COLUMNS},
+        "in_train": next(shares, None),
+        "status": status,
+        "reason": None if status == SCORED else reasons,
+    }
 
 
 # ------------------------------------------------------------------------------------- differences
@@ -190,7 +205,8 @@ def differences(best: list[str], members: dict[str, list[Row]], scores: Scores |
 
 
 def to_the_first(groups: list[Group], size: np.ndarray, rivals: int) -> dict[str, Any]:
-    """Return the columns FOUND of the differences of groups to the first of them, in nats per byte: (groups - 1,).
+    """Return the columns FOUND of the differences of groups to the first of them: (groups - 1,) each, in nats
+    per byte.
 
     Args:
         groups: what they take; the first was chosen.

@@ -33,8 +33,8 @@ def encode(job: Job) -> dict[str, Any]:
     """Write `{train,valid,test}-NNNNN.bin`, one for each file of the corpus, and
     `{valid,test}-documents.parquet`; return the facts.
 
-    With `shard`, write that file of the training split alone, as `train-00000.bin`. Where `splits` are not all,
-    the others are left out, and no figures of the tokenizer describe them.
+    With `shard`, write that file of the training split alone, as `train-00000.bin`. With other `splits` than
+    all, leave out the rest; without the training split, also the description of the tokenizer.
     """
     codec = read_codec(job.inputs["tokenizer"])
     corpus = job.manifest("corpus")["facts"]

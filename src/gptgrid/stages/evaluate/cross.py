@@ -1,8 +1,7 @@
-"""Score the test split of a text that a cell was not trained on: evaluation.json, documents.parquet beside it.
+"""Score the test split of a text that a cell was not trained on: evaluation.json, documents.parquet beside.
 
-The text, the conventions and the audit are those of the cells that were trained on that text. The tokenizer is
-the cell's own, so that figures compare in bits per byte alone. Nothing is chosen by them: the validation split
-is not scored.
+Documents and audit are as for the cells that were trained on that text, conventions and tokenizer the cell's
+own, so that figures compare in bits per byte alone. They choose nothing: the validation split is not scored.
 """
 
 from __future__ import annotations
@@ -46,6 +45,7 @@ def evaluate_elsewhere(job: Job) -> dict[str, Any]:
     with job.timing("audit"):
         check_text(text, Spelling(codec, marks), codec.eot, corpus, "test")
         seen = in_training(text, corpus, job.inputs.get("trained_on"))
+    without_marks = "trained_on" in job.inputs and recipe.get("marks") != "special"
     module, precision = read_model(job, recipe, device)
     split = ScoredSplit("test", text, job.manifest("train")["facts"]["status"] == "diverged")
     conventions = conventions_of(recipe, job.config.stride)
@@ -62,7 +62,7 @@ def evaluate_elsewhere(job: Job) -> dict[str, Any]:
     found = {
         **split.describe(),
         "in_train": seen,
-        "strange_marks": strange_marks(text.tokens, codec) if recipe.get("marks") != "special" else 0,
+        "strange_marks": strange_marks(text.tokens, codec) if without_marks else 0,
         "weights": job.config.use,
         "denominators": DENOMINATORS,
     }
@@ -73,7 +73,7 @@ def evaluate_elsewhere(job: Job) -> dict[str, Any]:
 
 
 def in_training(text: ScoredText, corpus: Path, trained_on: Path | None) -> dict[str, Any] | None:
-    """Return how much of a text stands, as whole documents, in that which the cell was trained on; warn of it.
+    """Return how many documents of a text the cell was trained on, and warn of them.
 
     Case and blanks do not count.
 
@@ -83,7 +83,8 @@ def in_training(text: ScoredText, corpus: Path, trained_on: Path | None) -> dict
         trained_on: the folder of those of the cell; None where that is not known.
 
     Returns:
-        documents, share (of the documents that are scored), size_share (of their bytes).
+        documents (in the training split as wholes), share (of those that are scored), size_share (of their
+        bytes).
     """
     if trained_on is None:
         return None
@@ -97,8 +98,8 @@ def in_training(text: ScoredText, corpus: Path, trained_on: Path | None) -> dict
     if found["documents"]:
         print(
             f"warning: {found['documents']:,} documents of this test split ({found['share']:.2%} of them, "
-            f"{found['size_share']:.2%} of its size) stand in the training split of the cell: figures on them "
-            "are not those on new text",
+            f"{found['size_share']:.2%} of its size) stand in the training split of the cell: figures on "
+            "them are not those on new text",
             flush=True,
         )
     return found
@@ -111,6 +112,6 @@ def keys(documents: Iterable[str]) -> np.ndarray:
 
 
 def strange_marks(tokens: Shards, codec: Codec) -> int:
-    """Return how many tokens of a text are marks, which no training text had that was read without them."""
+    """Return how many tokens of a text are marks: a cell that was trained without them has never seen any."""
     marks = [index for index in codec.special_tokens.values() if index != codec.eot]
     return sum(int(np.isin(array, marks).sum()) for array in tokens.arrays)
