@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 
 import pandas as pd
@@ -321,6 +322,29 @@ def test_contexts_have_figures_or_the_reason(tmp_path, page):
     (row,) = table_rows(shown, "contexts")
     assert row[2] == "2.500" and row[3].startswith("● 1.") and row[4] == "–"
     assert "gpt2: it has learned &lt;128&gt; positions" in shown and 'id="contexts"' not in page
+
+
+def test_groups_on_the_texts_of_others_are_a_matrix(tmp_path, page):
+    experiment = Experiment(tmp_path, ("tales", "toy"), ("bpe",), ("gpt2",))
+    for cell in experiment.cells[:2]:
+        found = {
+            "bpb": 3.5,
+            "convention": "sliding",
+            "documents": 183,
+            "text_digest": "5e57",
+            "in_train": None,
+        }
+        name = f"cross:toy:{cell['cell']}"
+        experiment.put(name, {}, evaluation_json=json.dumps(found | {"strange_marks": 0}))
+        own = experiment.inputs[f"evaluate:{cell['cell']}"]
+        shutil.copyfile(own / "documents.parquet", experiment.inputs[name] / "documents.parquet")
+    compare(experiment.job("compare", "train", "evaluate", "corpus", "tokenizer", "shards", "cross"))
+    job = experiment.report_job()
+    make_report(job)
+    rows = table_rows((job.folder / "report.html").read_text(encoding="utf-8"), "cross")
+    assert [row[:2] for row in rows] == [["tales", "● gpt2"], ["toy", "● gpt2"]]
+    assert re.fullmatch(r"3\.500 \((better|worse|not distinguishable)\)", rows[0][2])
+    assert rows[1][2].startswith("● 2.") and 'id="cross"' not in page
 
 
 def test_where_the_loss_comes_from(page):

@@ -57,6 +57,25 @@ def context_table(experiment: ReportContent) -> dict[str, Any]:
     }
 
 
+def cross_table(experiment: ReportContent) -> dict[str, Any]:
+    """Return the table of groups on the texts of others.
+
+    Returns:
+        `texts`, a column each; and `rows`, groups with their `figures`, text → row of cross.csv.
+    """
+    found: dict[str, dict[str, Row]] = {}
+    for row in experiment.cross:
+        found.setdefault(row["group"], {})[row["text"]] = row
+    return {
+        "texts": list(dict.fromkeys(row["text"] for row in experiment.cross)),
+        "rows": [
+            {"group": group, "figures": found[group["group"]]}
+            for group, _ in ranked(experiment)
+            if group["group"] in found
+        ],
+    }
+
+
 def breakdown_tables(experiment: ReportContent) -> Iterator[dict[str, Any]]:
     """Yield for each text and kind of breakdown a table with a column for each of the best groups."""
     for text, kind, columns in columns_of(experiment, "breakdowns"):

@@ -52,6 +52,8 @@ class ReportContent:
     is not known."""
     effects: list[Row]
     interactions: list[Row]
+    cross: list[Row]
+    """cross.csv: groups on the texts of others."""
     leaders: list[Row]
     """Of equal.csv the lowest group and the next at each budget."""
     fronts: list[Row]
@@ -108,6 +110,7 @@ def read_experiment(job: Job) -> ReportContent:
         references=reference_rows(tables),
         effects=rows_of(read_table(tables / "effects.csv")),
         interactions=rows_of(read_table(tables / "interactions.csv")),
+        cross=rows_of(read_table(tables / "cross.csv")),
         leaders=leaders(rows_of(read_table(tables / "equal.csv"))),
         fronts=fronts(rows_of(read_table(tables / "pareto.csv"))),
         laws=laws(rows_of(read_table(tables / "scaling.csv"))),

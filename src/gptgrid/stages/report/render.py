@@ -19,7 +19,13 @@ from plotly.offline import get_plotlyjs
 from gptgrid.stages.report import formatting
 from gptgrid.stages.report.cards import card
 from gptgrid.stages.report.conclusion import conclusions, failures, grid_values
-from gptgrid.stages.report.details import breakdown_tables, context_table, item_tables, task_table
+from gptgrid.stages.report.details import (
+    breakdown_tables,
+    context_table,
+    cross_table,
+    item_tables,
+    task_table,
+)
 from gptgrid.stages.report.experiment import ReportContent
 from gptgrid.stages.report.scoring import conventions, left_out, scored_parts
 from gptgrid.stages.report.tables import Row
@@ -57,6 +63,7 @@ def render(experiment: ReportContent) -> str:
         labels={group["group"]: group for group in experiment.groups},
         tasks=task_table(experiment),
         contexts=context_table(experiment),
+        cross=cross_table(experiment),
         breakdowns=list(breakdown_tables(experiment)),
         items=list(item_tables(experiment)),
         data=embedded(page_data(experiment)),

@@ -16,7 +16,7 @@ CONVENTION = ("convention", "definition")
 WORDS = (
     *("cell", "group", "text", "corpus", *PARTS, *VERSIONS, *CONVENTION),
     *("device", "precision", "identity", "path", "status", "reason"),
-    *("verdict", "covers", "loses_to"),
+    *("verdict", "covers", "loses_to", "trained_on"),
     *("axis", "value", "reference", "other_axis", "other_value"),
     *("budget", "machine", "validation_sample", "recipe", "form", "cautions"),
 )
