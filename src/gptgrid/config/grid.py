@@ -31,7 +31,7 @@ PARTS = {
 """Key of a grid block → section of the configuration."""
 UNTRAINED = "none"
 """What the training of a checkpoint of others is called."""
-IN_NAMES = re.compile(r"[A-Za-z0-9_.+=,@-]+")
+IN_NAMES = re.compile(r"[A-Za-z0-9_.+=,-]+")
 """What may stand in the name of a cell: names become paths and reach a shell."""
 
 
