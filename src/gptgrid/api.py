@@ -284,11 +284,12 @@ def compare(a: str | Path, b: str | Path, root: str | Path = "results") -> Versu
     Returns:
         `differences` and `verdicts`, tables whose columns gptgrid.plan.versus describes, and `notes`. Each
         difference is B less A, of the test split and paired over its documents; each p is corrected for all
-        pairs (Holm).
+        pairs (Holm). In the row `best`, p is multiplied by the number of pairs that the best were chosen from,
+        groups of A × groups of B on that text, and the interval is at 0.05 over that number; a note says so.
 
     Raises:
-        UserError: one is not there or has no figures, the two are not of one kind, or were scored on no text
-            in common.
+        UserError: one is not there or has no figures or tables, the two are not of one kind, were scored on no
+            text in common, or a file of scores is not the one that its manifest tells of.
     """
     folders = [experiment_folder(str(name), root) for name in (a, b)]
     if (folders[0] is None) != (folders[1] is None):
@@ -303,12 +304,23 @@ def compare(a: str | Path, b: str | Path, root: str | Path = "results") -> Versu
 
 
 def experiment_folder(name: str, root: str | Path) -> Path | None:
-    """Return the folder of an experiment that has tables; None if there is none."""
-    candidates = (Path(name), Path(root) / name)
+    """Return the folder of an experiment that has tables; None if it is no experiment.
+
+    Raises:
+        UserError: it has cells, but no tables.
+    """
+    candidates = (Path(name), Path(root) / name) if name else ()
     try:
-        return next((folder for folder in candidates if name and (folder / SUMMARY).is_file()), None)
+        found = next((folder for folder in candidates if (folder / SUMMARY).is_file()), None)
+        bare = next((folder for folder in candidates if (folder / "cells").is_dir()), None)
     except OSError:  # no folder has such a name
         return None
+    if found is None and bare is not None:
+        raise UserError(
+            f"{bare} is an experiment without its tables ({bare / SUMMARY} is missing): its run has not "
+            "finished, or they were not copied; run snakemake"
+        )
+    return found
 
 
 def find(names: str, root: str | Path = "results") -> Path:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from gptgrid.plan.versus import A_BETTER, EVERYWHERE, IDENTICAL, UNDECIDED, Versus
+from gptgrid.plan.versus import A_BETTER, BEST, EVERYWHERE, IDENTICAL, UNDECIDED, Versus
 
 DIGEST = re.compile(r"[0-9a-f]{40,64}")
 """A commit or a digest, of which twelve letters tell it from others."""
@@ -34,7 +34,9 @@ def show_versus(found: Versus, console: Console) -> None:
         )
     console.print(table, soft_wrap=True)
     console.print(Text(f"\nA is {found.a}\nB is {found.b}"), soft_wrap=True)
-    if found.differences.empty:
+    if found.verdicts.empty:
+        console.print("No pair of them is compared.")
+    elif found.differences.empty:
         console.print("Their configurations are the same.")
     else:
         table = table_of("differs in", "key", "A", "B")
@@ -48,7 +50,7 @@ def show_versus(found: Versus, console: Console) -> None:
 
 def sentence(row: dict[str, Any]) -> str:
     """Return a verdict as a sentence."""
-    where = f"{row['text']}, best" if row["what"] == "best" else row["text"]
+    where = f"{row['text']}, {BEST}" if row["what"] == BEST else row["text"]
     a, b = f"A's {row['a']}", f"B's {row['b']}"
     if row["verdict"] == IDENTICAL:
         return f"{where}: {a} and {b} are the same evaluations"

@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from gptgrid.artifact.errors import UserError
-from gptgrid.artifact.manifest import read_manifest, read_provenance
+from gptgrid.artifact.manifest import first_damage, read_manifest, read_provenance
 from gptgrid.stages.compare.cells import DIVERGED
-from gptgrid.stages.compare.contrasts import Group, contrasts, summarize_group
+from gptgrid.stages.compare.contrasts import Group, Spread, contrasts, spread_of, summarize_group
 from gptgrid.stages.compare.selection import LEVEL, half_width, two_sided
-from gptgrid.tokens.document_scores import nats_column, read_document_scores
+from gptgrid.tokens.document_scores import nats_column, read_document_scores, scores_path
 
 MADE_WITH = ("commit", "device", "precision", "python", "torch")
 """What of the provenance of a training may change its figures."""
@@ -33,7 +33,7 @@ VERDICTS = [
     *("difference", "difference_low", "difference_high", "p", "verdict", "covers", "documents"),
 ]
 DIFFERENCES = ["what", "key", "a", "b"]
-EVERYWHERE = "all"
+EVERYWHERE, BEST = "all", "best"
 Text = tuple[str, str]
 """Digests of what was scored of the validation and the test split."""
 
@@ -43,6 +43,8 @@ class Cell:
     """A cell that was evaluated."""
 
     folder: Path
+    learned: bool = True
+    """Whether its group is better than guessing, as far as the tables say it."""
 
     @property
     def group(self) -> str:
@@ -77,10 +79,22 @@ class Cell:
         """Return what it was scored on."""
         return self.evaluation["valid"]["text_digest"], self.evaluation["text_digest"]
 
-    @property
-    def identity(self) -> str:
-        """Return which evaluation it is."""
-        return read_manifest(self.folder / "evaluate")["identity"]
+    @cached_property
+    def scores(self) -> str:
+        """Return which scores it has: sha256 of those of its documents, and the convention.
+
+        Not the identity, which says how scores were asked for: another machine may have got others.
+
+        Raises:
+            UserError: a file is not what the manifest of the evaluation says.
+        """
+        folder = self.folder / "evaluate"
+        if damage := first_damage(folder):
+            raise UserError(f"{damage}; copy {folder} anew, or delete it and run snakemake")
+        outputs = read_manifest(folder)["outputs"]
+        if (path := scores_path(folder)).name not in outputs:
+            raise UserError(f"{path} is missing: an older source made this evaluation; run snakemake")
+        return f"{outputs[path.name]['sha256']} {self.evaluation['convention']}"
 
     def configuration(self) -> dict[str, Any]:
         """Return dotted key → value: what decides its figures, and what they were made with."""
@@ -123,6 +137,15 @@ class Result:
         return {cells[0].text: cells[0] for cells in reversed(self.groups.values())}
 
 
+class Pair(NamedTuple):
+    """Groups that are compared."""
+
+    a: list[Cell]
+    b: list[Cell]
+    chosen_from: int = 1
+    """Pairs that it is the best of."""
+
+
 @dataclass(frozen=True)
 class Versus:
     """Two results beside each other."""
@@ -147,9 +170,10 @@ def read_experiment(folder: Path) -> Result:
         UserError: it has none.
     """
     table = read_table(folder / "compare" / "summary.csv")
-    result = Result(str(folder), {})
+    result, unlearned = Result(str(folder), {}), unlearned_groups(folder / "compare" / "comparison.csv")
     for group, rows in table.groupby(table["cell"].str.replace(SEED, "", regex=True), sort=False):
-        there = [Cell(folder / "cells" / name) for name in rows["cell"] if (folder / "cells" / name).is_dir()]
+        folders = [folder / "cells" / name for name in rows["cell"]]
+        there = [Cell(path, learned=group not in unlearned) for path in folders if path.is_dir()]
         if not there:
             continue  # such as a reference, which is no cell
         if (rows["status"] == DIVERGED).any():
@@ -162,6 +186,12 @@ def read_experiment(folder: Path) -> Result:
     if not result.groups:
         raise UserError(f"{folder} has no cell with figures; run snakemake")
     return result
+
+
+def unlearned_groups(path: Path) -> set[str]:
+    """Return the groups that a table says are no better than guessing; empty if it is missing or older."""
+    table = read_table(path) if path.is_file() else pd.DataFrame()
+    return set() if "learned" not in table else set(table.loc[table["learned"].eq(False), "group"])
 
 
 def read_cells(folders: list[Path]) -> Result:
@@ -212,14 +242,15 @@ def versus(a: Result, b: Result) -> Versus:
         pairs = pairs_of(first, second)
         rows += verdicts(a.texts[text], pairs, list(chain(first.values(), second.values())))
         differences |= {
-            f"{name_of(a.texts[text])}: {what}": unlike(left[0].configuration(), right[0].configuration())
-            for what, (left, right) in pairs.items()
+            f"{name_of(a.texts[text])}: {what}": unlike(pair.a[0].configuration(), pair.b[0].configuration())
+            for what, pair in pairs.items()
         }
+        notes += choice_notes(a, b, text, pairs)
         notes += [
             f"on {name_of(a.texts[text])}, {what} is of cells that are scored under different conventions, "
             f"{' and '.join(names)}, so that the verdict may be that of the conventions"
             for what, pair in pairs.items()
-            if len(names := dict.fromkeys(cell.evaluation["convention"] for cell in chain(*pair))) > 1
+            if len(names := dict.fromkeys(cell.evaluation["convention"] for cell in chain(pair.a, pair.b))) > 1
         ]
         for label, here, there in ((a.label, first, second), (b.label, second, first)):
             if (only := [name for name in here if name not in there]) and len(here) + len(there) > 2:
@@ -248,30 +279,55 @@ def texts_of(result: Result) -> str:
     )
 
 
-def pairs_of(a: dict[str, list[Cell]], b: dict[str, list[Cell]]) -> dict[str, tuple[list[Cell], list[Cell]]]:
+def choice_notes(a: Result, b: Result, text: Text, pairs: dict[str, Pair]) -> list[str]:
+    """Return what to know of the pair of the best on a text: from how many it was chosen, or why there is
+    none."""
+    where, counts = f"on {name_of(a.texts[text])}", [len(side.on(text)) for side in (a, b)]
+    if BEST in pairs:
+        pairs_there = pairs[BEST].chosen_from
+        return [
+            f"{where}, {BEST} is the lowest on validation of each side, chosen from {counts[0]} × {counts[1]} "
+            f"groups, partly by luck: its p is multiplied by {pairs_there}, and its interval is the wider one "
+            f"at {LEVEL} / {pairs_there}; name two cells to compare what you chose beforehand"
+        ]
+    return [
+        f"{where}, {side.label} has no best: none of its groups has learned more than guessing"
+        for side in (a, b)
+        if max(counts) > 1 and not best_of(side.on(text))
+    ]
+
+
+def pairs_of(a: dict[str, list[Cell]], b: dict[str, list[Cell]]) -> dict[str, Pair]:
     """Return the pairs of groups that are compared, by what to call them: the best of both, if there is a
-    choice, and those of the same name."""
-    pairs = {name: (cells, b[name]) for name, cells in a.items() if name in b}
+    choice, and those of the same name.
+
+    The lowest on validation is partly the luckiest, by seeds that its test figure shares: it counts as the
+    best of all pairs, whichever it is. Groups that have not learned are no rivals, but known to be none by
+    the same validation, so that they are counted.
+    """
+    pairs = {name: Pair(cells, b[name]) for name, cells in a.items() if name in b}
     if len(a) == len(b) == 1:
-        return pairs or {"the two": (best_of(a), best_of(b))}
-    best = (best_of(a), best_of(b))
-    return {"best": best, **{name: pair for name, pair in pairs.items() if pair != best}}
+        return pairs or {"the two": Pair(*a.values(), *b.values())}
+    first, second = best_of(a), best_of(b)
+    if not (first and second):
+        return pairs
+    best = Pair(first, second, len(a) * len(b))
+    return {BEST: best, **{name: pair for name, pair in pairs.items() if pair[:2] != best[:2]}}
 
 
 def best_of(groups: dict[str, list[Cell]]) -> list[Cell]:
-    """Return the group that is lowest on validation."""
+    """Return the group that is lowest on validation; none if no group has learned."""
 
     def loss(cells: list[Cell]) -> float:
         splits = [cell.evaluation["valid"] for cell in cells]
         return np.mean([split["val_loss"] if split["bpb"] is None else split["bpb"] for split in splits])
 
-    return min(groups.values(), key=loss)
+    return min((cells for cells in groups.values() if cells[0].learned), key=loss, default=[])
 
 
-def verdicts(
-    text: Cell, pairs: dict[str, tuple[list[Cell], list[Cell]]], groups: list[list[Cell]]
-) -> list[dict[str, Any]]:
-    """Return a row for each pair of groups on a text, p not yet corrected.
+def verdicts(text: Cell, pairs: dict[str, Pair], groups: list[list[Cell]]) -> list[dict[str, Any]]:
+    """Return a row for each pair of groups on a text; p is corrected for the choice of a pair (Bonferroni),
+    but not yet for their number.
 
     Args:
         text: a cell that was scored on it.
@@ -286,13 +342,20 @@ def verdicts(
     places = {key: place for place, key in enumerate(dict.fromkeys(map(key_of, groups)))}
     scores = {places[key_of(cells)]: scores_of(cells, table["document"], size) for cells in groups}
     weights = np.zeros((len(pairs), len(places)))
-    for row, (left, right) in enumerate(pairs.values()):
-        weights[row, places[key_of(left)]] -= 1
-        weights[row, places[key_of(right)]] += 1
-    found = contrasts(weights, [scores[place] for place in range(len(places))], size)
-    half, p = half_width(found.error, found.df, LEVEL), two_sided(found.value, found.error, found.df)
+    for row, pair in enumerate(pairs.values()):
+        weights[row, places[key_of(pair.a)]] -= 1
+        weights[row, places[key_of(pair.b)]] += 1
+    # Seeds that both results have, such as those to which one added more, are pooled once.
+    pools, pool_of_group = pools_of(groups)
+    known = spread_of([scores_of(cells, table["document"], size) for cells in pools])
+    pool_at = [pool_of_group[key] for key in places]
+    spread = Spread(*(getattr(known, part.name)[pool_at] for part in fields(Spread)))
+    found = contrasts(weights, [scores[place] for place in range(len(places))], size, spread)
+    choices = np.array([pair.chosen_from for pair in pairs.values()])
+    half = half_width(found.error, found.df, LEVEL / choices)
+    p = np.minimum(two_sided(found.value, found.error, found.df) * choices, 1.0)
     rows = []
-    for row, (what, (left, right)) in enumerate(pairs.items()):
+    for row, (what, (left, right, _)) in enumerate(pairs.items()):
         first, second = scores[places[key_of(left)]], scores[places[key_of(right)]]
         same = first is second
         rows.append(
@@ -316,8 +379,24 @@ def verdicts(
 
 
 def key_of(cells: list[Cell]) -> tuple[str, ...]:
-    """Return which evaluations a group is of."""
-    return tuple(sorted(cell.identity for cell in cells))
+    """Return which scores a group has."""
+    return tuple(sorted(cell.scores for cell in cells))
+
+
+def pools_of(groups: list[list[Cell]]) -> tuple[list[list[Cell]], dict[tuple[str, ...], int]]:
+    """Return the cells of groups that share some, each once, and in which of these pools each group is."""
+    pools: list[dict[tuple[str, ...], Cell]] = []
+    for cells in groups:
+        pool = {key_of([cell]): cell for cell in cells}
+        apart = []
+        for other in pools:
+            if other.keys() & pool.keys():
+                pool = other | pool
+            else:
+                apart.append(other)
+        pools = [*apart, pool]
+    of_cell = {key: place for place, pool in enumerate(pools) for key in pool}
+    return [list(pool.values()) for pool in pools], {key_of(cells): of_cell[key_of(cells[:1])] for cells in groups}
 
 
 def scores_of(cells: list[Cell], documents: np.ndarray, size: np.ndarray) -> Group:

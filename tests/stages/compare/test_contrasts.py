@@ -94,8 +94,24 @@ def test_the_variance_is_that_of_repeated_experiments(luck, choice, mixed):
 
 
 def test_few_heavy_documents_know_a_variance_less_well():
-    assert document_df(np.tile([1.0, -1.0], 50)) == 99
+    equal = np.ones(100)
+    assert document_df(np.tile([1.0, -1.0], 50), equal) == 99
     heavy = np.tile([1.0, -1.0], 50)
     heavy[0] = 30.0
-    assert document_df(heavy) < 5
-    assert document_df(np.zeros(8)) == 7
+    assert document_df(heavy, equal) < 5
+    assert document_df(np.zeros(8), np.ones(8)) == 7
+
+
+def test_a_document_that_is_most_of_a_text_hides_nothing():
+    """Its residual is small, as it draws the ratio to itself: the jackknife sees what it moves."""
+    generator = np.random.default_rng(0)
+    size = np.array([100.0, *np.ones(19)])
+    values, variances, degrees = [], [], []
+    for _ in range(2000):
+        nats = size * (1 + generator.normal(0, 0.1, (2, 20)))
+        found = contrasts(np.array([[1.0, -1]]), groups_of(*nats[:, None], size=size), size)
+        values.append(found.value[0])
+        variances.append(found.error[0] ** 2)
+        degrees.append(found.documents_df[0])
+    assert np.mean(variances) == pytest.approx(np.var(values), rel=0.1)
+    assert np.max(degrees) < 2  # of 20 documents, they weigh as much as 1.4 equal ones

@@ -9,7 +9,7 @@ from experiments import Experiment, read_table
 
 from gptgrid.artifact.job import Job
 from gptgrid.stages.compare.cells import cell_table
-from gptgrid.stages.compare.curves import amounts
+from gptgrid.stages.compare.curves import Rival, amounts
 from gptgrid.stages.compare.facts import Inputs
 from gptgrid.stages.compare.groups import group_names, text_names
 from gptgrid.stages.compare.tables import compare
@@ -157,3 +157,11 @@ def test_a_model_that_others_trained_has_no_curve(pair):
     assert gpt2["on_front_parameters"] is True or gpt2["on_front_parameters"] is False
     assert gpt2[["on_front_train_flops", "on_front_train_seconds"]].isna().all()
     assert [*views["scaling_cells.csv"]["group"]] == ["tales.char.llama.base"]
+
+
+def test_seeds_that_take_unlike_seconds_end_at_the_last_of_them():
+    def curve(seconds: float) -> SimpleNamespace:
+        return SimpleNamespace(costs={"seconds": seconds, "tokens": 100.0}, loss=lambda *_: 2.0)
+
+    rival = Rival("a", (), [curve(0.7), curve(1.5)], (10, 20), ends=True, constant=False)
+    assert rival.row("seconds", 0.7)["before_end"] and not rival.row("tokens", 100.0)["before_end"]

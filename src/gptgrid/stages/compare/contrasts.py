@@ -95,11 +95,19 @@ def summarize_group(nats: np.ndarray, size: np.ndarray) -> Group:
 
 
 def variance_over_documents(rest: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """Return the variance of a ratio estimator from its residuals (…, documents); 0 of one document."""
-    documents = len(size)
-    if documents == 1:
-        return np.zeros(rest.shape[:-1])
-    return np.einsum("...d,...d->...", rest, rest) * documents / (documents - 1) / size.sum() ** 2
+    """Return the variance of a ratio estimator from its residuals (…, documents); 0 of one document.
+
+    It is the jackknife's: what the ratio would be without each document. A document that is most of the text
+    draws the ratio to itself, so that its residual is small, but not what its absence would change.
+    """
+    documents, moved = len(size), shifts(rest, size)
+    return np.einsum("...d,...d->...", moved, moved) * (documents - 1) / documents
+
+
+def shifts(rest: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """Return how far the ratio moves if a document is left out: (…, documents); 0 if it is all of the text."""
+    others = size.sum() - size
+    return np.divide(rest, others, out=np.zeros_like(rest), where=others > 0)
 
 
 def spread_of(groups: list[Group]) -> Spread:
@@ -137,22 +145,25 @@ def mean_square(squares: np.ndarray, df: np.ndarray, chosen: np.ndarray) -> floa
     return squares[chosen].sum() / df[chosen].sum() if chosen.any() else np.nan
 
 
-def contrasts(weights: np.ndarray, groups: list[Group], size: np.ndarray) -> Contrasts:
+def contrasts(
+    weights: np.ndarray, groups: list[Group], size: np.ndarray, spread: Spread | None = None
+) -> Contrasts:
     """Return weighted sums of the ratios of groups, with what their standard errors are made of.
 
     Args:
         weights: (contrasts, groups).
         groups: all groups of the text, also those without weight: they know the variance over seeds.
         size: of the documents: (documents,).
+        spread: what another seed would change. Default: as the groups, which share no seed, know it.
     """
-    spread = spread_of(groups)
+    spread = spread_of(groups) if spread is None else spread
     shares = np.square(weights) / np.array([group.seeds for group in groups])
     means = np.stack([group.nats for group in groups])
     value = weights @ means.sum(axis=1) / size.sum()
     rest = weights @ means - np.outer(value, size)
     of_seeds = shares * np.nan_to_num(spread.variance)
     noise = variance_over_documents(rest, size)
-    noise_df = document_df(rest)
+    noise_df = document_df(rest, size)
     seeds = of_seeds.sum(axis=1)
     documents = np.maximum(noise - shares @ np.nan_to_num(spread.mixed), 0.0)
     own = np.where(spread.apart, of_seeds, 0.0)
@@ -181,15 +192,20 @@ def satterthwaite(variance: np.ndarray, uncertain: np.ndarray) -> np.ndarray:
         return np.where(uncertain > 0, np.square(variance) / uncertain, np.inf)
 
 
-def document_df(rest: np.ndarray) -> np.ndarray:
+def document_df(rest: np.ndarray, size: np.ndarray) -> np.ndarray:
     """Return the degrees of freedom of a variance over documents from residuals (…, documents).
 
     Few large documents know it less well than many equal ones: it has those of as many normal values as have
-    the same kurtosis, at most documents − 1.
+    the same kurtosis, at most those of the number of equal documents that would weigh alike (Kish 1965).
     """
-    squares = np.square(rest)
+    squares = np.square(shifts(rest, size))
     fourth = np.square(squares).sum(axis=-1)
-    most = max(rest.shape[-1] - 1, 1)
+    most = max(equal_documents(size) - 1, 1)
     with np.errstate(invalid="ignore", divide="ignore"):
         equal = 3 * np.square(squares.sum(axis=-1)) / fourth
     return np.where(fourth > 0, np.clip(equal, 1, most), most)
+
+
+def equal_documents(size: np.ndarray) -> float:
+    """Return how many documents of equal size would weigh as much as those of a text (Kish 1965)."""
+    return float(size.sum() ** 2 / np.square(size).sum())

@@ -5,6 +5,9 @@ that to the best of the groups which were trained there. Validation chose that o
 luck of its seeds: p and interval are corrected for all pairs of a group of another text with one of this
 text, by the rules of Bonferroni and Holm. What another seed would change is pooled over the best and the
 groups of other texts.
+
+What a checkpoint of others was trained on is not known. It is the same whichever text's cells have it, so
+that it has one row on each text: that of the text's own group, if there is one.
 """
 
 from __future__ import annotations
@@ -16,7 +19,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gptgrid.stages.compare.cells import CONVENTION, DIVERGED, FAILED, IMPORTED, TAKE_BACK
+from gptgrid.stages.compare.cells import (
+    CONVENTION,
+    DIVERGED,
+    FAILED,
+    IMPORTED,
+    TAKE_BACK,
+    overridden_keys,
+)
 from gptgrid.stages.compare.contrasts import Group, contrasts, summarize_group
 from gptgrid.stages.compare.documents import Scores, read_cell
 from gptgrid.stages.compare.facts import Inputs
@@ -31,7 +41,7 @@ COLUMNS = (
     *("text", "group", "trained_on", "seeds", DIVERGED, FAILED, *FIGURES, *FOUND),
     *(CONVENTION, "test_documents", "in_train", "status", "reason"),
 )
-"""`in_train`: the share of the documents that stand in the training text of the group. `status`: finished,
+"""`trained_on`: the text of the group; empty for checkpoints of others. `in_train`: the share of the documents that stand in the training text of the group. `status`: finished,
 diverged or failed, of what the figures are of."""
 SCORED = "finished"
 Row = dict[str, Any]
@@ -51,13 +61,39 @@ def cross_table(
     asked = inputs.job.config.cells
     labels = {cell.shards.split("@", 1)[1]: text for cell, text in zip(asked, cells["text"], strict=True)}
     there = {*inputs.job.inputs, *inputs.job.failed}
+    groups = groups.assign(trained_on=groups["text"].mask(groups["group"].isin(of_others(inputs, cells))))
+    parts = ["tokenizer", "model", "training"]
+    parts += [key for key in overridden_keys(asked) if not key.startswith("corpus.")]
     rows: list[Row] = []
     for label, text in labels.items():
         named = cells.assign(name=[f"cross:{label}:{cell}" for cell in cells["cell"]])
         foreign = named[named["name"].isin(there)]
         if len(foreign):
-            rows += on_text(inputs, text, named, foreign, groups, scores.get(text, {}).get("test"))
+            shown = once(groups, text, parts)
+            rows += on_text(inputs, text, named, foreign, shown, scores.get(text, {}).get("test"))
     return pd.DataFrame(rows, columns=COLUMNS, dtype=object)
+
+
+def of_others(inputs: Inputs, cells: pd.DataFrame) -> set[str]:
+    """Return the groups that are checkpoints of others, whatever became of their evaluations."""
+    return {
+        group
+        for cell, group in zip(cells["cell"], cells["group"], strict=True)
+        if (inputs.facts(f"train:{cell}") or {}).get("status") == IMPORTED
+    }
+
+
+def once(groups: pd.DataFrame, text: str, parts: list[str]) -> pd.DataFrame:
+    """Return the groups with a row on a text, in grid order: of each checkpoint of others one.
+
+    Args:
+        groups: the rows of all groups, with `trained_on`.
+        text: whose own groups go before others.
+        parts: columns in which the groups of one checkpoint are alike.
+    """
+    own_first = groups.sort_values("text", key=lambda texts: texts != text, kind="stable")
+    again = own_first.duplicated(parts) & own_first["trained_on"].isna()
+    return groups[~again.reindex(groups.index)]
 
 
 def on_text(
@@ -75,18 +111,18 @@ def on_text(
         text: its name.
         cells: the rows of all cells.
         foreign: those of other texts, with `name`, the input that has their scores on this one.
-        groups: the rows of all groups.
+        groups: the rows of the groups with a row there, with `trained_on`.
         scores: what the groups of the text take by document; None where that is not known.
     """
     native = cells[cells["text"] == text]
     digest = digest_of(inputs, native)
     members: dict[str, list[Row]] = {}
-    for cell in foreign.to_dict("records"):
+    for cell in foreign[foreign["group"].isin(groups["group"])].to_dict("records"):
         members.setdefault(cell["group"], []).append(scored_cell(inputs, cell, digest))
     own = groups[groups["text"] == text]
     found = differences(list(own["group"][own["best"].astype(bool)]), members, scores)
     for group in groups.to_dict("records"):
-        shared = {"text": text, "group": group["group"], "trained_on": group["text"]}
+        shared = {"text": text, "group": group["group"], "trained_on": group["trained_on"]}
         if group["text"] == text:
             yield own_row(inputs, group, native[native["group"] == group["group"]]) | shared
         elif group["group"] in members:

@@ -83,7 +83,8 @@ class Rival:
         if np.isnan(loss):
             beyond = amount > self.reach(budget)
             return {**row, "reason": "it does not reach as far" if beyond else "no validation so early"}
-        at_end = self.ends and amount * NEAR >= self.reach(budget)
+        # By seconds some trainings of a group end earlier than others, whose schedules are not done then.
+        at_end = self.ends and all(amount * NEAR >= curve.costs[budget] for curve in self.curves)
         bpb = bits_per_byte(loss * tokens, size)
         return {**row, "val_loss": loss, "val_bpb": bpb, "before_end": not (self.constant or at_end)}
 

@@ -1,7 +1,8 @@
 """What changing one thing alone changes: effects.csv, and interactions.csv for two things at a time.
 
-The effect of a value is its mean difference to the first value of its axis, over all pairs of groups that
-differ in nothing else. It is of the test documents and in the unit of the figures; positive is worse. Its
+The effect of a value is its mean difference to a reference, another value of its axis, over all pairs of
+groups that differ in nothing else. The reference is the value in most such pairs, the first of a full grid;
+values that never meet it have another. It is of the test documents and in the unit of the figures; positive is worse. Its
 interval is that of one effect, for other seeds and documents; other settings of the rest of the grid may
 have other effects. An interaction is how much an effect differs between two values of another axis, given
 where every combination of the two was run.
@@ -9,7 +10,7 @@ where every combination of the two was run.
 
 from __future__ import annotations
 
-from itertools import combinations, product
+from itertools import combinations, permutations, product
 
 import numpy as np
 import pandas as pd
@@ -53,21 +54,47 @@ def effect_tables(
 
 
 def effects_of(grid: pd.DataFrame) -> list[tuple[dict[str, str], list[Weights]]]:
-    """Return for each value of each axis but the first what it is, and the pairs of groups.
+    """Return for the values of each axis what they are, and the pairs of groups with their reference.
+
+    A value that is in no pair is left out: the figures do not tell its effect from that of another axis.
 
     Args:
         grid: the values of the axes that vary: (groups, axes).
     """
     rows = []
     for axis in grid:
-        places = placed(grid, [axis])
-        first, *values = grid[axis].unique()
-        for value in values:
-            pairs = [
-                {of[value,]: 1.0, of[first,]: -1.0} for of in places if (value,) in of and (first,) in of
-            ]
-            rows.append(({"axis": axis, "value": value, "reference": first}, pairs))
+        places, values = placed(grid, [axis]), list(grid[axis].unique())
+        met: dict[tuple[str, str], list[Weights]] = {}
+        for of in places:
+            for (value,), (reference,) in permutations(of, 2):
+                met.setdefault((value, reference), []).append({of[value,]: 1.0, of[reference,]: -1.0})
+        for value, reference in references_of(values, {pair: len(pairs) for pair, pairs in met.items()}):
+            names = {"axis": axis, "value": value, "reference": reference}
+            rows.append((names, met[value, reference]))
     return rows
+
+
+def references_of(values: list[str], met: dict[tuple[str, str], int]) -> list[tuple[str, str]]:
+    """Return values with the reference of each, in grid order.
+
+    The reference is the value in most pairs, the first of several. Those that never meet it have as theirs
+    the one in most pairs with them, and so on. Values that nothing connects have references of their own.
+
+    Args:
+        values: of an axis, in grid order.
+        met: two values, in both orders → how many pairs of groups differ in them alone.
+    """
+    found: dict[str, str] = {}
+    left = list(values)
+    while left:
+        pairs = {value: sum(met.get((other, value), 0) for other in left) for value in values}
+        # One that has an effect, or is a reference, before one that would stand apart.
+        reference = max(values, key=lambda value: (pairs[value] > 0 and value not in left, pairs[value]))
+        if not pairs[reference]:
+            break
+        found |= {value: reference for value in left if (value, reference) in met}
+        left = [value for value in left if value not in found and value != reference]
+    return [(value, found[value]) for value in values if value in found]
 
 
 def interactions_of(grid: pd.DataFrame) -> list[tuple[dict[str, str], list[Weights]]]:

@@ -26,6 +26,7 @@ from gptgrid.stages.compare.contrasts import (
     contrasts,
     document_df,
     satterthwaite,
+    shifts,
     spread_of,
 )
 
@@ -144,7 +145,7 @@ def alike_of(
         spread=spread,
         valid=covariance(residuals(*valid), valid[1]),
         test=covariance(rest, size),
-        test_df=document_df(weights @ rest),
+        test_df=document_df(weights @ rest, size),
     )
 
 
@@ -158,8 +159,8 @@ def residuals(groups: list[Group], size: np.ndarray) -> np.ndarray:
 
 def covariance(rest: np.ndarray, size: np.ndarray) -> np.ndarray:
     """Return the covariance of ratio estimators from residuals (groups, documents); 0 of one document."""
-    documents = len(size)
-    return rest @ rest.T * (documents / max(documents - 1, 1) / size.sum() ** 2)
+    documents, moved = len(size), shifts(rest, size)
+    return moved @ moved.T * ((documents - 1) / documents)
 
 
 def draw_chances(alike: Alike, active: np.ndarray, draws: int, apart: bool) -> np.ndarray:

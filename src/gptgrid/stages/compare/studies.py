@@ -110,7 +110,11 @@ def why_left_out(members: pd.DataFrame) -> pd.Series:
 
 
 def steps(values: pd.Series) -> pd.Series:
-    """Return numbers from 0 for values that rise, the same for those that are nearly the same."""
-    logarithms = np.log(values.astype(float))
-    order = logarithms.sort_values()
-    return (order.diff() > np.log(NEAR)).cumsum().reindex(values.index)
+    """Return numbers from 0 for values that rise, the same for those at most `NEAR` times the least of them."""
+    order = values.astype(float).sort_values()
+    numbers, number, least = [], -1, -np.inf
+    for value in order:
+        if value > NEAR * least:
+            number, least = number + 1, value
+        numbers.append(number)
+    return pd.Series(numbers, index=order.index, dtype=int).reindex(values.index)

@@ -21,6 +21,9 @@ LONGER = 1.2
 """Times as much in a training as in another: enough to change the order of like recipes."""
 EARLY = 0.1
 """Of the steps: best weights from before then mean that the rest of the training made them worse."""
+OF_NO_USE = (
+    "what it has learned is of no use there; see whether the test is text of another kind"
+)
 
 
 def of_trainings(inputs: Inputs, cells: list[SimpleNamespace]) -> Iterator[str]:
@@ -140,8 +143,8 @@ def of_best(inputs: Inputs, cells: list[SimpleNamespace], useful: bool | None = 
         if loss is not None and not learned:
             yield (
                 f"on the test split {cell.cell} takes {loss:.3f} nats per token where guessing tokens by "
-                f"their frequency takes {guessing:.3f}: what it has learned is of no use there; see whether "
-                "the test is text of another kind"
+                f"their frequency takes {guessing:.3f}: "
+                + (untold(inputs.evaluation(cell.cell)) if loss < guessing else OF_NO_USE)
             )
         facts = inputs.facts(f"train:{cell.cell}")
         if (
@@ -155,3 +158,14 @@ def of_best(inputs: Inputs, cells: list[SimpleNamespace], useful: bool | None = 
                 f"{facts['steps']}: the rest of the training made it worse on validation; give more text, a "
                 "smaller model, fewer epochs or a lower `lr`"
             )
+
+
+def untold(evaluation: dict[str, Any]) -> str:
+    """Return what it means that a test loss is lower than that of guessing by no more than chance explains.
+
+    Args:
+        evaluation: evaluation.json of the cell.
+    """
+    part = evaluation["documents"] < evaluation["documents_of_split"]
+    more = "raise `evaluation.bytes`" if part else "give more text"
+    return f"that is lower, but other documents could turn it around; {more}, or train longer"
