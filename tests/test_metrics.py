@@ -36,7 +36,9 @@ def test_every_figure_names_its_denominator():
 def test_bare_ids_have_figures_per_token_only():
     values = figures(nats=3.0, tokens=3, text_bytes=None, words=None, newlines=None)
     assert values["perplexity"] == pytest.approx(math.e)
-    assert [values[key] for key in ("bpb", "bpc", "word_perplexity", "word_perplexity_newlines")] == [None] * 4
+    assert [values[key] for key in ("bpb", "bpc", "word_perplexity", "word_perplexity_newlines")] == [
+        None
+    ] * 4
 
 
 def test_without_nats_there_is_no_figure():

@@ -284,12 +284,12 @@ def compare(a: str | Path, b: str | Path, root: str | Path = "results") -> Versu
     Returns:
         `differences` and `verdicts`, tables whose columns gptgrid.plan.versus describes, and `notes`. Each
         difference is B less A, of the test split and paired over its documents; each p is corrected for all
-        pairs (Holm). In the row `best`, p is multiplied by the number of pairs that the best were chosen from,
-        groups of A × groups of B on that text, and the interval is at 0.05 over that number; a note says so.
+        pairs (Holm). In the row `best`, p is multiplied by the number of pairs that it was chosen from, which
+        is groups of A × groups of B on that text; its interval is at 0.05 over that number; a note says so.
 
     Raises:
-        UserError: one is not there or has no figures or tables, the two are not of one kind, were scored on no
-            text in common, or a file of scores is not the one that its manifest tells of.
+        UserError: one is not there or has no figures or tables, the two are not of one kind or were scored
+            on no text in common, or a file of an evaluation does not have the sha256 of its manifest.
     """
     folders = [experiment_folder(str(name), root) for name in (a, b)]
     if (folders[0] is None) != (folders[1] is None):

@@ -21,6 +21,8 @@ SPEEDS = ("tokens_per_second", "train_seconds", "peak_memory_mb")
 """What summary.csv and the report show of provenance.json: it differs from run to run."""
 BY_SECONDS = ("train_seconds", "machine", "on_front_train_seconds")
 """Columns of pareto.csv that follow from them, as the rows of equal.csv at equal seconds do."""
+BUDGETS = re.compile('<section aria-labelledby="budgets-title">.*?</section>', re.DOTALL)
+"""What the report shows of these two tables."""
 WHOLE = re.compile("[0-9a-f]{64}")
 
 
@@ -85,7 +87,7 @@ def settled(content: bytes, name: str, speeds: dict[str, str]) -> bytes:
         ]
         kept = [[value for key, value in row.items() if key not in BY_SECONDS] for row in table]
         return "\n".join(map(",".join, kept)).encode()
-    text = content.decode()
+    text = BUDGETS.sub("", content.decode())
     for value, label in speeds.items():
         text = re.sub(f'data-value="{re.escape(value)}">[^<]*<', f'data-value="{label}"><', text)
         text = text.replace(f":{value}", f":{label}")

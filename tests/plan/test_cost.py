@@ -207,9 +207,7 @@ def test_speed_is_that_of_similar_trainings_and_counts_padding_and_a_parents_ste
             speed
             for speed in costs.speeds.trainings
             if speed.flops_per_second
-            == pytest.approx(
-                size.flops * positions / read_provenance(folder)["train_seconds"], rel=0.01
-            )
+            == pytest.approx(size.flops * positions / read_provenance(folder)["train_seconds"], rel=0.01)
         ]
         assert speed.device == "cpu"
     size = costs.size(plan.of_stage("train")[0])

@@ -2,7 +2,9 @@
 
 import json
 import math
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,9 +15,12 @@ from typer.testing import CliRunner
 
 from gptgrid.api import compare, table
 from gptgrid.artifact.errors import UserError
-from gptgrid.artifact.identity import digest
+from gptgrid.artifact.identity import identity_of
+from gptgrid.artifact.manifest import describe_outputs, write_manifest
 from gptgrid.cli import app
-from gptgrid.plan.versus import Versus, corrected
+from gptgrid.plan.versus import Cell, Versus, corrected, pairs_of, pools_of, scores_of
+from gptgrid.stages.compare.contrasts import Spread, contrasts, spread_of, summarize_group
+from gptgrid.stages.compare.selection import half_width, two_sided
 from gptgrid.tokens.document_scores import write_document_scores
 
 DOCUMENTS = 60
@@ -53,9 +58,6 @@ def write_cell(
     }
     (train / "manifest.json").write_text(json.dumps(manifest))
     (train / "provenance.json").write_text(json.dumps({"commit": "c1", "libraries": {"torch": "2"}}))
-    identity = digest([folder.parents[1].name, folder.name, level])
-    manifest = {"config": {"stride": None}, "source": "e", "inputs": {}, "identity": identity}
-    (evaluate / "manifest.json").write_text(json.dumps(manifest))
     size = None if bare else SIZES
     bpb = None if bare else nats.sum() / SIZES.sum() / math.log(2)
     split = {"bpb": bpb, "val_loss": nats.sum() / SIZES.sum(), "text_digest": text, "documents": DOCUMENTS}
@@ -64,7 +66,14 @@ def write_cell(
     (evaluate / "evaluation.json").write_text(json.dumps(evaluation))
     columns = {"document": np.arange(DOCUMENTS), "tokens": SIZES, "bytes": size, f"nats_{convention}": nats}
     write_document_scores(evaluate, {"valid": columns, "test": columns})
+    made = {"stage": "evaluate", "config": {"stride": None}, "source": "e", "inputs": {"train": folder.name}}
+    seal(evaluate, {**made, "identity": identity_of(**made), "facts": {}})
     return folder
+
+
+def seal(evaluate: Path, manifest: dict[str, Any]) -> None:
+    """Write the manifest of the files that are there."""
+    write_manifest(evaluate, {**manifest, "outputs": describe_outputs(evaluate)})
 
 
 def write_experiment(name: str, levels: dict[str, float], seeds: int = 3, **options: Any) -> Path:
@@ -121,7 +130,9 @@ def test_two_experiments_differ_in_a_key_and_in_their_figures() -> None:
         "seeds and documents",
         "bits per byte",
     )
-    assert found.notes == ["on toy, results/new alone has toy.char.huge.base"]
+    note, other = found.notes
+    assert "of 2 × 3 groups" in note and "p is multiplied by 6" in note and "at 0.05 / 6" in note
+    assert other == "on toy, results/new alone has toy.char.huge.base"
 
 
 def test_a_pair_of_cells_is_paired_over_its_documents() -> None:
@@ -170,6 +181,133 @@ def test_p_is_corrected_for_all_pairs() -> None:
     assert [row["p"] for row in found[:4]] == pytest.approx([0.04, 0.06, 0.06, 0.04])
     better, unsure = "B is better", "not distinguishable"
     assert [row["verdict"] for row in found] == [better, unsure, unsure, better, "identical", unsure]
+
+
+def test_the_best_counts_as_one_of_all_pairs_that_it_was_chosen_from() -> None:
+    write_experiment("a", {"small": 0.0})
+    write_experiment("b", {"large": 0.01, "huge": 0.05})
+    alone = rows_of(compare("a small", "b large"))["the two"]
+    # No same names: the best is the one row, so that Holm adds nothing. The pool is one of three groups.
+    best = rows_of(compare("a", "b"))["best"]
+    assert (best["a"], best["b"]) == (alone["a"], alone["b"])
+    assert best["difference"] == alone["difference"]
+    cells = [sorted(Path("results").glob(f"*/cells/*{name}*")) for name in ("small", "large", "huge")]
+    size = SIZES.astype(float)
+    groups = [scores_of([Cell(path) for path in paths], np.arange(DOCUMENTS), size) for paths in cells]
+    wanted = contrasts(np.array([[-1.0, 1.0, 0.0]]), groups, size)
+    p = two_sided(wanted.value, wanted.error, wanted.df)[0]
+    assert best["p"] == pytest.approx(2 * p)
+    half = half_width(wanted.error, wanted.df, 0.05 / 2)[0] / math.log(2)
+    assert best["difference_high"] - best["difference"] == pytest.approx(half)
+
+
+def test_the_best_of_many_like_groups_is_seldom_told_from_a_single_one() -> None:
+    generator, wrong, rounds = np.random.default_rng(3), 0, 300
+    size = SIZES.astype(float)
+
+    def like(key: int) -> tuple[SimpleNamespace, np.ndarray]:
+        luck = generator.normal(0, 0.01, (3, 1))
+        nats = size * (1 + luck + generator.normal(0, 0.02, DOCUMENTS))
+        cells = [
+            SimpleNamespace(
+                scores=f"{key} {seed}",
+                learned=True,
+                evaluation={"valid": {"bpb": 1 + luck[seed, 0], "val_loss": 1.0}},
+            )
+            for seed in range(3)
+        ]
+        return cells, summarize_group(nats, size)
+
+    for _ in range(rounds):
+        groups = [like(key) for key in range(11)]
+        pair = pairs_of({str(i): cells for i, (cells, _) in enumerate(groups[:10])}, {"b": groups[10][0]})[
+            "best"
+        ]
+        left = next(i for i, (cells, _) in enumerate(groups) if cells is pair.a)
+        weights = -np.eye(11)[[left]] + np.eye(11)[[10]]
+        found = contrasts(weights, [group for _, group in groups], size)
+        p = two_sided(found.value, found.error, found.df)[0]
+        wrong += p * pair.chosen_from < 0.05
+    assert wrong / rounds <= 0.05
+
+
+def test_what_has_not_learned_is_not_the_best() -> None:
+    a = write_experiment("a", {"small": 0.0, "large": -0.05})
+    write_experiment("b", {"small": 0.0})
+    groups = [f"toy.char.{name}.base" for name in ("small", "large")]
+    path = a / "compare" / "comparison.csv"
+    pd.DataFrame({"group": groups, "learned": [True, False]}).to_csv(path, index=False)
+    assert rows_of(compare("a", "b"))["best"]["a"] == "toy.char.small.base"
+    pd.DataFrame({"group": groups, "learned": [False, False]}).to_csv(path, index=False)
+    found = compare("a", "b")
+    assert list(rows_of(found)) == ["toy.char.small.base"]
+    assert "on toy, results/a has no best: none of its groups has learned more than guessing" in found.notes
+    write_experiment("c", {"huge": 0.0})
+    result = CliRunner().invoke(app, ["compare", "a", "c"], catch_exceptions=False)
+    assert result.exit_code == 0 and "No pair of them is compared." in result.stdout
+
+
+def test_each_side_has_its_own_figures_whatever_its_identity() -> None:
+    a = write_cell(Path("results/a/cells/toy.char.small.base.s1"), 0.0)
+    b = write_cell(Path("results/b/cells/toy.char.small.base.s1"), 0.05)
+    one, other = (json.loads((cell / "evaluate/manifest.json").read_text()) for cell in (a, b))
+    assert one["identity"] == other["identity"]
+    row = rows_of(compare(a, b))["toy.char.small.base"]
+    assert row["verdict"] == "A is better"
+    assert row["figure_b"] - row["figure_a"] == pytest.approx(0.05 / math.log(2), abs=0.02)
+    # The same scores, of another request.
+    shutil.copy(a / "evaluate/documents.parquet", b / "evaluate/documents.parquet")
+    made = {"stage": "evaluate", "config": {"stride": 1}, "source": "e2", "inputs": {}}
+    seal(b / "evaluate", {**made, "identity": identity_of(**made), "facts": {}})
+    assert rows_of(compare(a, b))["toy.char.small.base"]["verdict"] == "identical"
+
+
+@pytest.mark.parametrize("name", ["documents.parquet", "evaluation.json"])
+def test_scores_that_their_manifest_does_not_tell_of_are_refused(name: str) -> None:
+    write_experiment("a", {"small": 0.0})
+    b = write_experiment("b", {"small": 0.05}) / "cells/toy.char.small.base.s2"
+    other = Path("results/a/cells/toy.char.small.base.s1/evaluate") / name
+    (b / "evaluate" / name).write_bytes(other.read_bytes())
+    with pytest.raises(UserError, match=rf"b/cells/\S+s2/evaluate/{name} does not have the sha256"):
+        compare("a", "b")
+
+
+def test_scores_of_both_sides_are_pooled_once() -> None:
+    a, b = (write_experiment(name, {"small": 0.0, "large": 0.01}) for name in ("a", "b"))
+    for name in ("small.base.s1", "small.base.s2"):
+        shutil.rmtree(b / "cells" / f"toy.char.{name}")
+        shutil.copytree(a / "cells" / f"toy.char.{name}", b / "cells" / f"toy.char.{name}")
+    shutil.rmtree(a / "cells" / "toy.char.small.base.s3")
+    paths = [
+        *[sorted(side.glob("cells/*small*")) for side in (a, b)],
+        *[sorted(side.glob("cells/*large*")) for side in (a, b)],
+    ]
+    groups = [[Cell(path) for path in cells] for cells in paths]
+    pools, of_group = pools_of(groups)
+    assert [len(pool) for pool in pools] == [3, 3, 3]
+    assert list(of_group.values()) == [0, 0, 1, 2]
+    size = SIZES.astype(float)
+    scores = [scores_of(cells, np.arange(DOCUMENTS), size) for cells in [*groups, groups[1]]]
+    known = spread_of([scores[4], scores[2], scores[3]])
+    spread = Spread(*(getattr(known, name)[[0, 0, 1, 2]] for name in ("variance", "mixed", "df", "apart")))
+    wanted = contrasts(np.array([[0.0, 0.0, -1.0, 1.0]]), scores[:4], size, spread)
+    row = rows_of(compare("a", "b"))["toy.char.large.base"]
+    half = half_width(wanted.error, wanted.df, 0.05)[0] / math.log(2)
+    assert row["difference_high"] - row["difference"] == pytest.approx(half)
+
+
+def test_an_experiment_without_tables_is_named() -> None:
+    write_experiment("a", {"small": 0.0, "large": 0.0})
+    shutil.rmtree("results/a/compare")
+    write_experiment("b", {"small": 0.0})
+    message = r"results/a is an experiment without its tables \(results/a/compare/summary\.csv is missing\).*run snakemake"
+    for name in ("a", "results/a"):
+        with pytest.raises(UserError, match=message):
+            compare(name, "b")
+        with pytest.raises(UserError, match=message):
+            compare("b", name)
+        with pytest.raises(UserError, match=message):
+            table(name)
 
 
 def test_unlike_texts_are_refused_by_name() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -250,7 +250,7 @@ def versus(a: Result, b: Result) -> Versus:
             f"on {name_of(a.texts[text])}, {what} is of cells that are scored under different conventions, "
             f"{' and '.join(names)}, so that the verdict may be that of the conventions"
             for what, pair in pairs.items()
-            if len(names := dict.fromkeys(cell.evaluation["convention"] for cell in chain(pair.a, pair.b))) > 1
+            if len(names := dict.fromkeys(cell.evaluation["convention"] for cell in pair.a + pair.b)) > 1
         ]
         for label, here, there in ((a.label, first, second), (b.label, second, first)):
             if (only := [name for name in here if name not in there]) and len(here) + len(there) > 2:
@@ -283,12 +283,13 @@ def choice_notes(a: Result, b: Result, text: Text, pairs: dict[str, Pair]) -> li
     """Return what to know of the pair of the best on a text: from how many it was chosen, or why there is
     none."""
     where, counts = f"on {name_of(a.texts[text])}", [len(side.on(text)) for side in (a, b)]
-    if BEST in pairs:
-        pairs_there = pairs[BEST].chosen_from
+    if best := pairs.get(BEST):
+        if key_of(best.a) == key_of(best.b):
+            return []
         return [
-            f"{where}, {BEST} is the lowest on validation of each side, chosen from {counts[0]} × {counts[1]} "
-            f"groups, partly by luck: its p is multiplied by {pairs_there}, and its interval is the wider one "
-            f"at {LEVEL} / {pairs_there}; name two cells to compare what you chose beforehand"
+            f"{where}, {BEST} compares the lowest on validation of {counts[0]} × {counts[1]} groups, which "
+            f"luck helped to choose: its p is multiplied by {best.chosen_from}, and its interval is at "
+            f"{LEVEL} / {best.chosen_from}, so wider; name two cells to compare what you chose beforehand"
         ]
     return [
         f"{where}, {side.label} has no best: none of its groups has learned more than guessing"
@@ -348,8 +349,8 @@ def verdicts(text: Cell, pairs: dict[str, Pair], groups: list[list[Cell]]) -> li
     # Seeds that both results have, such as those to which one added more, are pooled once.
     pools, pool_of_group = pools_of(groups)
     known = spread_of([scores_of(cells, table["document"], size) for cells in pools])
-    pool_at = [pool_of_group[key] for key in places]
-    spread = Spread(*(getattr(known, part.name)[pool_at] for part in fields(Spread)))
+    at = [pool_of_group[key] for key in places]
+    spread = Spread(known.variance[at], known.mixed[at], known.df[at], known.apart[at])
     found = contrasts(weights, [scores[place] for place in range(len(places))], size, spread)
     choices = np.array([pair.chosen_from for pair in pairs.values()])
     half = half_width(found.error, found.df, LEVEL / choices)
@@ -396,7 +397,8 @@ def pools_of(groups: list[list[Cell]]) -> tuple[list[list[Cell]], dict[tuple[str
                 apart.append(other)
         pools = [*apart, pool]
     of_cell = {key: place for place, pool in enumerate(pools) for key in pool}
-    return [list(pool.values()) for pool in pools], {key_of(cells): of_cell[key_of(cells[:1])] for cells in groups}
+    of_group = {key_of(cells): of_cell[key_of(cells[:1])] for cells in groups}
+    return [list(pool.values()) for pool in pools], of_group
 
 
 def scores_of(cells: list[Cell], documents: np.ndarray, size: np.ndarray) -> Group:

@@ -230,6 +230,22 @@ def test_a_test_of_another_kind(sound):
     assert "where guessing tokens by their frequency takes 2.000" in lines[0]
 
 
+@pytest.mark.parametrize(("of_split", "more"), [(183, "give more text"), (999, "raise `evaluation.bytes`")])
+def test_a_test_that_shows_a_gain_which_may_be_chance(sound, of_split, more):
+    """Lower than guessing, by less than so many tokens could tell."""
+    for cell in sound.cells:
+        path = sound.inputs[f"evaluate:{cell['cell']}"] / "evaluation.json"
+        values = json.loads(path.read_text())
+        values |= {"guessing": values["test_loss"] + 1e-3, "documents": 183, "documents_of_split": of_split}
+        path.write_text(json.dumps(values))
+    found = [
+        line for line in said(sound) if line.startswith("on the test split tales.bpe.llama.base.s1 takes")
+    ]
+    assert len(found) == 1 and found[0].endswith(
+        f": that is lower, but other documents could turn it around; {more}, or train longer"
+    )
+
+
 def test_one_seed_each(tmp_path):
     experiment = Experiment(tmp_path, ("tales",), ("bpe",), ("gpt2", "llama"), (1,))
     assert (

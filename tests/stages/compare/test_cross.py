@@ -9,7 +9,7 @@ from experiments import Experiment
 
 from gptgrid.artifact.identity import canonical
 from gptgrid.stages.compare.contrasts import summarize_group
-from gptgrid.stages.compare.cross import COLUMNS, holm, to_the_first
+from gptgrid.stages.compare.cross import COLUMNS, holm, once, to_the_first
 from gptgrid.stages.compare.tables import compare
 from gptgrid.tokens.document_scores import COUNTS, read_document_scores, write_document_scores
 
@@ -148,6 +148,35 @@ def test_a_text_without_a_best_has_figures_and_no_differences(tmp_path):
     assert found["bpb_mean"].notna().tolist() == [True, True, False, False]
     assert found["reason"].tolist()[2:] == ["no", "no"]
     assert found["difference"].isna().all() and found["verdict"].isna().all()
+
+
+def test_a_checkpoint_of_others_has_one_row_on_a_text_and_no_text_of_its_own(experiment):
+    score_elsewhere(experiment)
+    for cell in (cell["cell"] for cell in experiment.cells):
+        if ".gpt2." in cell:
+            experiment.change(f"train:{cell}", status="imported")
+    found = run(experiment)
+    assert list(found.index) == [
+        ("tales", "tales.bpe.gpt2.base"),
+        ("tales", "tales.bpe.llama.base"),
+        ("tales", "toy.bpe.llama.base"),
+        ("toy", "tales.bpe.llama.base"),
+        ("toy", "toy.bpe.gpt2.base"),
+        ("toy", "toy.bpe.llama.base"),
+    ]
+    others = found.index.get_level_values("group").str.contains("gpt2")
+    assert found["trained_on"].isna().tolist() == others.tolist()
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"), [("a", "aA aB bA cA"), ("b", "aA bA bB cA"), ("c", "aA aB bA cA")]
+)
+def test_of_each_checkpoint_of_others_the_own_or_else_the_first(text, shown):
+    """A was trained here on each of three texts, B elsewhere: cells of two texts have it."""
+    rows = [("a", "A", "a"), ("a", "B", None), ("b", "A", "b"), ("b", "B", None), ("c", "A", "c")]
+    groups = pd.DataFrame(rows, columns=["text", "model", "trained_on"], dtype=object)
+    found = once(groups, text, ["model"])
+    assert (found["text"] + found["model"]).tolist() == shown.split()
 
 
 def test_holm_by_hand():

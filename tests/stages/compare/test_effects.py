@@ -1,9 +1,12 @@
 """effects.csv says what changing one thing alone changes, interactions.csv whether that depends on another."""
 
+from collections import Counter
+
 import pandas as pd
 import pytest
 from experiments import Experiment
 
+from gptgrid.stages.compare.effects import references_of
 from gptgrid.stages.compare.tables import compare
 
 LAYERS = ({}, {"model.n_layer": 2}, {"model.n_layer": 8})
@@ -89,3 +92,36 @@ def test_values_that_never_meet_the_first_have_no_effect(tmp_path):
         Experiment(tmp_path, ("tales",), ("char", "bpe"), ("gpt2", "llama"), (1, 2), failed=failed)
     )
     assert len(effects) == 0
+
+
+def test_the_reference_is_the_value_that_meets_most(tmp_path):
+    """The first model was run with one tokenizer, the others with another: they differ in nothing else."""
+    models = ("gpt2", "llama", "encoder")
+    gone = ("bpe.gpt2", "char.llama", "char.encoder")
+    failed = {f"train:tales.{name}.base.s{seed}": "no memory" for name in gone for seed in (1, 2)}
+    groups, effects, _ = run(Experiment(tmp_path, ("tales",), ("char", "bpe"), models, (1, 2), failed=failed))
+    [row] = effects.to_dict("records")
+    assert [row[key] for key in ("axis", "value", "reference", "pairs")] == ["model", "encoder", "llama", 1]
+    bpb = groups["bpb_mean"]
+    difference = bpb["tales.bpe.encoder.base"] - bpb["tales.bpe.llama.base"]
+    assert row["effect"] == pytest.approx(difference)
+
+
+@pytest.mark.parametrize(
+    ("met", "found"),
+    [
+        ("ab ac bc", "b-a c-a"),
+        # The first of those in most pairs.
+        ("ab bc", "a-b c-b"),
+        ("bc bc ab", "a-b c-b"),
+        # What never meets it has another reference, one that is connected to it before one that is not.
+        ("ab bc bc cd", "a-b c-b d-c"),
+        ("ab ab ac cd de de de de", "a-c b-a c-d e-d"),
+        ("ab cd", "b-a d-c"),
+        ("", ""),
+    ],
+)
+def test_references_of_values_that_seldom_meet(met, found):
+    pairs = Counter(pair for a, b in met.split() for pair in ((a, b), (b, a)))
+    values = sorted({*met} - {" "})
+    assert references_of(values, pairs) == [tuple(pair.split("-")) for pair in found.split()]

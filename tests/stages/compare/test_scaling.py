@@ -125,6 +125,12 @@ def test_a_law_that_the_losses_cannot_tell_is_refused(tmp_path, places, reason):
     assert {cell.predicted for cell in cells} == {""}
 
 
+def test_sizes_that_are_near_their_neighbours_alone_are_several(tmp_path):
+    """Each is 4.5 % above the last; two in a row are one size, three are not."""
+    [row], _ = Study(tmp_path, [(1.045**number, 100) for number in range(12)]).tables()
+    assert (row.sizes, row.budgets) == ("6", "1")
+
+
 def test_a_law_that_noise_hides_is_refused(tmp_path):
     """Sizes change these losses by less than a tenth of what their noise does."""
     places = list(product((1.0, 1.1, 1.2, 1.3, 1.4), BUDGETS))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gptgrid.stages.compare.scaling_law import HUBER, bootstrap, fit
+from gptgrid.stages.compare.scaling_law import HUBER, Law, bootstrap, fit
 
 SIZES, BUDGETS = np.geomspace(1e5, 1e7, 5), np.geomspace(1e6, 3e7, 3)
 GRID = np.array([(size, budget) for size in SIZES for budget in BUDGETS])
@@ -43,6 +43,14 @@ def test_the_law_of_chinchilla_is_recovered():
     assert [law.floor, *law.coefficients, *law.exponents] == pytest.approx(
         [1.69, 406.4, 410.7, 0.34, 0.28], rel=1e-3
     )
+
+
+def test_what_is_beyond_all_numbers_is_the_largest():
+    """An exponent that the losses do not tell takes a coefficient there."""
+    law = Law(np.array([[800.0, 0.0, 60.0], [0.5, 0.0, 0.3]]), np.array([15.0]))
+    with np.errstate(all="raise"):
+        assert np.isfinite(law.floor).all() and np.isfinite(law.coefficients).all()
+    assert law.coefficients[1] == pytest.approx(np.exp(4.5)) and law.floor[1] == pytest.approx(np.exp(0.5))
 
 
 def test_intervals_cover_what_is_true():

@@ -105,7 +105,7 @@ def variance_over_documents(rest: np.ndarray, size: np.ndarray) -> np.ndarray:
 
 
 def shifts(rest: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """Return how far the ratio moves if a document is left out: (…, documents); 0 if it is all of the text."""
+    """Return how far the ratio moves without each document: (…, documents); 0 if it is all of the text."""
     others = size.sum() - size
     return np.divide(rest, others, out=np.zeros_like(rest), where=others > 0)
 

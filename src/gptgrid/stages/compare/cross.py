@@ -41,8 +41,9 @@ COLUMNS = (
     *("text", "group", "trained_on", "seeds", DIVERGED, FAILED, *FIGURES, *FOUND),
     *(CONVENTION, "test_documents", "in_train", "status", "reason"),
 )
-"""`trained_on`: the text of the group; empty for checkpoints of others. `in_train`: the share of the documents that stand in the training text of the group. `status`: finished,
-diverged or failed, of what the figures are of."""
+"""`trained_on`: the text of the group; empty for a checkpoint of others. `in_train`: the share of the
+documents that stand in the training text of the group. `status`: finished, diverged or failed, of what the
+figures are of."""
 SCORED = "finished"
 Row = dict[str, Any]
 

@@ -2,10 +2,10 @@
 
 The effect of a value is its mean difference to a reference, another value of its axis, over all pairs of
 groups that differ in nothing else. The reference is the value in most such pairs, the first of a full grid;
-values that never meet it have another. It is of the test documents and in the unit of the figures; positive is worse. Its
-interval is that of one effect, for other seeds and documents; other settings of the rest of the grid may
-have other effects. An interaction is how much an effect differs between two values of another axis, given
-where every combination of the two was run.
+values that never meet it have another. An effect is of the test documents and in the unit of the figures;
+positive is worse. Its interval is that of one effect, for other seeds and documents; other settings of the
+rest of the grid may have other effects. An interaction is how much an effect differs between two values of
+another axis, given where every combination of the two was run.
 """
 
 from __future__ import annotations

@@ -29,6 +29,8 @@ LEAST = 0.01
 """Of the lowest loss: from less than this, a search in logarithms would not move a coefficient."""
 HUBER = 1e-3
 """Residual of a logarithm beyond which it counts linearly (Hoffmann et al. 2022)."""
+LARGEST = 700.0
+"""Logarithm of about the largest number: with an exponent that the losses do not tell, A is beyond it."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +51,13 @@ class Law:
     @property
     def floor(self) -> np.ndarray:
         """Return E: (…,)."""
-        return np.exp(self.values[..., 0])
+        return np.exp(np.minimum(self.values[..., 0], LARGEST))
 
     @property
     def coefficients(self) -> np.ndarray:
         """Return A and B: (…, terms)."""
-        return np.exp(self.values[..., 1 : self.terms + 1] + self.exponents * self.middle)
+        logarithms = self.values[..., 1 : self.terms + 1] + self.exponents * self.middle
+        return np.exp(np.minimum(logarithms, LARGEST))
 
     @property
     def exponents(self) -> np.ndarray:

@@ -110,7 +110,7 @@ def why_left_out(members: pd.DataFrame) -> pd.Series:
 
 
 def steps(values: pd.Series) -> pd.Series:
-    """Return numbers from 0 for values that rise, the same for those at most `NEAR` times the least of them."""
+    """Return numbers from 0 for rising values, the same for those within `NEAR` times the least of them."""
     order = values.astype(float).sort_values()
     numbers, number, least = [], -1, -np.inf
     for value in order:

@@ -21,9 +21,7 @@ LONGER = 1.2
 """Times as much in a training as in another: enough to change the order of like recipes."""
 EARLY = 0.1
 """Of the steps: best weights from before then mean that the rest of the training made them worse."""
-OF_NO_USE = (
-    "what it has learned is of no use there; see whether the test is text of another kind"
-)
+OF_NO_USE = "what it has learned is of no use there; see whether the test is text of another kind"
 
 
 def of_trainings(inputs: Inputs, cells: list[SimpleNamespace]) -> Iterator[str]:
