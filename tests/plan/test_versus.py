@@ -18,6 +18,7 @@ from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.identity import identity_of
 from gptgrid.artifact.manifest import describe_outputs, write_manifest
 from gptgrid.cli import app
+from gptgrid.plan.show_versus import sentence
 from gptgrid.plan.versus import Cell, Versus, corrected, pairs_of, pools_of, scores_of
 from gptgrid.stages.compare.contrasts import Spread, contrasts, spread_of, summarize_group
 from gptgrid.stages.compare.selection import half_width, two_sided
@@ -151,6 +152,14 @@ def test_a_pair_of_cells_is_paired_over_its_documents() -> None:
     half = (row["difference_high"] - row["difference_low"]) / 2
     assert half == pytest.approx(stats.t.ppf(0.975, DOCUMENTS - 1) * error / math.log(2), rel=0.02)
     assert (row["verdict"], row["covers"]) == ("A is better", "documents")
+
+
+def test_two_seeds_of_one_recipe_get_no_verdict() -> None:
+    a, b = (write_cell(Path(f"results/e/cells/toy.char.small.base.s{seed}"), seed / 50) for seed in (1, 2))
+    found = compare(a, b)
+    (row,) = rows_of(found).values()
+    assert (row["verdict"], row["p"]) == ("other seeds", None) and found.differences.empty
+    assert "are one recipe with other seeds: they differ by" in sentence(row)
 
 
 def test_parts_of_a_name_mean_all_seeds_of_a_group() -> None:

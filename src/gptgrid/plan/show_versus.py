@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from gptgrid.plan.versus import A_BETTER, BEST, EVERYWHERE, IDENTICAL, UNDECIDED, Versus
+from gptgrid.plan.versus import A_BETTER, BEST, EVERYWHERE, IDENTICAL, SEEDS_ALONE, UNDECIDED, Versus
 
 DIGEST = re.compile(r"[0-9a-f]{40,64}")
 """A commit or a digest, of which twelve letters tell it from others."""
@@ -54,6 +54,11 @@ def sentence(row: dict[str, Any]) -> str:
     a, b = f"A's {row['a']}", f"B's {row['b']}"
     if row["verdict"] == IDENTICAL:
         return f"{where}: {a} and {b} are the same evaluations"
+    if row["verdict"] == SEEDS_ALONE:
+        return (
+            f"{where}: {a} and {b} are one recipe with other seeds: they differ by "
+            f"{abs(row['difference']):.3g} {row['unit']}, which is what seeds change"
+        )
     if row["covers"] == "nothing":
         return f"{where}: one seed and one document cannot tell how sure the difference of {a} and {b} is"
     sure = f"95 % interval of B - A {interval(row)}, p {chance(row['p'])}"

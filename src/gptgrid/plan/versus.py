@@ -28,6 +28,8 @@ MADE_WITH = ("commit", "device", "precision", "python", "torch")
 """What of the provenance of a training may change its figures."""
 SEED = re.compile(r"[.]s[0-9]+$")
 A_BETTER, B_BETTER, IDENTICAL, UNDECIDED = "A is better", "B is better", "identical", "not distinguishable"
+SEEDS_ALONE = "other seeds"
+"""Of one recipe: what they differ by is what seeds change, and says nothing of a choice."""
 VERDICTS = [
     *("text", "what", "a", "b", "seeds_a", "seeds_b", "unit", "figure_a", "figure_b"),
     *("difference", "difference_low", "difference_high", "p", "verdict", "covers", "documents"),
@@ -240,11 +242,14 @@ def versus(a: Result, b: Result) -> Versus:
     for text in shared:
         first, second = a.on(text), b.on(text)
         pairs = pairs_of(first, second)
-        rows += verdicts(a.texts[text], pairs, list(chain(first.values(), second.values())))
-        differences |= {
-            f"{name_of(a.texts[text])}: {what}": unlike(pair.a[0].configuration(), pair.b[0].configuration())
-            for what, pair in pairs.items()
+        found = {
+            what: unlike(pair.a[0].configuration(), pair.b[0].configuration()) for what, pair in pairs.items()
         }
+        differences |= {f"{name_of(a.texts[text])}: {what}": keys for what, keys in found.items()}
+        for row in verdicts(a.texts[text], pairs, list(chain(first.values(), second.values()))):
+            one, other = pairs[row["what"]][:2]
+            alike = not found[row["what"]] and seeds_of(one) != seeds_of(other)
+            rows.append(row | {"p": None, "verdict": SEEDS_ALONE} if alike else row)
         notes += choice_notes(a, b, text, pairs)
         notes += [
             f"on {name_of(a.texts[text])}, {what} is of cells that are scored under different conventions, "
@@ -264,6 +269,11 @@ def versus(a: Result, b: Result) -> Versus:
     return Versus(
         a.label, b.label, together(differences), pd.DataFrame(corrected(rows), columns=VERDICTS), notes
     )
+
+
+def seeds_of(cells: list[Cell]) -> set[int | None]:
+    """Return the seeds of a group; None of a checkpoint of others."""
+    return {cell.training["config"].get("seed") for cell in cells}
 
 
 def name_of(cell: Cell) -> str:
