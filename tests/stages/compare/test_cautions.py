@@ -351,3 +351,17 @@ def test_marks_that_are_not_read_or_not_by_all(tmp_path, marks, expected):
         edit(experiment, f"shards:{tokenizer}@tales", about__marks=found)
     sentences = [one for one in said(experiment) if "special token" in one]
     assert [expected in one for one in sentences] == ([True] if expected else [])
+
+
+def test_one_recipe_under_two_names(sound):
+    manifests = [
+        sound.inputs[f"train:tales.bpe.{model}.base.s1"] / "manifest.json" for model in ("gpt2", "llama")
+    ]
+    first, second = (json.loads(path.read_text()) for path in manifests)
+    manifests[1].write_text(json.dumps({**second, "identity": first["identity"]}))
+    (sentence,) = [one for one in said(sound) if "several names" in one]
+    assert sentence.startswith(
+        "tales.bpe.gpt2.base and tales.bpe.llama.base are one recipe under several names"
+    )
+    sound.cells[0]["use"] = "last"  # other weights of the same training
+    assert not [one for one in said(sound) if "several names" in one]

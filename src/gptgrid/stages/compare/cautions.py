@@ -7,6 +7,7 @@ were found by the `corpus` stage.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -47,6 +48,7 @@ def cautions(
         useful = [on_test.get(group) for group in winners(rivals)]
         sentences = [
             *of_groups(rivals),
+            *of_twins(members, own),
             *of_references(rivals),
             *of_conventions(rivals),
             *of_budgets(members, [cell.shards for cell in own]),
@@ -158,6 +160,25 @@ def remedy(open_ones: list[Row], more: str) -> str:
         return f"no number of seeds would, as other documents could change that much; {more}"
     nearest = min(needed, key=needed.get)
     return f"about {needed[nearest]:,} seeds of every group would tell {nearest}"
+
+
+def of_twins(cells: pd.DataFrame, asked: list[SimpleNamespace]) -> Iterator[str]:
+    """Yield that groups are one recipe under several names, as where a value is overridden by itself.
+
+    Args:
+        cells: the rows of the cells on the text, with `group`.
+        asked: the same cells of the configuration; `use` says which weights of a training are theirs.
+    """
+    names: dict[tuple[str, str], list[str]] = {}
+    for identity, group, cell in zip(cells["identity"], cells["group"], asked, strict=True):
+        if pd.notna(identity):
+            names.setdefault((identity, cell.use), []).append(group)
+    for twins in dict.fromkeys(tuple(dict.fromkeys(groups)) for groups in names.values()):
+        if len(twins) > 1:
+            yield (
+                f"{' and '.join(twins)} are one recipe under several names, with the same trainings, so that "
+                "whatever tells them apart is their seeds; give it one name"
+            )
 
 
 def of_conventions(rivals: list[Row]) -> Iterator[str]:
