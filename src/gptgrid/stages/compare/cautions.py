@@ -88,9 +88,9 @@ def of_groups(rivals: list[Row]) -> Iterator[str]:
             f"({some(lost)}); train them longer, or {more}"
         )
     # Of a checkpoint of others there are no seeds to give.
-    trained = [group for group in rivals if not group["imported"]]
-    if len(rivals) > 1 and trained:
-        yield from of_seeds([group["seeds"] - group["failed"] for group in trained])
+    finished = [group["seeds"] - group["failed"] for group in rivals if not group["imported"]]
+    if len(rivals) > 1 and any(finished):
+        yield from of_seeds([seeds for seeds in finished if seeds])
     yield from of_verdicts(measured, more)
     for group in measured[:1]:
         if group["failed"]:
