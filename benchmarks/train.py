@@ -403,7 +403,7 @@ def evaluate_gptgrid(size: Size, folder: Path, device: str, precision: str = "fp
     tokens = open_shards(folder, SCORED[device]).arrays[0]
     count = (len(tokens) // (size.context * size.rows) - 1) * size.context * size.rows
     start = clock(device)
-    nats = score(module, Shards([tokens[: count + 1]]), size.context, size.context)
+    nats = score(module, Shards([tokens[: count + 1]]), size.context, size.context).nats
     return evaluation(size, count / (clock(device) - start), float(nats.mean()), precision)
 
 

@@ -169,7 +169,7 @@ class TrainedCell:
         if len(tokens) < 2:
             raise UserError("the text has no token to score: a text needs one, bare ids two")
         stride = default_stride(self.context) if stride is None else stride
-        nats = float(score(self.module, tokens, self.context, stride).sum())
+        nats = float(score(self.module, tokens, self.context, stride).nats.sum())
         size = None if self.codec.kind == "ids" else len(text.encode())
         found = figures(nats, len(tokens) - 1, size, words=None, newlines=None)
         return Score(nats, len(tokens) - 1, size, found["bpb"], found["perplexity"])

@@ -52,7 +52,7 @@ def test_scores_and_greedy_texts_are_those_of_a_cpu(switches: dict) -> None:
     nats, texts = [], []
     for device in ("cpu", "cuda"):
         there = copy.deepcopy(module).to(device)
-        nats.append(score(there, Shards([ids]), 12, 6))
+        nats.append(score(there, Shards([ids]), 12, 6).nats)
         texts.append(list(generate(there, [EOT, 1, 2], GREEDY, 40, None, 1)))
     np.testing.assert_allclose(nats[1], nats[0], atol=2e-4)
     assert abs(nats[1].mean() - nats[0].mean()) < 1e-5

@@ -6,7 +6,7 @@ import torch
 from cells import tiny, token_by_token, uniform
 
 from gptgrid.model import score as scoring
-from gptgrid.model.score import cross_entropy, default_stride, likeliest, score, score_tokens, windows
+from gptgrid.model.score import cross_entropy, default_stride, likeliest, score, windows
 from gptgrid.tokens.shards import Shards, open_shards, write_shard
 
 VOCAB, CONTEXT = 23, 8
@@ -31,7 +31,7 @@ def obvious(module: torch.nn.Module, tokens: np.ndarray, context: int, stride: i
 def test_the_obvious_loop_agrees(length, stride):
     for module in MODULES.values():
         expected = obvious(module, ids(length), CONTEXT, stride)
-        nats = score(module, shards(length), CONTEXT, stride, batch_rows=3)
+        nats = score(module, shards(length), CONTEXT, stride, batch_rows=3).nats
         assert nats.dtype == np.float64
         np.testing.assert_allclose(nats, expected, atol=2e-5)
 
@@ -42,7 +42,7 @@ def test_stride_one_is_token_by_token():
         seen = torch.tensor(tokens[None, max(0, place - CONTEXT) : place])
         with torch.no_grad():
             total -= module(seen)[0, -1].double().log_softmax(-1)[tokens[place]].item()
-    assert score(module, shards(30), CONTEXT, 1).sum() == pytest.approx(total, rel=1e-6)
+    assert score(module, shards(30), CONTEXT, 1).nats.sum() == pytest.approx(total, rel=1e-6)
 
 
 @pytest.mark.parametrize("context", [1, 2, 5, 8])
@@ -73,7 +73,7 @@ def test_parts_are_scored_as_if_each_stood_alone_with_the_beginning_of_the_next(
             nat for start, end in spans for nat in obvious(module, text[start : end + 1], CONTEXT, stride)
         ]
         for rows in (1, 3, 64):
-            nats = score(module, shards(41), CONTEXT, stride, rows, np.array(starts))
+            nats = score(module, shards(41), CONTEXT, stride, rows, np.array(starts)).nats
             np.testing.assert_allclose(nats, expected, atol=2e-5)
 
 
@@ -93,30 +93,30 @@ def test_a_document_mask_does_not_mind_what_pads():
     starts = np.unique([0, *np.flatnonzero(text == VOCAB - 1)])
     alone = np.concatenate(
         [
-            score(module, Shards([text[start : end + 1]]), CONTEXT, CONTEXT)
+            score(module, Shards([text[start : end + 1]]), CONTEXT, CONTEXT).nats
             for start, end in zip(starts, [*starts[1:], 59], strict=True)
             if end > start
         ]
     )
-    np.testing.assert_allclose(score(module, shards(60), CONTEXT, CONTEXT, 64, starts), alone, atol=2e-5)
+    np.testing.assert_allclose(score(module, shards(60), CONTEXT, CONTEXT, 64, starts).nats, alone, atol=2e-5)
 
 
 def test_a_uniform_model_scores_the_logarithm_of_the_vocabulary():
-    np.testing.assert_allclose(score(uniform(VOCAB), shards(20), CONTEXT, 4), np.log(VOCAB), rtol=1e-7)
+    np.testing.assert_allclose(score(uniform(VOCAB), shards(20), CONTEXT, 4).nats, np.log(VOCAB), rtol=1e-7)
 
 
 def test_same_bits_again_and_nearly_the_same_for_other_batches():
     module, text = MODULES["llama"], shards(300)
-    nats = score(module, text, CONTEXT, 4)
-    assert nats.tobytes() == score(module, text, CONTEXT, 4).tobytes()
-    np.testing.assert_allclose(nats, score(module, text, CONTEXT, 4, batch_rows=1), atol=2e-5)
+    nats = score(module, text, CONTEXT, 4).nats
+    assert nats.tobytes() == score(module, text, CONTEXT, 4).nats.tobytes()
+    np.testing.assert_allclose(nats, score(module, text, CONTEXT, 4, batch_rows=1).nats, atol=2e-5)
 
 
 def test_dropout_is_off_inside_and_as_before_outside():
     module = tiny(VOCAB, dropout=0.5)
-    quiet = score(module, shards(40), CONTEXT, 4)
+    quiet = score(module, shards(40), CONTEXT, 4).nats
     module.train()
-    np.testing.assert_array_equal(score(module, shards(40), CONTEXT, 4), quiet)
+    np.testing.assert_array_equal(score(module, shards(40), CONTEXT, 4).nats, quiet)
     assert module.training
 
 
@@ -129,9 +129,9 @@ def test_reads_from_several_files_in_bounded_batches(tmp_path, monkeypatch):
         text, "windows", lambda starts, length: batch_rows.append(len(starts)) or gather(starts, length)
     )
     monkeypatch.setattr(scoring, "BATCH_TOKENS", 4 * CONTEXT)
-    nats = score(MODULES["gpt2"], text, CONTEXT, 4)
+    nats = score(MODULES["gpt2"], text, CONTEXT, 4).nats
     assert max(batch_rows) == 4
-    np.testing.assert_allclose(nats, score(MODULES["gpt2"], shards(200), CONTEXT, 4), atol=2e-5)
+    np.testing.assert_allclose(nats, score(MODULES["gpt2"], shards(200), CONTEXT, 4).nats, atol=2e-5)
     monkeypatch.setattr(scoring, "BATCH_LOGITS", 2 * CONTEXT * VOCAB)
     batch_rows.clear()
     score(MODULES["gpt2"], text, CONTEXT, 4)
@@ -148,7 +148,7 @@ def test_what_is_known_of_each_token_is_what_the_obvious_loop_sees(starts, strid
             for start, end in spans
             for row in token_by_token(module, text[start : end + 1].tolist(), CONTEXT, stride)
         ]
-        scores = score_tokens(module, shards(41), CONTEXT, stride, 3, np.array(starts))
+        scores = score(module, shards(41), CONTEXT, stride, 3, np.array(starts))
         nats, right, seen = map(list, zip(*rows, strict=True))
         np.testing.assert_allclose(scores.nats, nats, atol=2e-5)
         assert (scores.right.tolist(), scores.seen.tolist()) == (right, seen)

@@ -84,21 +84,6 @@ def score(
     stride: int,
     batch_rows: int | None = None,
     starts: np.ndarray = WHOLE,
-) -> np.ndarray:
-    """Return the cross-entropy of every token but the first: (length - 1,) float64, nats.
-
-    The arguments and errors are those of `score_tokens`.
-    """
-    return score_tokens(module, tokens, context, stride, batch_rows, starts).nats
-
-
-def score_tokens(
-    module: nn.Module,
-    tokens: Shards,
-    context: int,
-    stride: int,
-    batch_rows: int | None = None,
-    starts: np.ndarray = WHOLE,
 ) -> Scores:
     """Return what a model makes of every token but the first, each scored exactly once.
 
@@ -196,7 +181,12 @@ def default_stride(context: int) -> int:
 
 
 def windows(
-    targets: int, context: int, stride: int, rows: int, starts: np.ndarray = WHOLE
+    targets: int,
+    context: int,
+    stride: int,
+    rows: int,
+    starts: np.ndarray = WHOLE,
+    sizes: np.ndarray | None = None,
 ) -> Iterator[Batch]:
     """Yield batches of windows that score each target of a text once.
 
@@ -209,8 +199,10 @@ def windows(
         stride: tokens between the starts of windows.
         rows: whole windows in a batch, at most; of short ones as many as have together as many tokens.
         starts: where the parts of the text begin: see `score`.
+        sizes: targets of each part: (parts,) int64. Default: those up to the beginning of the next one.
     """
-    sizes = np.append(starts[1:], targets) - starts
+    if sizes is None:
+        sizes = np.append(starts[1:], targets) - starts
     # A last part of a single token has no target.
     starts, sizes = starts[sizes > 0], sizes[sizes > 0]
     counts = 1 - np.minimum(0, context - sizes) // stride

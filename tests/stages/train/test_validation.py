@@ -48,7 +48,7 @@ def test_equals_the_disjoint_windows_of_an_evaluation(make_job):
             trainer = Trainer(make_job(windows + str(limit), training=training))
             validation, learner = trainer.validation, trainer.learner
             starts = validation.text.documents.starts if windows == "document" else np.zeros(1, np.int64)
-            nats = score(learner.module, validation.tokens, 16, stride=16, batch_rows=3, starts=starts)
+            nats = score(learner.module, validation.tokens, 16, stride=16, batch_rows=3, starts=starts).nats
             assert validation.loss(learner) == pytest.approx(nats.mean(), rel=1e-6)
             size = validation.text.totals["bytes"]
             expected = nats.sum() / np.log(2) / size

@@ -6,15 +6,13 @@ of a prompt would save less than it takes to explain where items are short, as t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
 from torch import nn
 
-from gptgrid.model.score import Batch, Scores, rows_at_once, score_batch
+from gptgrid.model.score import Scores, rows_at_once, score_batch, windows
 from gptgrid.tokens.shards import Shards
 
 
@@ -74,7 +72,9 @@ def likelihoods(
     starts = ends - [len(text.ids) for text in texts]
     tokens = Shards([np.concatenate([text.ids for text in texts])])
     scores = Scores.empty(len(tokens) - 1)
-    work = batches(starts, ends, context, stride, module.vocab_size)
+    # The first token of a text is no target of the one before.
+    rows, sizes = rows_at_once(module.vocab_size, context), ends - 1 - starts
+    work = windows(len(scores.nats), context, stride, rows, starts, sizes)
     with ThreadPoolExecutor(threads) as pool:
         for _ in pool.map(lambda batch: score_batch(module, tokens, batch, scores), work):
             pass  # takes up what a batch raises
@@ -85,29 +85,3 @@ def likelihoods(
         np.array([scores.nats[span].sum() for span in spans]),
         np.array([scores.right[span].all() for span in spans]),
     )
-
-
-def batches(
-    starts: np.ndarray, ends: np.ndarray, context: int, stride: int, vocab_size: int
-) -> Iterator[Batch]:
-    """Yield batches of windows that score each token of some texts but its first once, like lengths together.
-
-    Args:
-        starts: where each text begins in what is read: (texts,) int.
-        ends: where it ends: (texts,) int.
-        context: inputs of a window.
-        stride: tokens between the starts of windows.
-        vocab_size: of the model.
-    """
-    windows = []
-    for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
-        targets = end - 1 - start
-        for place in range(0, max(1, targets - context + stride), stride):
-            skipped = context - stride if place else 0
-            windows.append((skipped, -min(context, targets - place), start + place))
-    for skipped, group in groupby(sorted(windows), key=lambda window: window[0]):
-        rest = list(group)
-        while rest:
-            rows = rows_at_once(vocab_size, -rest[0][1])
-            batch, rest = np.array(rest[:rows]), rest[rows:]
-            yield Batch(batch[:, 2], -batch[:, 1], skipped)

@@ -10,7 +10,7 @@ from torch import nn
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.metrics import figures
-from gptgrid.model.score import Scores, score_tokens
+from gptgrid.model.score import Scores, score
 from gptgrid.stages.evaluate.audit import check_scores
 from gptgrid.stages.evaluate.conventions import Convention
 from gptgrid.text.documents import why_no_words
@@ -61,7 +61,7 @@ class ScoredSplit:
                 finite.
         """
         text, totals = self.text, self.totals
-        scores = score_tokens(
+        scores = score(
             module, text.tokens, convention.context, convention.stride, starts=convention.starts(text)
         )
         check_scores(scores, text, convention, self.name)
