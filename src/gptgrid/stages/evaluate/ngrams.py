@@ -14,15 +14,8 @@ from typing import Any
 import numpy as np
 
 from gptgrid.artifact.job import Job
-from gptgrid.metrics import figures
-from gptgrid.text.documents import why_no_words
-from gptgrid.tokens.document_scores import (
-    COUNTS,
-    by_document,
-    nats_column,
-    targets_by_document,
-    write_document_scores,
-)
+from gptgrid.stages.evaluate.texts import LOSSES, about, figures_of, size_columns
+from gptgrid.tokens.document_scores import by_document, nats_column, write_document_scores
 from gptgrid.tokens.document_table import ScoredText, open_scored_text
 from gptgrid.tokens.frequencies import TOKENS, nats_by_frequency, token_counts
 from gptgrid.tokens.ngram import predict
@@ -30,8 +23,6 @@ from gptgrid.tokens.shards import Shards, open_shards
 
 COUNTED = 2**23
 """Tokens of the training text, from its start, in which grams are counted: about 1 GB of memory."""
-LOSSES = {"valid": "val_loss", "test": "test_loss"}
-"""Split → what its loss per token is called."""
 
 
 @dataclass(frozen=True)
@@ -99,42 +90,13 @@ def write(
     }
     columns = {}
     for number, (split, text) in enumerate(zip(LOSSES, texts, strict=True)):
-        starts, scored = text.documents.starts, len(text.tokens) - 1
-        counts = {
-            **text.documents.counts,
-            "document": text.numbers,
-            "tokens": targets_by_document(starts, scored),
-        }
-        columns[split] = {name: counts[name] for name in COUNTS}
+        columns[split] = size_columns(text)
         for name, reference in references.items():
-            nats = by_document(reference.nats[number], starts)
+            nats = by_document(reference.nats[number], text.documents.starts)
             columns[split][nats_column(name)] = nats
-            described[name][split] = figures_of(text, math.fsum(nats), LOSSES[split])
+            described[name][split] = {**figures_of(text, split, math.fsum(nats)), **about(text)}
     write_document_scores(job.folder, columns)
     (job.folder / "references.json").write_text(
         json.dumps(described, indent=1, allow_nan=False) + "\n", encoding="utf-8"
     )
     return {name: each["test"]["test_loss"] for name, each in described.items()}
-
-
-def figures_of(text: ScoredText, nats: float, loss: str) -> dict[str, Any]:
-    """Return the figures of a text that takes so many nats, and what was scored.
-
-    Args:
-        text: what was scored.
-        nats: sum over all of it.
-        loss: what the nats per token are called.
-    """
-    totals, scored = text.totals, len(text.tokens) - 1
-    if no_words := why_no_words(totals):
-        totals |= {"words": None, "newlines": None}
-    sizes = (totals[name] for name in ("bytes", "words", "newlines", "characters"))
-    measured = figures(nats, scored, *sizes)
-    return {
-        "nats": nats,
-        loss: measured.pop("test_loss"),
-        **measured,
-        "word_perplexity_reason": no_words,
-        "scored_tokens": scored,
-        **text.describe(),
-    }

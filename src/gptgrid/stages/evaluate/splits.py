@@ -9,16 +9,12 @@ import numpy as np
 from torch import nn
 
 from gptgrid.artifact.errors import UserError
-from gptgrid.metrics import figures
 from gptgrid.model.score import Scores, score
 from gptgrid.stages.evaluate.audit import check_scores
 from gptgrid.stages.evaluate.conventions import Convention
-from gptgrid.text.documents import why_no_words
-from gptgrid.tokens.document_scores import COUNTS, by_document, nats_column, targets_by_document
+from gptgrid.stages.evaluate.texts import about, figures_of, size_columns
+from gptgrid.tokens.document_scores import by_document, nats_column
 from gptgrid.tokens.document_table import ScoredText
-
-LOSSES = {"valid": "val_loss", "test": "test_loss"}
-"""Split → what its loss per token is called."""
 
 
 class ScoredSplit:
@@ -33,10 +29,6 @@ class ScoredSplit:
             diverged: whether the training did, so that there may be no figures.
         """
         self.name, self.text, self.diverged = name, text, diverged
-        self.totals = text.totals
-        self.no_words = why_no_words(self.totals)
-        if self.no_words:
-            self.totals |= {"words": None, "newlines": None}
         self.definitions: dict[str, dict[str, Any]] = {}
         self.found: dict[str, dict[str, float | None]] = {}
         self.columns: dict[str, np.ndarray | None] = {}
@@ -60,24 +52,14 @@ class ScoredSplit:
             UserError: the audit finds another count, or the loss of a training that did not diverge is not
                 finite.
         """
-        text, totals = self.text, self.totals
+        text = self.text
         scores = score(
             module, text.tokens, convention.context, convention.stride, starts=convention.starts(text)
         )
         check_scores(scores, text, convention, self.name)
         nats = self.finite(by_document(scores.nats, text.documents.starts))
         total = None if nats is None else math.fsum(nats)
-        measured = figures(
-            total,
-            len(scores.nats),
-            totals["bytes"],
-            totals["words"],
-            totals["newlines"],
-            totals["characters"],
-            int(scores.right.sum()),
-        )
-        loss = measured.pop("test_loss")
-        return scores, nats, {"nats": total, LOSSES[self.name]: loss, **measured}
+        return scores, nats, figures_of(text, self.name, total, int(scores.right.sum()))
 
     def finite(self, nats: np.ndarray) -> np.ndarray | None:
         """Return nats; None where a training that diverged left weights without probabilities.
@@ -108,18 +90,8 @@ class ScoredSplit:
     def describe(self) -> dict[str, Any]:
         """Return what evaluation.json says: the headline figures, the text, each convention."""
         conventions = {name: {**self.definitions[name], **found} for name, found in self.found.items()}
-        return {
-            **self.figures,
-            "word_perplexity_reason": self.no_words,
-            "scored_tokens": len(self.text.tokens) - 1,
-            "convention": self.headline,
-            **self.text.describe(),
-            **conventions,
-        }
+        return {**self.figures, **about(self.text), "convention": self.headline, **conventions}
 
     def by_document(self) -> dict[str, np.ndarray | None]:
         """Return the columns of documents.parquet."""
-        table = self.text.documents
-        tokens = targets_by_document(table.starts, len(self.text.tokens) - 1)
-        counts = table.counts | {"document": self.text.numbers, "tokens": tokens}
-        return {**{name: counts[name] for name in COUNTS}, **self.columns}
+        return {**size_columns(self.text), **self.columns}
