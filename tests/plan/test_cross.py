@@ -135,7 +135,7 @@ def test_end_to_end_and_what_it_costs():
     native = json.loads(Path(f"{CELLS}/blue.char.small.base.s1/evaluate/evaluation.json").read_text())
     assert found["text_digest"] == native["text_digest"] and found["bytes"] == native["bytes"]
     assert found["bpb"] != native["bpb"] and found["in_train"]["documents"] == 0
-    one = read_document_scores(Path(cell, "cross/blue"), "test", ("nats_sliding",))["nats_sliding"]
+    one = read_document_scores(Path(cell, "cross/blue"), ("nats_sliding",))["test"]["nats_sliding"]
     assert scores_path(Path(cell, "cross/blue")).exists() and sum(one) == pytest.approx(found["nats"])
 
     with Path("results/default/compare/cross.csv").open() as file:

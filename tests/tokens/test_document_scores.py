@@ -39,18 +39,18 @@ def test_what_is_written_is_read_and_the_same_bytes_again(tmp_path):
         folder.mkdir()
         write_document_scores(folder, {"valid": {**columns, "document": [1, 2]}, "test": columns})
     assert scores_path(folders[0]).read_bytes() == scores_path(folders[1]).read_bytes()
-    found = read_document_scores(folders[0], "test", [*columns])
+    found = read_document_scores(folders[0], [*columns])["test"]
     assert found["document"].tolist() == [0, 4] and found["nats_sliding"].tolist() == [0.1, 1 / 3]
     assert np.isnan(found["bytes"]).all()
-    assert read_document_scores(folders[0], "valid", ["document"])["document"].tolist() == [1, 2]
+    assert read_document_scores(folders[0], ["document"])["valid"]["document"].tolist() == [1, 2]
 
 
 def test_what_cannot_be_read_says_what_to_do(tmp_path):
     with pytest.raises(UserError, match=r"documents.parquet is missing: an older source .* run snakemake"):
-        read_document_scores(tmp_path, "test", ["tokens"])
+        read_document_scores(tmp_path, ["tokens"])["test"]
     write_document_scores(tmp_path, {"test": {"document": [0], "tokens": [1]}})
     with pytest.raises(UserError, match="has no column nats_sliding; run snakemake"):
-        read_document_scores(tmp_path, "test", ["tokens", "nats_sliding"])
+        read_document_scores(tmp_path, ["tokens", "nats_sliding"])["test"]
     scores_path(tmp_path).write_bytes(b"PAR1")
     with pytest.raises(UserError, match="is damaged"):
-        read_document_scores(tmp_path, "test", ["tokens"])
+        read_document_scores(tmp_path, ["tokens"])["test"]

@@ -21,7 +21,7 @@ from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.manifest import first_damage, read_manifest, read_provenance
 from gptgrid.stages.compare.cells import DIVERGED
 from gptgrid.stages.compare.contrasts import Group, Spread, contrasts, spread_of, summarize_group
-from gptgrid.stages.compare.selection import LEVEL, half_width, two_sided
+from gptgrid.stages.compare.selection import LEVEL, half_width, holm, two_sided
 from gptgrid.tokens.document_scores import nats_column, read_document_scores, scores_path
 
 MADE_WITH = ("commit", "device", "precision", "python", "torch")
@@ -345,7 +345,7 @@ def verdicts(text: Cell, pairs: dict[str, Pair], groups: list[list[Cell]]) -> li
         pairs: name → groups.
         groups: all groups on the text: they know what another seed changes.
     """
-    table = read_document_scores(text.folder / "evaluate", "test", ("document", "bytes", "tokens"))
+    table = read_document_scores(text.folder / "evaluate", ("document", "bytes", "tokens"))["test"]
     in_bytes = bool(np.isfinite(table["bytes"]).all())
     size = table["bytes" if in_bytes else "tokens"].astype(float)
     unit, scale = ("bits per byte", 1 / np.log(2)) if in_bytes else ("nats per token", 1.0)
@@ -420,7 +420,7 @@ def scores_of(cells: list[Cell], documents: np.ndarray, size: np.ndarray) -> Gro
     nats = []
     for cell in cells:
         column = nats_column(cell.evaluation["convention"])
-        table = read_document_scores(cell.folder / "evaluate", "test", ("document", column))
+        table = read_document_scores(cell.folder / "evaluate", ("document", column))["test"]
         if not np.array_equal(table["document"], documents):
             raise UserError(
                 f"{cell.folder}/evaluate/documents.parquet is of other documents than its evaluation says"
@@ -430,13 +430,10 @@ def scores_of(cells: list[Cell], documents: np.ndarray, size: np.ndarray) -> Gro
 
 
 def corrected(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return rows with p corrected for all of them (Holm 1979), and with their verdicts."""
-    tested = sorted(
-        (row for row in rows if row["p"] is not None and not np.isnan(row["p"])), key=lambda row: row["p"]
-    )
-    least = 0.0
-    for place, row in enumerate(tested):
-        least = row["p"] = max(least, min(1.0, row["p"] * (len(tested) - place)))
+    """Return rows with p corrected for all of them (Holm), and with their verdicts."""
+    tested = [row for row in rows if row["p"] is not None and not np.isnan(row["p"])]
+    for row, p in zip(tested, holm(np.array([row["p"] for row in tested])), strict=True):
+        row["p"] = float(p)
     for row in rows:
         told = row["p"] is not None and row["p"] < LEVEL
         better = B_BETTER if row["difference"] < 0 else A_BETTER

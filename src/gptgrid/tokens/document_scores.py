@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from gptgrid.artifact.errors import UserError
@@ -74,12 +73,11 @@ def write_document_scores(folder: Path, splits: dict[str, dict[str, Sequence | n
     pq.write_table(pa.concat_tables(tables), scores_path(folder), compression="zstd")
 
 
-def read_document_scores(folder: Path, split: str, columns: Sequence[str]) -> dict[str, np.ndarray]:
-    """Return columns of a split in the order of its documents; a column of nulls has NaN.
+def read_document_scores(folder: Path, columns: Sequence[str]) -> dict[str, dict[str, np.ndarray]]:
+    """Return split → columns in the order of its documents; a column of nulls has NaN.
 
     Args:
         folder: of the evaluation.
-        split: valid or test.
         columns: names of `COUNTS` and `nats_column`.
 
     Raises:
@@ -96,7 +94,11 @@ def read_document_scores(folder: Path, split: str, columns: Sequence[str]) -> di
         ) from None
     except (OSError, pa.ArrowException) as error:
         raise UserError(f"{path} is damaged ({error}); delete the folder and run snakemake again") from None
-    table = table.filter(pc.equal(table["split"], split))
     if missing := [name for name in columns if name not in table.column_names]:
         raise UserError(f"{path} has no column {', '.join(missing)}; run snakemake, which makes it again")
-    return {name: table[name].to_numpy(zero_copy_only=False) for name in columns}
+    of_split = table["split"].to_numpy(zero_copy_only=False)
+    values = {name: table[name].to_numpy(zero_copy_only=False) for name in columns}
+    return {
+        split: {name: column[of_split == split] for name, column in values.items()}
+        for split in dict.fromkeys(of_split)
+    }

@@ -17,7 +17,7 @@ def with_guessing(experiment: Experiment, factor: float, noise: float, split: st
     folder = experiment.inputs[f"evaluate:{experiment.cells[0]['cell']}"]
     columns = {}
     for name in ("valid", "test"):
-        found = read_document_scores(folder, name, ["document", "tokens", "nats_sliding"])
+        found = read_document_scores(folder, ["document", "tokens", "nats_sliding"])[name]
         times = factor + noise * generator.normal(size=len(found["tokens"])) if name == split else 3.0
         columns[name] = {
             "document": found["document"],
@@ -62,7 +62,7 @@ def test_the_likeliest_of_all_tokens_may_be_the_better_guess(tmp_path):
     assert run(experiment)[1]["learned"].tolist() == [True]
     folder = experiment.inputs["evaluate:tales.bpe.gpt2.base.s1"]
     columns = {
-        split: read_document_scores(folder, split, ["document", "tokens", "bytes", "nats_sliding"])
+        split: read_document_scores(folder, ["document", "tokens", "bytes", "nats_sliding"])[split]
         for split in ("valid", "test")
     }
     for found in columns.values():
@@ -75,7 +75,7 @@ def test_references_on_other_documents_tell_nothing(tmp_path):
     experiment = with_guessing(Experiment(tmp_path, ("tales",), ("bpe",), ("gpt2",), (1,)), 0.5, 0.0)
     folder = experiment.inputs["references:bpe@tales"]
     columns = {
-        split: read_document_scores(folder, split, ["document", "tokens", "nats_unigram"])
+        split: read_document_scores(folder, ["document", "tokens", "nats_unigram"])[split]
         for split in ("valid", "test")
     }
     for found in columns.values():

@@ -40,7 +40,7 @@ def cautions(experiment: Experiment) -> list[str]:
 def rewrite(experiment: Experiment, cell: str, change: Callable[[Columns], Columns], valid=False) -> None:
     """Change columns of the documents of a cell: those of the test split, perhaps of validation too."""
     folder = experiment.inputs[f"evaluate:{cell}"]
-    splits = {split: read_document_scores(folder, split, [*COUNTS, *NATS]) for split in ("valid", "test")}
+    splits = {split: read_document_scores(folder, [*COUNTS, *NATS])[split] for split in ("valid", "test")}
     for split in ("valid", "test") if valid else ("test",):
         splits[split] |= change(splits[split])
     write_document_scores(folder, splits)

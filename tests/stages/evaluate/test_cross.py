@@ -51,7 +51,7 @@ def test_figures_are_those_that_the_text_s_own_evaluation_gives_to_the_bit(make_
     assert {key: one[key] for key in shared} == {key: other[key] for key in shared}
     assert facts["bpb"] == other["bpb"] and "valid" not in one
     column = f"nats_{one['convention']}"
-    tables = [read_document_scores(job.folder, "test", ("document", column)) for job in (here, own)]
+    tables = [read_document_scores(job.folder, ("document", column))["test"] for job in (here, own)]
     for name in tables[0]:
         assert np.array_equal(tables[0][name], tables[1][name])
 

@@ -144,7 +144,7 @@ def test_documents_have_the_nats_of_the_obvious_loop_and_add_up_to_the_headline(
         ("valid", VALIDATION, evaluation(job)["valid"]),
         ("test", DOCUMENTS, evaluation(job)),
     ):
-        columns = read_document_scores(job.folder, split, [*COUNTS, *map(nats_column, names)])
+        columns = read_document_scores(job.folder, [*COUNTS, *map(nats_column, names)])[split]
         assert columns["document"].tolist() == list(range(len(documents)))
         # The end-of-text token of the next document is the last target of a document.
         tokens = [len(ids_of([text])) for text in documents]
@@ -170,7 +170,7 @@ def test_documents_have_the_nats_of_the_obvious_loop_and_add_up_to_the_headline(
 def test_documents_of_a_part_have_their_numbers_in_the_split(make_job):
     job = make_job(tiny(257), MANY, limit=50)
     evaluate(job)
-    columns = read_document_scores(job.folder, "test", ["document", "bytes"])
+    columns = read_document_scores(job.folder, ["document", "bytes"])["test"]
     assert 1 < len(columns["document"]) < 20 and columns["document"][0] > 0
     sizes = [len(MANY[number].encode()) for number in columns["document"]]
     assert columns["bytes"].tolist() == sizes and sum(sizes) == evaluation(job)["bytes"]
@@ -283,7 +283,7 @@ def test_bare_ids_have_figures_per_token_only(make_job):
     assert facts["bpb"] is facts["word_perplexity"] is facts["word_perplexity_newlines"] is None
     assert facts["val_bpb"] is None and facts["val_loss"] == pytest.approx(math.log(10), rel=1e-6)
     assert evaluation(job)["documents"] == 2 and evaluation(job)["scored_tokens"] == 26
-    columns = read_document_scores(job.folder, "test", ["tokens", "bytes", "nats_sliding"])
+    columns = read_document_scores(job.folder, ["tokens", "bytes", "nats_sliding"])["test"]
     assert columns["tokens"].tolist() == [25, 1] and np.isnan(columns["bytes"]).all()
     assert columns["nats_sliding"] == pytest.approx([25 * math.log(10), math.log(10)], rel=1e-6)
     assert facts["bpc"] is None and "script" not in evaluation(job)["breakdowns"]
@@ -349,7 +349,7 @@ def test_such_weights_of_a_diverged_training_have_no_figures(make_job):
     for convention in (facts, document["sliding"], document["disjoint"]):
         assert {convention[key] for key in ("nats", *DENOMINATORS)} == {None}
     assert document["scored_tokens"] == len(IDS) - 1
-    columns = read_document_scores(job.folder, "test", ["tokens", "nats_sliding"])
+    columns = read_document_scores(job.folder, ["tokens", "nats_sliding"])["test"]
     assert columns["tokens"].sum() == len(IDS) - 1 and np.isnan(columns["nats_sliding"]).all()
     assert document["breakdowns"]["position"]["sliding"] is None
 

@@ -128,7 +128,7 @@ def test_the_documents_add_up_to_the_bit_and_hold_figures_alone(make_job):
     found = references(job)
     for split in ("valid", "test"):
         for name in ("unigram", "kneser-ney"):
-            columns = read_document_scores(job.folder, split, ["document", "tokens", "bytes", f"nats_{name}"])
+            columns = read_document_scores(job.folder, ["document", "tokens", "bytes", f"nats_{name}"])[split]
             assert math.fsum(columns[f"nats_{name}"]) == found[name][split]["nats"]
             assert columns["bytes"].tolist() == [len(text.encode()) for text in TEXTS[split]]
             # Its bytes, and the end-of-text token of the next document; the last has none.

@@ -126,7 +126,7 @@ def refuse_unlike_texts(rows: list[Row], keys: list[str]) -> None:
 
 def training_row(inputs: Inputs, name: str) -> Row:
     """Return size, speed and end of a training, an input of the job."""
-    manifest, provenance = inputs.manifest(name), inputs.job.provenance_of(name)
+    manifest, provenance = inputs.manifest(name), inputs.provenance(name)
     facts = manifest["facts"]
     return {
         **{key: facts[key] for key in SIZES},

@@ -47,7 +47,7 @@ def costs_of(inputs: Inputs, cell: SimpleNamespace) -> Row:
     if not (tokens := facts.get("train_tokens")):
         return {}
     train = (inputs.facts(f"shards:{cell.shards}") or {}).get("splits", {}).get("train", {})
-    provenance = inputs.job.provenance_of(name)
+    provenance = inputs.provenance(name)
     seconds, speed = provenance.get("train_seconds"), provenance.get("tokens_per_second")
     whole = seconds and speed and seconds * speed >= MEASURED * tokens
     machine = ", ".join(filter(None, (provenance.get("device"), provenance.get("cpu"))))

@@ -28,10 +28,10 @@ from gptgrid.stages.compare.cells import (
     overridden_keys,
 )
 from gptgrid.stages.compare.contrasts import Group, contrasts, summarize_group
-from gptgrid.stages.compare.documents import Scores, read_cell
+from gptgrid.stages.compare.documents import Scores, nats_on, read_cell
 from gptgrid.stages.compare.facts import Inputs
 from gptgrid.stages.compare.groups import STATISTICS, summarize
-from gptgrid.stages.compare.selection import LEVEL, half_width, two_sided
+from gptgrid.stages.compare.selection import LEVEL, half_width, holm, two_sided
 from gptgrid.stages.compare.verdicts import BETTER, UNDECIDED, WORSE
 
 FIGURES = tuple(f"bpb_{statistic}" for statistic in STATISTICS)
@@ -234,7 +234,7 @@ def differences(best: list[str], members: dict[str, list[Row]], scores: Scores |
         return {}
     groups = [scores.groups[best[0]]]
     for read in folders.values():
-        nats = [read_cell(*cell, "test", {"test": scores}) for cell in read]
+        nats = [nats_on(scores, "test", cell[0], read_cell(*cell)["test"]) for cell in read]
         groups.append(summarize_group(np.stack(nats), scores.size))
     found = to_the_first(groups, scores.size, rivals=len(scores.groups))
     in_units = {name: found[name] * scores.unit for name in FOUND[:3]}
@@ -263,14 +263,6 @@ def to_the_first(groups: list[Group], size: np.ndarray, rivals: int) -> dict[str
         "df": found.df,
         "covers": found.covers,
     }
-
-
-def holm(p: np.ndarray) -> np.ndarray:
-    """Return probabilities corrected for all of them: (n,), at most 1."""
-    order = np.argsort(p)
-    corrected = np.empty_like(p)
-    corrected[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)), 1.0)
-    return corrected
 
 
 def of_cross(table: pd.DataFrame) -> list[tuple[str, str]]:

@@ -15,6 +15,8 @@ from gptgrid.stages.compare.facts import Inputs
 from gptgrid.tokens.document_scores import nats_column, read_document_scores, scores_path
 
 UNIGRAM = nats_column("unigram")
+Table = dict[str, np.ndarray]
+"""Column → one value a document."""
 
 
 @dataclass
@@ -54,6 +56,7 @@ def read_scores(inputs: Inputs, cells: pd.DataFrame) -> dict[str, dict[str, Scor
         UserError: documents.parquet is damaged, or not of the same documents as others.
     """
     found: dict[str, dict[str, Scores]] = {}
+    guessed: dict[str, dict[str, Table]] = {}
     shards = {cell.cell: cell.shards for cell in inputs.job.config.cells}
     for (text, group), members in cells.groupby(["text", "group"], sort=False):
         finished = members[(members["status"] != FAILED) & members["val_loss"].notna()]
@@ -61,62 +64,93 @@ def read_scores(inputs: Inputs, cells: pd.DataFrame) -> dict[str, dict[str, Scor
         there = [scores_path(folder).exists() for folder in folders]
         if (members["status"] == DIVERGED).any() or not there or not all(there):
             continue
+        read = [read_cell(*cell) for cell in zip(folders, finished["convention"], strict=True)]
+        first = finished.iloc[0]
+        source = shards[first["cell"]]
+        if source not in guessed:
+            guessed[source] = read_guessing(inputs.job.inputs.get(f"references:{source}"))
+        of_text = found.setdefault(text, {})
         for split in ("valid", "test"):
-            of_text = found.setdefault(text, {})
-            read = [
-                read_cell(*cell, split, of_text) for cell in zip(folders, finished["convention"], strict=True)
+            scores = of_text.setdefault(split, begin_scores(folders[0], read[0][split]))
+            nats = [
+                nats_on(scores, split, folder, table[split])
+                for folder, table in zip(folders, read, strict=True)
             ]
-            of_text[split].groups[group] = summarize_group(np.stack(read), of_text[split].size)
-            first = finished.iloc[0]
-            references = inputs.job.inputs.get(f"references:{shards[first['cell']]}")
-            guessed = read_guessing(references, split, of_text[split].numbers, first["vocab_size"])
-            if guessed is not None:
-                of_text[split].guessing[group] = guessed
+            scores.groups[group] = summarize_group(np.stack(nats), scores.size)
+            taken = guessing_on(scores, guessed[source].get(split), first["vocab_size"])
+            if taken is not None:
+                scores.guessing[group] = taken
     return found
 
 
-def read_cell(folder: Path, convention: str, split: str, of_text: dict[str, Scores]) -> np.ndarray:
-    """Return the nats of a cell on each document of a split: (documents,) float64.
+def read_cell(folder: Path, convention: str) -> dict[str, Table]:
+    """Return split → what a cell takes on each document, `nats`, and which and how large these are.
 
     Args:
         folder: of its evaluation.
         convention: that its figures are of.
-        split: valid or test.
-        of_text: split → what was read of the text before; the first cell begins it.
     """
     column = nats_column(convention)
-    table = read_document_scores(folder, split, ("document", "tokens", "bytes", column))
-    if split not in of_text:
-        in_bytes = bool(np.isfinite(table["bytes"]).all())
-        size = table["bytes" if in_bytes else "tokens"].astype(float)
-        of_text[split] = Scores(folder, table["document"], size, in_bytes, {}, {})
-    first = of_text[split]
-    if not np.array_equal(first.numbers, table["document"]):
+    tables = read_document_scores(folder, ("document", "tokens", "bytes", column))
+    return {split: {**table, "nats": table[column]} for split, table in tables.items()}
+
+
+def begin_scores(folder: Path, table: Table) -> Scores:
+    """Return the documents of a split without any group.
+
+    Args:
+        folder: where they were read.
+        table: see `read_cell`.
+    """
+    in_bytes = bool(np.isfinite(table["bytes"]).all())
+    size = table["bytes" if in_bytes else "tokens"].astype(float)
+    return Scores(folder, table["document"], size, in_bytes, {}, {})
+
+
+def nats_on(scores: Scores, split: str, folder: Path, table: Table) -> np.ndarray:
+    """Return the nats of a cell on the documents of a split: (documents,) float64.
+
+    Args:
+        scores: the documents.
+        split: valid or test.
+        folder: of the cell's evaluation.
+        table: see `read_cell`.
+
+    Raises:
+        UserError: they are of other documents.
+    """
+    if not np.array_equal(scores.numbers, table["document"]):
         raise UserError(
-            f"{scores_path(folder)} and {scores_path(first.folder)} are of different documents of the "
+            f"{scores_path(folder)} and {scores_path(scores.folder)} are of different documents of the "
             f"{split} split, though their evaluations say otherwise; delete both and run snakemake again"
         )
-    return table[column]
+    return table["nats"]
 
 
-def read_guessing(folder: Path | None, split: str, numbers: np.ndarray, vocab_size: int) -> np.ndarray | None:
-    """Return the nats that guessing tokens by their frequency takes on each document: (documents,).
+def read_guessing(folder: Path | None) -> dict[str, Table]:
+    """Return split → the nats that guessing tokens by their frequency takes on each document.
+
+    Args:
+        folder: of the references over the tokens; None where none were made: then nothing is known.
+    """
+    if folder is None or not scores_path(folder).exists():
+        return {}
+    return read_document_scores(folder, ("document", "tokens", UNIGRAM))
+
+
+def guessing_on(scores: Scores, table: Table | None, vocab_size: int) -> np.ndarray | None:
+    """Return the nats that guessing takes on the documents of a split: (documents,).
 
     Where finding all tokens equally likely takes less, it is that.
 
     Args:
-        folder: of the references over the tokens; None where none were made.
-        split: valid or test.
-        numbers: of the documents that cells were scored on: (documents,).
+        scores: the documents.
+        table: see `read_guessing`; None where that is not known.
         vocab_size: of the tokenizer.
 
     Returns:
-        None where that is not known of these documents.
+        None where it is not known of these documents.
     """
-    if folder is None or not scores_path(folder).exists():
+    if table is None or not np.array_equal(table["document"], scores.numbers):
         return None
-    table = read_document_scores(folder, split, ("document", "tokens", UNIGRAM))
-    if not np.array_equal(table["document"], numbers):
-        return None
-    alike = table["tokens"] * np.log(vocab_size)
-    return min(table[UNIGRAM], alike, key=np.sum)
+    return min(table[UNIGRAM], table["tokens"] * np.log(vocab_size), key=np.sum)

@@ -15,6 +15,7 @@ class Inputs:
         self.job = job
         self.manifests: dict[str, dict[str, Any]] = {}
         self.evaluations: dict[str, dict[str, Any]] = {}
+        self.provenances: dict[str, dict[str, Any]] = {}
 
     def __contains__(self, name: str) -> bool:
         """Say whether an input could be made."""
@@ -25,6 +26,12 @@ class Inputs:
         if name not in self.manifests:
             self.manifests[name] = self.job.manifest(name)
         return self.manifests[name]
+
+    def provenance(self, name: str) -> dict[str, Any]:
+        """Return the volatile facts of an input; empty if they were not kept, or were changed since."""
+        if name not in self.provenances:
+            self.provenances[name] = self.job.provenance_of(name)
+        return self.provenances[name]
 
     def facts(self, name: str) -> dict[str, Any] | None:
         """Return the facts of an input; None if it could not be made."""

@@ -243,3 +243,11 @@ def two_sided(value: np.ndarray, error: np.ndarray, df: np.ndarray) -> np.ndarra
 def half_width(error: np.ndarray, df: np.ndarray, level: float) -> np.ndarray:
     """Return half the width of the interval that misses with a chance of `level`, by Student's t."""
     return -stdtrit(np.minimum(df, 1e9), level / 2) * error
+
+
+def holm(p: np.ndarray) -> np.ndarray:
+    """Return probabilities corrected for all of them (Holm 1979): (n,), at most 1."""
+    order = np.argsort(p)
+    corrected = np.empty_like(p)
+    corrected[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)), 1.0)
+    return corrected

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from gptgrid.stages.compare.cells import DIVERGED, IMPORTED, STOPPED
+from gptgrid.stages.compare.costs import costs_of
 from gptgrid.stages.compare.facts import Inputs
 from gptgrid.stages.compare.guessing import guessing_of, has_learned, scored_tokens
 
@@ -103,11 +104,9 @@ def of_amounts(
     """
     read: dict[str, list[float]] = {}
     for cell in cells:
-        train = (inputs.facts(f"shards:{cell.shards}") or {}).get("splits", {}).get("train", {})
-        if train.get("bytes") and trainings[cell.cell]["status"] != STOPPED:
-            bytes_per_token = train["bytes"] / train["tokens"]
-            tokens = trainings[cell.cell]["train_tokens"]
-            read.setdefault(cell.tokenizer, []).append(tokens * bytes_per_token)
+        size = costs_of(inputs, cell).get("bytes")
+        if size is not None and trainings[cell.cell]["status"] != STOPPED:
+            read.setdefault(cell.tokenizer, []).append(size)
     most = {name: max(sizes) for name, sizes in read.items()}
     if not most:
         return
