@@ -98,6 +98,13 @@ class Cell:
             raise UserError(f"{path} is missing: an older source made this evaluation; run snakemake")
         return f"{outputs[path.name]['sha256']} {self.evaluation['convention']}"
 
+    @cached_property
+    def by_document(self) -> dict[str, np.ndarray]:
+        """Return the numbers of the test documents, and the nats that it takes on each: (documents,)."""
+        column = nats_column(self.evaluation["convention"])
+        table = read_document_scores(self.folder / "evaluate", ("document", column))["test"]
+        return {"document": table["document"], "nats": table[column]}
+
     def configuration(self) -> dict[str, Any]:
         """Return dotted key → value: what decides its figures, and what they were made with."""
         train, evaluate = self.training, read_manifest(self.folder / "evaluate")
@@ -417,16 +424,12 @@ def scores_of(cells: list[Cell], documents: np.ndarray, size: np.ndarray) -> Gro
     Raises:
         UserError: it was scored on others.
     """
-    nats = []
     for cell in cells:
-        column = nats_column(cell.evaluation["convention"])
-        table = read_document_scores(cell.folder / "evaluate", ("document", column))["test"]
-        if not np.array_equal(table["document"], documents):
+        if not np.array_equal(cell.by_document["document"], documents):
             raise UserError(
                 f"{cell.folder}/evaluate/documents.parquet is of other documents than its evaluation says"
             )
-        nats.append(table[column])
-    return summarize_group(np.stack(nats), size)
+    return summarize_group(np.stack([cell.by_document["nats"] for cell in cells]), size)
 
 
 def corrected(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
