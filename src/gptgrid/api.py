@@ -14,10 +14,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor, nn
 
@@ -28,11 +27,15 @@ from gptgrid.model.device import find_device
 from gptgrid.model.generate import generate
 from gptgrid.model.load import WEIGHTS, load_model, read_recipe
 from gptgrid.model.score import default_stride, score
-from gptgrid.plan.names import listed, match
-from gptgrid.plan.versus import SEED, Versus, read_cells, read_experiment, read_table, versus
+from gptgrid.plan.names import SEED, listed, match
 from gptgrid.tokens.base import Codec
 from gptgrid.tokens.codec import read_codec
 from gptgrid.tokens.shards import Shards
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from gptgrid.plan.versus import Versus
 
 FILES = ("model.safetensors", "config.json", "codec.json")
 """What a folder must hold to be a trained cell."""
@@ -261,6 +264,9 @@ def table(experiment: str | Path, root: str | Path = "results") -> dict[str, pd.
     Raises:
         UserError: there are no such tables.
     """
+    # Imported here, so that whoever generates does not wait for pandas and SciPy.
+    from gptgrid.plan.versus import read_table
+
     folder = experiment_folder(str(experiment), root)
     if folder is None:
         names = sorted(path.parents[1].name for path in Path(root).glob(f"*/{SUMMARY}"))
@@ -291,6 +297,8 @@ def compare(a: str | Path, b: str | Path, root: str | Path = "results") -> Versu
         UserError: one is not there or has no figures or tables, the two are not of one kind or were scored
             on no text in common, or a file of an evaluation does not have the sha256 of its manifest.
     """
+    from gptgrid.plan.versus import read_cells, read_experiment, versus
+
     folders = [experiment_folder(str(name), root) for name in (a, b)]
     if (folders[0] is None) != (folders[1] is None):
         first, second = (a, b) if folders[0] else (b, a)

@@ -2,6 +2,9 @@
 
 import re
 
+SEED = re.compile(r"[.]s[0-9]+$")
+"""The end of a cell's name; what goes before is its group."""
+
 
 def match(names: str, labels: list[str]) -> list[str]:
     """Return the labels that have every part, whole if any label has it whole; none for no part."""

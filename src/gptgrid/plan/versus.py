@@ -7,7 +7,6 @@ is read from what people see of it: the tables, and the folders of its cells.
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
@@ -19,6 +18,7 @@ import pandas as pd
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.manifest import first_damage, read_manifest, read_provenance
+from gptgrid.plan.names import SEED
 from gptgrid.stages.compare.cells import DIVERGED
 from gptgrid.stages.compare.contrasts import Group, Spread, contrasts, spread_of, summarize_group
 from gptgrid.stages.compare.selection import LEVEL, half_width, holm, two_sided
@@ -26,7 +26,6 @@ from gptgrid.tokens.document_scores import nats_column, read_document_scores, sc
 
 MADE_WITH = ("commit", "device", "precision", "python", "torch")
 """What of the provenance of a training may change its figures."""
-SEED = re.compile(r"[.]s[0-9]+$")
 A_BETTER, B_BETTER, IDENTICAL, UNDECIDED = "A is better", "B is better", "identical", "not distinguishable"
 SEEDS_ALONE = "other seeds"
 """Of one recipe: what they differ by is what seeds change, and says nothing of a choice."""
