@@ -1,6 +1,8 @@
 """A plan refuses names and places that a file system, or Snakemake, cannot have."""
 
 import copy
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -89,3 +91,11 @@ def test_a_name_that_means_no_cell_chooses_none(name: str) -> None:
         UserError, match=f"no trained cell matches {name!r}; give its --configfile, or one of"
     ):
         choose(plan_of(CONFIG), [name])
+
+
+def test_a_plan_waits_for_no_large_library() -> None:
+    """Each dry run imports it, and 1,000 cells or one pay the same."""
+    large = "torch pandas scipy pyarrow numpy"
+    code = f"import sys, gptgrid.plan.plan; print(*(set({large.split()}) & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""

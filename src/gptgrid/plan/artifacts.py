@@ -16,7 +16,6 @@ from gptgrid.config.read import ConfigError, Configuration
 from gptgrid.config.values import Section
 from gptgrid.net.address import public
 from gptgrid.plan.own_files import OwnFiles
-from gptgrid.text.documents import SPLITS
 
 DOCUMENTS = {"tales": 2000, "toy": None}
 """Built-in corpus → how many documents it has where the configuration does not say."""
@@ -185,7 +184,7 @@ class Artifacts:
         """Add the encoded corpus of a cell."""
         inputs = {"corpus": self.add_corpus(cell.corpus), "tokenizer": self.add_tokenizer(cell)}
         folder = f"data/shards/{cell.tokenizer.label}@{cell.corpus.label}"
-        shards, whole = cell.corpus.value.shards, {"splits": list(SPLITS)}
+        shards, whole = cell.corpus.value.shards, {"splits": None}
         parts = {}
         marks, decisive = marks_of(cell.corpus.value)
         for number in range(shards if shards > 1 else 0):

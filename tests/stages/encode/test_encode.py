@@ -54,7 +54,7 @@ def make_job(
     (corpus / "manifest.json").write_text(json.dumps({"facts": facts}))
     write_codec(codec, tokenizer / "codec.json")
     inputs = {"corpus": corpus, "tokenizer": tokenizer}
-    config = SimpleNamespace(shard=shard, splits=SPLITS, private=False, marks=marks)
+    config = SimpleNamespace(shard=shard, splits=None, private=False, marks=marks)
     return Job(config, inputs, folder, tmp_path / "scratch")
 
 

@@ -19,7 +19,7 @@ from gptgrid.artifact.job import Job
 from gptgrid.artifact.store import link
 from gptgrid.stages.encode.sizes import Sizes
 from gptgrid.stages.encode.table import describe_tokenizer
-from gptgrid.text.documents import batches, read_file
+from gptgrid.text.documents import SPLITS, batches, read_file
 from gptgrid.tokens.base import END_OF_TEXT, Codec
 from gptgrid.tokens.codec import read_codec
 from gptgrid.tokens.document_table import table_path
@@ -58,13 +58,13 @@ def encode(job: Job) -> dict[str, Any]:
                     source, job.folder / "train-00000.bin", codec, job.threads, marks=marks
                 ),
             }
-    splits = {}
-    for split in job.config.splits:
+    splits, wanted = {}, job.config.splits or SPLITS
+    for split in wanted:
         with job.timing(split):
             counts = corpus["splits"][split]
             splits[split] = {"tokens": encode_split(job, codec, split, counts), **counts}
         print(f"{split}: {splits[split]['tokens']:,} tokens", flush=True)
-    if codec.kind != "ids" and "train" in job.config.splits:
+    if codec.kind != "ids" and "train" in wanted:
         with job.timing("describe"):
             facts[ABOUT] = describe_tokenizer(
                 codec, job.inputs["corpus"], job.folder, job.config.private, marks
