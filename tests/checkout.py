@@ -144,7 +144,7 @@ class Checkout:
 
     def gptgrid(self, *arguments: str) -> tuple[int, str]:
         """Run the command `gptgrid`; return its exit code and what it says."""
-        done = self.python("from gptgrid.cli import main; main()", *arguments)
+        done = self.python("from gptgrid.cli.main import main; main()", *arguments)
         assert "Traceback" not in done.stderr, done.stderr
         return done.returncode, done.stdout + done.stderr
 

@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 
 from gptgrid.api import load
 from gptgrid.artifact.errors import UserError
-from gptgrid.cli import app, read_settings
+from gptgrid.cli.main import app
+from gptgrid.cli.plans import read_settings
 from gptgrid.tokens.codec import IdsCodec
 
 OPTIONS = ["--max-new-tokens", "20", "--seed", "3", "--device", "cpu", "--ignore-eos"]
@@ -141,7 +142,7 @@ def test_that_a_training_diverged_is_said(tmp_path):
 
 def test_a_terminal_without_a_character_gets_another(tmp_path):
     write_cell(tmp_path / "cell", tiny(257))
-    command = [sys.executable, "-c", "from gptgrid.cli import main; main()", "generate", "cell"]
+    command = [sys.executable, "-c", "from gptgrid.cli.main import main; main()", "generate", "cell"]
     result = subprocess.run(
         [*command, "--prompt", "天", "--max-new-tokens", "1"],
         cwd=tmp_path,
@@ -152,7 +153,7 @@ def test_a_terminal_without_a_character_gets_another(tmp_path):
 
 
 def test_a_mistake_is_one_line_and_exit_code_1(tmp_path):
-    command = [sys.executable, "-c", "from gptgrid.cli import main; main()", "generate", "nowhere"]
+    command = [sys.executable, "-c", "from gptgrid.cli.main import main; main()", "generate", "nowhere"]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert result.returncode == 1
     assert result.stderr.startswith("gptgrid: no trained cell matches") and result.stderr.count("\n") == 1
@@ -231,5 +232,5 @@ def test_accept_and_taking_back(grid, monkeypatch):
 
 
 def test_the_command_starts_without_torch():
-    code = "import sys, gptgrid.cli; assert 'torch' not in sys.modules and 'numpy' not in sys.modules"
+    code = "import sys, gptgrid.cli.main; assert 'torch' not in sys.modules and 'numpy' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

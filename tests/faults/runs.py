@@ -12,7 +12,7 @@ from pathlib import Path
 
 LONGEST = 240.0
 """Seconds after which a run counts as hanging."""
-COMMAND = "from gptgrid.cli import main; main()"
+COMMAND = "from gptgrid.cli.main import main; main()"
 
 
 @dataclass

@@ -13,7 +13,7 @@ from workshop import Workshop
 
 from gptgrid.artifact.garbage import garbage
 from gptgrid.artifact.roots import register
-from gptgrid.cli import app
+from gptgrid.cli.main import app
 from gptgrid.plan.show_store import show_garbage, show_store
 
 

@@ -17,7 +17,7 @@ from gptgrid.api import compare, table
 from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.identity import identity_of
 from gptgrid.artifact.manifest import describe_outputs, write_manifest
-from gptgrid.cli import app
+from gptgrid.cli.main import app
 from gptgrid.plan.show_versus import sentence
 from gptgrid.plan.versus import Cell, Versus, corrected, pairs_of, pools_of, scores_of
 from gptgrid.stages.compare.contrasts import Spread, contrasts, spread_of, summarize_group

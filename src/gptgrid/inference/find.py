@@ -1,0 +1,120 @@
+"""Which folders are meant: names of experiments and cells, and parts of them."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from gptgrid.artifact.errors import UserError
+from gptgrid.plan.names import SEED, listed, match
+
+FILES = ("model.safetensors", "config.json", "codec.json")
+"""What a folder must hold to be a trained cell."""
+SUMMARY = "compare/summary.csv"
+"""What a folder must hold to be an experiment."""
+
+
+def train_folder(path: Path) -> Path | None:
+    """Return the folder that holds the files of a cell: `path` or its `train`; None if neither does."""
+    candidates = (path, path / "train")
+    try:
+        return next((f for f in candidates if all((f / name).is_file() for name in FILES)), None)
+    except OSError:  # no file has such a name
+        return None
+
+
+def experiment_folder(name: str, root: str | Path) -> Path | None:
+    """Return the folder of an experiment that has tables; None if it is no experiment.
+
+    Raises:
+        UserError: it has cells, but no tables.
+    """
+    candidates = (Path(name), Path(root) / name) if name else ()
+    try:
+        found = next((folder for folder in candidates if (folder / SUMMARY).is_file()), None)
+        bare = next((folder for folder in candidates if (folder / "cells").is_dir()), None)
+    except OSError:  # no folder has such a name
+        return None
+    if found is None and bare is not None:
+        raise UserError(
+            f"{bare} is an experiment without its tables ({bare / SUMMARY} is missing): its run has not "
+            "finished, or they were not copied; run snakemake"
+        )
+    return found
+
+
+def find(names: str, root: str | Path = "results") -> Path:
+    """Return the folder of the one cell that is meant, of those that the grid of their experiment has.
+
+    Args:
+        names: a path, the name of a cell, or parts of names with blanks between them: `tales bpe llama`.
+            A part that is a whole name of some cells means those (`s1` is not `s10`, `llama` is not
+            `llama+n_layer=4`); any other stands for every name that contains it. The experiment's name may be
+            one of the parts. A cell that the grid no longer has is found by its path alone.
+        root: where the experiments lie.
+
+    Raises:
+        UserError: no cell matches, or several do.
+    """
+    found = matching(names, root)
+    if len(found) > 1:
+        raise too_many(names, found)
+    return found[0]
+
+
+def find_cells(names: str, root: str | Path = "results") -> list[Path]:
+    """Return the folders of the one cell that is meant, as for `find`, or of all its seeds.
+
+    Raises:
+        UserError: no cell matches, or several that differ in more than their seeds.
+    """
+    found = [folder.parent if train_folder(folder) == folder else folder for folder in matching(names, root)]
+    if len({(folder.parent, SEED.sub("", folder.name)) for folder in found}) > 1:
+        raise too_many(names, found)
+    return found
+
+
+def too_many(names: str, found: list[Path]) -> UserError:
+    """Return what to say where names mean several cells."""
+    labels = [label_of(folder) for folder in found]
+    return UserError(f"{names!r} matches {len(found)} cells; add a part of the name:\n{listed(labels)}")
+
+
+def label_of(cell: Path) -> str:
+    """Return what to call the folder of a cell: its experiment and its name."""
+    return f"{cell.parents[1].name}/{cell.name}"
+
+
+def matching(names: str, root: str | Path) -> list[Path]:
+    """Return the folders of the cells that are meant, at least one.
+
+    Raises:
+        UserError: no cell matches.
+    """
+    if train_folder(Path(names)):
+        return [Path(names)]
+    cells = {
+        label_of(folder): folder for folder in sorted(Path(root).glob("*/cells/*")) if train_folder(folder)
+    }
+    names = names.removeprefix(f"{root}/").rstrip("/")
+    left = {label for label, folder in cells.items() if is_left_over(folder)}
+    found = match(names, [label for label in cells if label not in left])
+    if found:
+        return [cells[label] for label in found]
+    if found := match(names, sorted(left)):
+        paths = listed([str(cells[label]) for label in found])
+        raise UserError(
+            f"{names!r} matches only what the grid of its experiment does not have; to use it all "
+            f"the same, give its path:\n{paths}"
+        )
+    there = f"there are:\n{listed(list(cells))}" if cells else f"there is none under {root}/*/cells/"
+    raise UserError(f"no trained cell matches {names!r}; {there}")
+
+
+def is_left_over(cell: Path) -> bool:
+    """Say whether the tables of its experiment, where it has some, lack a cell: the grid had it once."""
+    try:
+        with (cell.parents[1] / "compare" / "summary.csv").open(newline="", encoding="utf-8") as file:
+            return cell.name not in {row["cell"] for row in csv.DictReader(file)}
+    except (OSError, KeyError):
+        return False
