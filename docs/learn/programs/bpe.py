@@ -4,6 +4,7 @@ It is slow and short; the tokenizer of the pipeline is fast and learns the same 
 """
 
 from collections import Counter
+from itertools import pairwise
 
 import regex
 
@@ -22,7 +23,7 @@ def train(text: str, vocab_size: int) -> Merges:
     for new in range(256, vocab_size):
         pairs: Counter[tuple[int, int]] = Counter()
         for piece, count in pieces.items():
-            for pair in zip(ids[piece], ids[piece][1:], strict=False):
+            for pair in pairwise(ids[piece]):
                 pairs[pair] += count
         if not pairs:
             break  # every piece is one id
@@ -51,7 +52,7 @@ def encode(text: str, merges: Merges) -> list[int]:
     encoded: list[int] = []
     for piece in regex.findall(PATTERN, text):
         ids = list(piece.encode())
-        while known := [pair for pair in zip(ids, ids[1:], strict=False) if pair in merges]:
+        while known := [pair for pair in pairwise(ids) if pair in merges]:
             first = min(known, key=merges.__getitem__)
             ids = merge(ids, first, merges[first])
         encoded += ids
