@@ -19,7 +19,7 @@ from gptgrid.model.load import WEIGHTS
 from gptgrid.stages.corpus.preparing.leakage import measure_documents
 from gptgrid.stages.encode.encode import mark_documents
 from gptgrid.stages.encode.sizes import Sizes
-from gptgrid.text.documents import DocumentWriter
+from gptgrid.text.documents import Counts, DocumentWriter
 from gptgrid.tokens.codec import BytesCodec, Codec, write_codec
 from gptgrid.tokens.document_table import table_path
 from gptgrid.tokens.shards import write_shard
@@ -85,7 +85,7 @@ def write_cell(
 
 
 def write_corpus(folder: Path, **splits: list) -> Path:
-    """Write the documents of a corpus, texts or ids, with what its manifest says of copies in other splits.
+    """Write the documents of a corpus, texts or ids, with what its manifest says of sizes and of copies.
 
     Training and validation split are as the test split if they are not given.
     """
@@ -97,8 +97,19 @@ def write_corpus(folder: Path, **splits: list) -> Path:
             for document in documents:
                 writer.add(np.array(document, np.uint32) if ids else document)
     about = {"leakage": measure_documents(folder)}
-    (folder / "manifest.json").write_text(json.dumps({"facts": {"about": about}}))
+    counts = {split: vars(counted(documents)) for split, documents in splits.items()}
+    (folder / "manifest.json").write_text(json.dumps({"facts": {"about": about, "splits": counts}}))
     return folder
+
+
+def counted(documents: list) -> Counts:
+    """Return the size of a split; that of ids has no bytes or words."""
+    if not all(isinstance(document, str) for document in documents):
+        return Counts(len(documents), None, None, None, None, None)
+    counts = Counts()
+    for text in documents:
+        counts.add(text)
+    return counts
 
 
 def write_splits(folder: Path, codec: Codec, facts: dict[str, int] | None = None, **splits: list) -> Path:
@@ -166,6 +177,7 @@ def evaluation_job(
     }
     folder = root / "artifact"
     folder.mkdir()
-    asked = {"stride": None, "precision": "fp32", "use": "best", "bytes": None, "contexts": [], **config}
+    asked = {"stride": None, "precision": "fp32", "use": "best", "bytes": None, "contexts": []}
+    asked |= {"checkpoints": "last", **config}
     run = SimpleNamespace(device="cpu", cells_per_gpu=1)
     return Job(SimpleNamespace(**asked), inputs, folder, root / "scratch", run)

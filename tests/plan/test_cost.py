@@ -155,9 +155,11 @@ def test_what_is_scored_is_counted_as_it_goes_through_the_model(windows, limits,
     """But for what pads the documents that are read together."""
     config = copy.deepcopy(CONFIG)
     training = {"steps": 6, "batch_tokens": 64, "windows": windows, "eval_bytes": limits[0]}
+    training["checkpoints"] = {"every": "doubling", "keep": 2}
     config["training"] = {"steps": {key: value for key, value in training.items() if value}}
     # The positions are learned: beyond the trained context nothing is scored.
-    config["evaluation"] = {"contexts": [8, 64, 8], **({"bytes": limits[1]} if limits[1] else {})}
+    config["evaluation"] = {"contexts": [8, 64, 8], "checkpoints": "all"}
+    config["evaluation"] |= {"bytes": limits[1]} if limits[1] else {}
     config["grid"] = [{"corpus": "toy", "tokenizer": "char"}]
     plan = make(config, "corpus", "tokenizer", "encode")
     costs, train, evaluate = Costs(plan), *(plan.of_stage(stage)[0] for stage in ("train", "evaluate"))

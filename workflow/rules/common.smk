@@ -12,6 +12,7 @@ from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.identity import STAGES
 from gptgrid.artifact.store import Store
 from gptgrid.launch.server import start_server
+from gptgrid.plan.outcome import outcome
 from gptgrid.plan.plan import Plan, count_gpus, read_configuration
 from gptgrid.plan.requests import Requests
 
@@ -43,7 +44,7 @@ envvars:
 
 wildcard_constraints:
     receipt="[0-9a-f]{64}([.]retry-[0-9]+)?",
-    view="(data/(corpora|tasks|tokenizers|shards)|results/[^/.][^/]*/(cells|references|compare|report))/.+",
+    view="(data/(corpora|tasks|tokenizers|shards)|results/[^/.][^/]*/(cells|references|samples|compare|report))/.+",
 
 
 # A machine's places on GPUs are counted here; which of them a job takes is claimed by its program.
@@ -190,6 +191,7 @@ def finish():
         # Programs of another run with the same names may have shown theirs in the meantime.
         plan.look()
         plan.show()
+        print(*outcome(plan), sep="\n", file=sys.stderr, flush=True)
     if failures := plan.failures():
         lines = [f"{reason} ({len(names)} artifacts lack it)" for reason, names in failures.items()]
         raise WorkflowError(

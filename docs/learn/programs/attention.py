@@ -42,6 +42,6 @@ def attention(
 if __name__ == "__main__":
     draw = np.random.default_rng(0)
     x = draw.normal(size=(4, 8))
-    result, weights = attention(x, draw.normal(size=(24, 8)), draw.normal(size=(8, 8)), n_head=2)
+    result, weights = attention(x, draw.normal(size=(24, 8)) / 3, draw.normal(size=(8, 8)), n_head=2)
     print(f"x {x.shape} → {result.shape}")
     print(np.array2string(weights[0], precision=2, suppress_small=True))

@@ -36,6 +36,11 @@ def namespace(value: Any) -> Any:
     return json.loads(json.dumps(value), object_hook=lambda pairs: SimpleNamespace(**pairs))
 
 
+def mapping(value: SimpleNamespace) -> dict[str, Any]:
+    """Turn nested namespaces back into mappings."""
+    return json.loads(json.dumps(value, default=vars))
+
+
 def key_of(stage: str, config: Any, source: str, inputs: dict[str, str]) -> str:
     """Return the key of an artifact.
 

@@ -28,6 +28,15 @@ class Untrained(Section):
     continues: None = None
 
 
+class Checkpoints(Section):
+    """Which weights a training keeps on its way."""
+
+    every: Literal["doubling", "epoch"] | Size = "doubling"
+    """So many steps lie between them; `epoch`: after each epoch; `doubling`: after 1, 2, 4, 8, … steps."""
+    keep: Literal["all"] | Size = "all"
+    """Only the last so many of them, or `all`."""
+
+
 class Training(Section):
     """A training recipe. The budget is one of `tokens`, `epochs` and `steps`."""
 
@@ -84,20 +93,21 @@ class Training(Section):
     validation, whose blocks compute as the training's."""
     ema: Annotated[float, Field(gt=0, lt=1)] | None = None
     """Validate and keep a moving average of the weights with this decay, 0.999 say, in place of the last."""
-    eval_every: Size | None = None
-    """Steps between validations. Default: a tenth of the steps. The last step is always validated."""
+    eval_every: Literal["epoch"] | Size | None = None
+    """Steps between validations, or `epoch`. Default: a tenth of the steps. The last step is always
+    validated."""
     eval_bytes: Annotated[Count | None, Neutral(None)] = None
     """Bytes of the validation split to score each time, at least: whole documents, spread over the split, the
     same ones for every tokenizer. Default: all. It decides the best step and early stopping only; what tables
     rank, the evaluation scores."""
-    sample_every: Size | None = None
-    """Steps between short greedy samples. Default: none."""
+    sample_every: Literal["epoch"] | Size | None = None
+    """Steps between short greedy samples, or `epoch`. Default: none."""
     sample_prompt: str = ""
     """What the samples during training continue. An empty one starts a document."""
     patience: Size | None = None
     """Stop after so many validations in a row without a lower loss. Default: never."""
-    log_checkpoints: bool = False
-    """Keep the weights after 1, 2, 4, 8, … steps too, as `step-NNNNNNNN.safetensors`."""
+    checkpoints: Checkpoints | None = None
+    """Keep weights on the way, too, as `step-NNNNNNNN.safetensors`. Default: the best and the last alone."""
     use: Literal["best", "last"] = "best"
     """Which weights the cell keeps: those of the lowest validation loss, or the last."""
     threads: Size = 1

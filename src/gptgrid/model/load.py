@@ -18,6 +18,9 @@ from gptgrid.model.build import build
 
 WEIGHTS = {"best": "model.safetensors", "last": "last.safetensors"}
 """Which weights of a training → their file: those of the lowest validation loss, or the last ones."""
+STEP = "step-"
+STEP_FILES = f"{STEP}*.safetensors"
+"""Weights that a training kept on its way, `step-NNNNNNNN.safetensors`."""
 KEYS = {"model", "vocab_size", "eot", "training", "seed"}
 """What config.json of a trained cell has."""
 
@@ -47,12 +50,12 @@ def load_model(folder: Path, device: torch.device | str = "cpu", use: str = "bes
     Args:
         folder: the `train` folder of the cell.
         device: where the model shall compute.
-        use: which weights, a key of `WEIGHTS`.
+        use: which weights, a key of `WEIGHTS` or the name of a file in the folder.
 
     Raises:
         UserError: config.json or the weights are missing, damaged, or they do not fit together.
     """
-    recipe, path = read_recipe(folder), folder / WEIGHTS[use]
+    recipe, path = read_recipe(folder), folder / WEIGHTS.get(use, use)
     module = build(namespace(recipe["model"]), recipe["vocab_size"], recipe["eot"])
     try:
         weights = load_file(path)

@@ -9,6 +9,7 @@ Not counted: the questions of an evaluation, what needs no network, reading prom
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import product
 from math import ceil
 from types import SimpleNamespace
@@ -24,9 +25,8 @@ from gptgrid.plan.artifacts import Artifact, is_imported
 from gptgrid.plan.plan import Plan
 from gptgrid.plan.speed import FORWARD, Speeds
 from gptgrid.stages.evaluate.contexts import can_see
-from gptgrid.stages.train import power_laws
+from gptgrid.stages.train import intervals, power_laws
 from gptgrid.stages.train.budget import longer_than_asked, remarks, total_steps
-from gptgrid.stages.train.intervals import remarks_on_steps
 from gptgrid.stages.train.observation import SAMPLE_TOKENS
 from gptgrid.stages.train.windows import Windows
 from gptgrid.tokens.document_table import read_document_table
@@ -50,6 +50,8 @@ class Budget:
     """Targets that are scored, which padding is not; None where the documents are not known yet."""
     remarks: tuple[str, ...] = ()
     """Where it is not quite what was asked for."""
+    steps_per_epoch: Fraction | None = None
+    """None before the text is encoded."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,9 @@ class Costs:
         notes: tuple[str, ...] = ()
         if budget and trains and not is_imported(train):
             recipe = namespace(train.config["training"])
-            notes = (*budget.remarks, *remarks_on_steps(recipe, budget.steps))
+            # Where an epoch is not known yet, nothing is said of what it is too long for.
+            per_epoch = budget.steps_per_epoch or Fraction(1)
+            notes = (*budget.remarks, *intervals.remarks_on_steps(recipe, budget.steps, per_epoch))
         if size is None or tokens is None or not runs:
             return Cost(parameters, tokens, problem=problem, remarks=notes)
         try:
@@ -164,7 +168,8 @@ class Costs:
         steps = total_steps(training, windows)
         tokens = windows.targets(steps) - windows.targets(min(begin, steps))
         positions = max(0, steps - begin) * windows.rows * context
-        return Budget(steps, begin, positions, tokens, tuple(remarks(training, windows, steps)))
+        notes = tuple(remarks(training, windows, steps))
+        return Budget(steps, begin, positions, tokens, notes, windows.steps_per_epoch)
 
     def steps_before(self, train: Artifact) -> int | None:
         """Return the steps of the training that this one continues: 0 without one, None if not known."""
@@ -210,14 +215,18 @@ class Costs:
             every = training["eval_every"] or ceil(budget.steps / 10)
             total += times_due(every, budget) * targets
         for evaluate in (made for made in runs.values() if made.stage == "evaluate"):
-            positions = self.evaluated(evaluate)
+            positions = self.evaluated(evaluate, budget)
             if positions is None:
                 return None
             total += positions
         return total
 
-    def evaluated(self, evaluate: Artifact) -> int | None:
+    def evaluated(self, evaluate: Artifact, budget: Budget) -> int | None:
         """Return the tokens that an evaluation of a cell reads; None before its text is encoded.
+
+        Args:
+            evaluate: the evaluation.
+            budget: of the training of the cell.
 
         Raises:
             UserError: a part is to be scored of what has no bytes.
@@ -225,8 +234,11 @@ class Costs:
         train, shards, config = evaluate.inputs["train"], evaluate.inputs["shards"], evaluate.config
         context, asked = context_of(train), config["stride"]
         splits = ("test",) if config["kind"] == "cross" else ("valid", "test")
+        overlapping = asked or score.default_stride(context)
+        headline = list(product(splits, (context,), (overlapping,)))
         scored = [
-            *product(splits, (context,), (asked or score.default_stride(context), context)),
+            *product(splits, (context,), (overlapping, context)),
+            *headline * (kept_on_the_way(train, budget) if config.get("checkpoints") == "all" else 0),
             *(
                 ("test", length, min(asked or score.default_stride(length), length))
                 for length in dict.fromkeys(config.get("contexts", ()))
@@ -296,7 +308,11 @@ class Costs:
             lengths += [SAMPLE_TOKENS] * times_due(every, budget)
         if (sample := runs.get("sample")) is not None:
             asked = sample.config
-            lengths += [asked["max_new_tokens"]] * len(asked["prompts"]) * len(asked["decodings"])
+            prompts, drawn = asked["prompts"], [d["temperature"] > 0 for d in asked["decodings"].values()]
+            number = len(prompts) if isinstance(prompts, list) else prompts["documents"]
+            lengths += (
+                [asked["max_new_tokens"]] * number * sum(asked["count"] if draws else 1 for draws in drawn)
+            )
         return lengths
 
     # ------------------------------------------------------------------------------------- model
@@ -369,10 +385,24 @@ def budget_before_encoding(training: SimpleNamespace, context: int, begin: int) 
     return Budget(steps, begin, positions, None if by_documents else positions, tuple(notes))
 
 
-def times_due(every: int, budget: Budget) -> int:
-    """Return how often something is due that is due every so many steps, and at the last one."""
-    times = budget.steps // every - budget.begin // every
-    return times + (budget.steps % every != 0)
+def kept_on_the_way(train: Artifact, budget: Budget) -> int:
+    """Return how many weights a training keeps on its way."""
+    checkpoints = train.config["training"].get("checkpoints")
+    if not checkpoints:
+        return 0
+    per_epoch = budget.steps_per_epoch or Fraction(budget.steps)
+    first, last = (
+        intervals.times_due(checkpoints["every"], n, per_epoch) for n in (budget.begin, budget.steps)
+    )
+    return last - first if checkpoints["keep"] == "all" else min(checkpoints["keep"], last - first)
+
+
+def times_due(every: int | str, budget: Budget) -> int:
+    """Return how often something is due that is due every so many steps or epoch, and at the last step."""
+    per_epoch = budget.steps_per_epoch or Fraction(budget.steps)
+    earlier = intervals.times_due(every, budget.begin, per_epoch)
+    before_last = intervals.times_due(every, budget.steps - 1, per_epoch)
+    return before_last - earlier + 1
 
 
 def scored_positions(targets: int, context: int, stride: int, starts: np.ndarray = score.WHOLE) -> int:

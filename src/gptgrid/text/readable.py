@@ -14,3 +14,9 @@ def printable(name: str) -> str:
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in name
     )
+
+
+def excerpt(text: str, length: int) -> str:
+    """Return the beginning of a text on one line, with an ellipsis if that is not all."""
+    line = " ".join(text.split())
+    return line if len(line) <= length else line[:length].rstrip() + "…"

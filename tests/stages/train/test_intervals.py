@@ -1,15 +1,33 @@
 """A training that is too short for its recipe says so."""
 
+from fractions import Fraction
+
 import pytest
 
 from gptgrid.artifact.identity import namespace
 from gptgrid.config.training import Training
-from gptgrid.stages.train.intervals import remarks_on_steps
+from gptgrid.stages.train.intervals import is_due, remarks_on_steps, times_due
 from gptgrid.stages.train.schedule import learning_rate
 
 
 def said(steps: int, **values: object) -> list[str]:
-    return remarks_on_steps(namespace(Training(steps=steps, **values).complete()), steps)
+    return remarks_on_steps(namespace(Training(steps=steps, **values).complete()), steps, Fraction(60))
+
+
+@pytest.mark.parametrize(
+    ("every", "steps_per_epoch", "expected"),
+    [
+        (5, Fraction(1), [5, 10, 15]),
+        ("epoch", Fraction(5), [5, 10, 15]),
+        ("epoch", Fraction(7, 2), [4, 7, 11, 14]),
+        ("epoch", Fraction(2, 3), [*range(1, 17)]),
+        ("epoch", Fraction(40), []),
+        ("doubling", Fraction(5), [1, 2, 4, 8, 16]),
+    ],
+)
+def test_what_is_due_when(every: int | str, steps_per_epoch: Fraction, expected: list[int]) -> None:
+    assert [step for step in range(1, 17) if is_due(every, step, steps_per_epoch)] == expected
+    assert times_due(every, 16, steps_per_epoch) == len(expected)
 
 
 @pytest.mark.parametrize(
@@ -18,6 +36,7 @@ def said(steps: int, **values: object) -> list[str]:
         (10, {}),
         (100, {"warmup": 99, "eval_every": 100, "sample_every": 100, "schedule": "wsd"}),
         (100, {"eval_every": 10, "patience": 8}),
+        (100, {"eval_every": "epoch"}),
         (2000, {"warmup": 0.999}),
     ],
 )
@@ -35,6 +54,8 @@ def test_nothing_is_said_of_what_comes_to_pass(steps: int, values: dict) -> None
         (50, {"eval_every": 51}, "`eval_every: 51` is more than 50 steps: it is validated at the end alone"),
         (50, {"sample_every": 51}, "`sample_every: 51` is more than 50 steps: it is sampled at the end alone"),
         (100, {"patience": 9}, "`patience: 9` never stops a training with 10 validations"),
+        (50, {"sample_every": "epoch"}, "`sample_every: epoch` is more than 50 steps: it is sampled at the end alone"),
+        (100, {"patience": 1, "eval_every": "epoch"}, "`patience: 1` never stops a training with 2 validations"),
         (100, {"patience": 1, "eval_every": 50}, "`patience: 1` never stops a training with 2 validations"),
     ],
 )  # fmt: skip

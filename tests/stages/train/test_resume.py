@@ -32,11 +32,22 @@ RECIPES = {
     "muon": ({"dropout": 0.1}, {"optimizer": "muon", "schedule": "wsd"}),
     "average, patience, weights on the way": (
         {},
-        {"ema": 0.8, "patience": 2, "lr": 0.03, "steps": 40, "eval_every": 3, "log_checkpoints": True},
+        {
+            "ema": 0.8,
+            "patience": 2,
+            "lr": 0.03,
+            "steps": 40,
+            "eval_every": 3,
+            "checkpoints": {"every": "doubling"},
+        },
     ),
     "auto": (
         {"dropout": 0.1},
         {"steps": None, "epochs": 0.6, "batch_tokens": "auto", "weight_decay": "auto"},
+    ),
+    "weights of each epoch, the last two of them": (
+        {},
+        {**ACCUMULATION, "steps": 100, "eval_every": "epoch", "checkpoints": {"every": "epoch", "keep": 2}},
     ),
     "two threads": ({"dropout": 0.1}, {"threads": 2, "steps": 6, "eval_every": 3}),
     "documents": ({"dropout": 0.1}, {"windows": "document", "sample_every": 4, "micro_batch": 3}),
@@ -44,9 +55,15 @@ RECIPES = {
 
 
 def on_the_way(training: dict, folder: Path) -> set[str]:
-    """Return the names of the weights that a training keeps after 1, 2, 4, … steps."""
-    last = checkpoint.read(folder / "state.pt")["step"] if training.get("log_checkpoints") else 0
-    return {f"step-{2**n:08d}.safetensors" for n in range(last.bit_length())}
+    """Return the names of the weights that a training keeps on its way."""
+    last = checkpoint.read(folder / "state.pt")["step"]
+    kept = {
+        None: [],
+        "doubling": [2**n for n in range(last.bit_length())],
+        # 70 windows an epoch, three a step: epochs end at steps 24, 47, 70 and 94.
+        "epoch": [70, 94],
+    }[training.get("checkpoints", {}).get("every")]
+    return {f"step-{step:08d}.safetensors" for step in kept}
 
 
 class Killed(BaseException):

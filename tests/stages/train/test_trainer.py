@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from gptgrid.stages.train.memory import ACTIVATION_BYTES, micro_batch_rows
 from gptgrid.stages.train.schedule import learning_rate
 from gptgrid.stages.train.trainer import Trainer
 from gptgrid.stages.train.windows import Windows
+from gptgrid.text.readable import excerpt
 from gptgrid.tokens.shards import open_shards
 
 
@@ -221,6 +223,20 @@ def test_auto_micro_batches_are_equal_and_fit(make_job):
 
 def test_progress_lines(train, capsys):
     train(run={"log_every": 1e-9})
-    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("step ")]
+    lines = [line for line in capsys.readouterr().out.splitlines() if "tokens/s" in line]
     assert len(lines) == 13
     assert "step 1/12 | loss 5." in lines[0] and "tokens/s" in lines[0] and "left" in lines[0]
+
+
+def test_what_is_seen_on_the_way_is_said_as_it_comes(train, capsys):
+    folder = train(training={"sample_every": 10, "sample_prompt": "It saw"})
+    measured = [row for row in metrics(folder) if row["val_loss"]]
+    losses = {row["step"]: (float(row["train_loss"]), float(row["val_loss"])) for row in measured}
+    samples = {row["step"]: row["text"] for row in map(json.loads, (folder / "samples.jsonl").open())}
+    said = re.findall(
+        r'^step (\d+)/12 \| train (\S+) \| val (\S+)(?: \| "(.*)")?$', capsys.readouterr().out, re.MULTILINE
+    )
+    assert [int(step) for step, *_ in said] == [5, 10, 12] and [*samples] == [10, 12]
+    for step, train_loss, val_loss, shown in said:
+        assert (float(train_loss), float(val_loss)) == pytest.approx(losses[step], abs=5e-5)
+        assert shown == (excerpt("It saw" + samples[int(step)], 60) if int(step) in samples else "")

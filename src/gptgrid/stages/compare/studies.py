@@ -22,7 +22,7 @@ OF_EACH = (
     *("tokens", "epochs", "steps"),
     *("lr", "min_lr", "warmup", "cooldown", "batch_tokens", "weight_decay", "betas", "eps", "momentum"),
     *("grad_clip", "micro_batch", "threads", "eval_every", "eval_bytes", "patience"),
-    *("sample_every", "sample_prompt", "log_checkpoints"),
+    *("sample_every", "sample_prompt", "checkpoints"),
 )
 """Keys of a training that are the budget, are chosen anew for each size and budget, or change no loss."""
 NEAR = 1.05

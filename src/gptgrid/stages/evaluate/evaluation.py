@@ -20,7 +20,7 @@ from gptgrid.artifact.identity import ABOUT, namespace
 from gptgrid.artifact.job import Job
 from gptgrid.metrics import DENOMINATORS
 from gptgrid.model.device import describe_device, prepare_device
-from gptgrid.model.load import load_model, read_recipe
+from gptgrid.model.load import STEP, STEP_FILES, load_model, read_recipe
 from gptgrid.model.memory import check_inference
 from gptgrid.model.precision import EMBEDDING, HEAD, choose_precision, round_weights
 from gptgrid.model.score import rows_at_once
@@ -53,7 +53,7 @@ def evaluate(job: Job) -> dict[str, Any]:
     with job.timing("audit"):
         for split, text in texts.items():
             check_text(text, spelling, codec.eot, job.inputs["corpus"], split)
-    module, precision = read_model(job, recipe, device)
+    module, precision = read_model(job, recipe, device, job.config.use)
     diverged = job.manifest("train")["facts"]["status"] == "diverged"
     counts = token_counts(open_shards(job.inputs["shards"], "train"), vocab_size)
     breakdowns = Breakdowns(texts["test"], spelling, counts)
@@ -70,6 +70,9 @@ def evaluate(job: Job) -> dict[str, Any]:
     seconds = time.perf_counter() - start
     with job.timing("contexts"):
         contexts = score_contexts(module, recipe, splits["test"], job.config.contexts, job.config.stride)
+    with job.timing("checkpoints"):
+        every = job.config.checkpoints == "all"
+        checkpoints = score_checkpoints(job, recipe, device, splits) if every else []
     tasks = ask_all(job, module, codec, recipe["model"]["context"], conventions[0].stride, diverged)
     job.provenance["device"] = describe_device(device)
     job.provenance["precision"] = precision
@@ -88,6 +91,7 @@ def evaluate(job: Job) -> dict[str, Any]:
     notes = {
         "breakdowns": breakdowns.describe(parts),
         "contexts": contexts,
+        "checkpoints": checkpoints,
         "weights": job.config.use,
         "tasks": tasks,
         "denominators": DENOMINATORS,
@@ -95,15 +99,38 @@ def evaluate(job: Job) -> dict[str, Any]:
     return write(job, results, notes)
 
 
-def read_model(job: Job, recipe: dict[str, Any], device: torch.device) -> tuple[nn.Module, str]:
+def score_checkpoints(
+    job: Job, recipe: dict[str, Any], device: torch.device, splits: dict[str, ScoredSplit]
+) -> list[dict[str, Any]]:
+    """Return the figures of the weights that a training kept on its way, in the headline convention.
+
+    Returns:
+        for each its `step`, and `valid` and `test`, the figures of the whole splits.
+    """
+    convention = conventions_of(recipe, job.config.stride)[0]
+    found = []
+    for path in sorted(job.inputs["train"].glob(STEP_FILES)):
+        module, _ = read_model(job, recipe, device, path.name)
+        figures = {name: split.score(module, convention)[2] for name, split in splits.items()}
+        found.append({"step": int(path.stem.removeprefix(STEP)), **figures})
+    return found
+
+
+def read_model(job: Job, recipe: dict[str, Any], device: torch.device, use: str) -> tuple[nn.Module, str]:
     """Return the trained model, and the precision that it computes in.
+
+    Args:
+        job: of the evaluation.
+        recipe: config.json of the cell.
+        device: where it computes.
+        use: which weights, as for `load_model`.
 
     Raises:
         UserError: memory does not suffice, or the weights cannot be read.
     """
     context, vocab_size = recipe["model"]["context"], recipe["vocab_size"]
     check_inference(namespace(recipe["model"]), vocab_size, rows_at_once(vocab_size, context), device)
-    module = load_model(job.inputs["train"], device, job.config.use)
+    module = load_model(job.inputs["train"], device, use)
     # No weight is updated: what would be autocast in training can as well be rounded once.
     precision = "fp32" if choose_precision(job.config.precision, device) == "fp32" else "bf16_weights"
     round_weights(module, precision, exact=(EMBEDDING, HEAD))

@@ -9,22 +9,27 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from types import SimpleNamespace
+from typing import Any
 
 from safetensors.torch import save
 
 from gptgrid.artifact.job import Job
 from gptgrid.model.generate import generate
+from gptgrid.model.load import STEP, STEP_FILES
 from gptgrid.stages.train import checkpoint
 from gptgrid.stages.train.checkpoint import Progress
+from gptgrid.stages.train.intervals import is_due
 from gptgrid.stages.train.learner import Learner
 from gptgrid.stages.train.meter import Meter
 from gptgrid.stages.train.recipe import Recipe
 from gptgrid.stages.train.stopping import describe_divergence, is_lost
 from gptgrid.stages.train.validation import Validation
+from gptgrid.text.readable import excerpt
 from gptgrid.tokens.base import Codec
 
 GREEDY = SimpleNamespace(temperature=0.0, top_k=0, top_p=1.0, repetition_penalty=1.0)
-SAMPLE_TOKENS = 60
+SAMPLE_TOKENS, SAMPLE_SHOWN = 60, 60
+ALL = "all"
 
 
 @dataclass
@@ -44,14 +49,22 @@ class Observer:
         step, training = self.progress["step"], self.recipe.training
         if step == 0:
             return
-        if training.log_checkpoints and step & (step - 1) == 0:
-            self.keep_weights()
+        if training.checkpoints and is_due(
+            training.checkpoints.every, step, self.recipe.windows.steps_per_epoch
+        ):
+            self.keep_weights(training.checkpoints.keep)
+        losses, shown = [], []
         samples = self.progress["samples"]
         if self.is_due(training.sample_every) and not (samples and samples[-1]["step"] == step):
-            self.sample()
+            text = self.sample()
+            shown = [] if self.private else [f'"{excerpt(text, SAMPLE_SHOWN)}"']
         row_is_due = self.is_due(self.recipe.row_every) or self.is_due(self.recipe.eval_every)
         if row_is_due and step != self.last_row():
-            self.measure()
+            row = self.measure()
+            if row["val_loss"] is not None:
+                losses = [f"train {row['train_loss']:.4f}", f"val {row['val_loss']:.4f}"]
+        if losses or shown:
+            print(" | ".join([f"step {step}/{self.recipe.steps}", *losses, *shown]), flush=True)
 
     def is_due(self, every: int | None) -> bool:
         """Say whether something is due at this step: every so many steps, and at the last one."""
@@ -61,23 +74,37 @@ class Observer:
         """Return the step of the latest row of metrics; 0 if there is none."""
         return self.progress["metrics"][-1]["step"] if self.progress["metrics"] else 0
 
-    def keep_weights(self) -> None:
-        """Write the present weights beside the deliverables; the first process does it for all."""
-        if self.validation.ranks.rank == 0:
-            path = self.job.folder / f"step-{self.progress['step']:08d}.safetensors"
-            path.write_bytes(save(checkpoint.plain(self.learner.kept_weights())))
+    def keep_weights(self, keep: int | str) -> None:
+        """Write the present weights beside the deliverables; the first process does it for all.
 
-    def sample(self) -> None:
-        """Let the model continue the prompt, greedily and shortly. Bare ids continue an empty one."""
+        Args:
+            keep: how many such files stay, or `all`.
+        """
+        if self.validation.ranks.rank == 0:
+            folder = self.job.folder
+            path = folder / f"{STEP}{self.progress['step']:08d}.safetensors"
+            path.write_bytes(save(checkpoint.plain(self.learner.kept_weights())))
+            if keep != ALL:
+                for older in sorted(folder.glob(STEP_FILES))[:-keep]:
+                    older.unlink()
+
+    @property
+    def private(self) -> bool:
+        """Say whether the text may not be shown, nor what a model that learned it writes."""
+        return self.job.manifest("shards").get("config", {}).get("private", False)
+
+    def sample(self) -> str:
+        """Let the model continue the prompt, greedily and shortly; return both. Bare ids have none."""
         prompt = "" if self.codec.kind == "ids" else self.recipe.training.sample_prompt
         with self.meter.aside("sample"), self.learner.evaluating():
             start, seed = self.codec.begin(prompt), self.recipe.seed
             ids = generate(self.learner.module, start, GREEDY, SAMPLE_TOKENS, self.codec.eot, seed)
             text = self.codec.decode(list(ids), continues=True)
         self.progress["samples"].append({"step": self.progress["step"], "prompt": prompt, "text": text})
+        return prompt + text
 
-    def measure(self) -> None:
-        """Add a row of metrics, with a validation where one is due."""
+    def measure(self) -> dict[str, Any]:
+        """Add a row of metrics, with a validation where one is due; return it."""
         step = self.progress["step"]
         train_loss, val_loss = self.mean_loss(), None
         losses = [*(row["train_loss"] for row in self.progress["metrics"]), train_loss]
@@ -98,6 +125,7 @@ class Observer:
         }
         self.progress["metrics"].append(row)
         self.progress["loss_sum"].zero_()
+        return row
 
     def mean_loss(self) -> float:
         """Return the mean training loss since the last row of metrics. Waits for the device."""

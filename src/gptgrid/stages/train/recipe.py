@@ -10,10 +10,11 @@ import math
 from types import SimpleNamespace
 from typing import Any
 
-from gptgrid.artifact.identity import canonical
+from gptgrid.artifact.identity import canonical, mapping
 from gptgrid.model.cost import count_parameters
 from gptgrid.stages.train import power_laws
 from gptgrid.stages.train.budget import total_steps
+from gptgrid.stages.train.intervals import is_due
 from gptgrid.stages.train.memory import micro_batch_rows
 from gptgrid.stages.train.schedule import learning_rate
 from gptgrid.stages.train.windows import Windows
@@ -61,7 +62,7 @@ class Recipe:
             "model": vars(self.model),
             "vocab_size": self.vocab_size,
             "eot": self.eot,
-            "training": vars(self.training),
+            "training": mapping(self.training),
             "seed": self.seed,
         }
 
@@ -73,6 +74,8 @@ class Recipe:
         """Return the learning rate of the update that follows `step` others."""
         return learning_rate(self.training, step, self.steps)
 
-    def is_due(self, every: int | None, step: int) -> bool:
-        """Say whether something is due after a step: every so many steps, and after the last one."""
-        return every is not None and (step % every == 0 or step == self.steps)
+    def is_due(self, every: int | str | None, step: int) -> bool:
+        """Say whether something is due after a step: every so many steps or epoch, and after the last."""
+        if every is None:
+            return False
+        return step == self.steps or is_due(every, step, self.windows.steps_per_epoch)

@@ -57,7 +57,9 @@ class Trainer:
         text = open_shards(job.inputs["shards"], "train")
         self.recipe = Recipe(config, self.codec, text, self.ranks.size)
         training, steps = self.recipe.training, self.recipe.steps
-        for remark in (*remarks(training, self.recipe.windows, steps), *remarks_on_steps(training, steps)):
+        windows = self.recipe.windows
+        short = remarks_on_steps(training, steps, windows.steps_per_epoch)
+        for remark in (*remarks(training, windows, steps), *short):
             print(remark, flush=True)
         self.learner = self.build_learner()
         self.interrupts = Interrupts(self.ranks.size)

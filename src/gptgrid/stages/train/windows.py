@@ -6,6 +6,7 @@ Reading the shards is gptgrid.tokens' business; feeding a device is the trainer'
 
 from __future__ import annotations
 
+from fractions import Fraction
 from math import ceil
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -107,6 +108,11 @@ class Windows:
         drawn = draw(row // np.uint64(self.per_epoch), self.phase_key) % np.uint64(self.stride)
         phase = drawn.astype(np.int64) - (self.stride - 1 - self.last % self.stride) // 2
         return np.clip(phase + self.numbers(row) * self.stride, 0, self.last)
+
+    @property
+    def steps_per_epoch(self) -> Fraction:
+        """Return how many batches make a pass over the split; a pass may end inside of one."""
+        return Fraction(self.per_epoch, self.rows)
 
     def epoch(self, step: int) -> float:
         """Return how many passes over the split `step` batches make."""

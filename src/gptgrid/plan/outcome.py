@@ -1,0 +1,53 @@
+"""What a run says at its end: the best cell of each text, and how to try it."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+from gptgrid.plan.plan import Plan
+from gptgrid.text.readable import excerpt
+
+SHOWN = 90
+"""Characters of a sample."""
+FIGURES = {"bpb_mean": "{:.3f} bits per byte", "perplexity_mean": "perplexity {:.2f}"}
+"""Column of comparison.csv → how to say it."""
+
+
+def outcome(plan: Plan) -> list[str]:
+    """Return lines about the best group of each text: its figures, a sample, the command that generates more.
+
+    None where there are no tables. Of private text no sample is shown.
+    """
+    compare = plan.of_stage("compare")[0]
+    folder = Path(compare.folder)
+    if not (folder / "comparison.csv").is_file():
+        return []
+    cells = {cell["cell"]: cell for cell in compare.config["cells"]}
+    lines = []
+    for group in (row for row in read_rows(folder / "comparison.csv") if row["best"] == "True"):
+        name = next(name for name in cells if name.rpartition(".")[0] == group["group"])
+        figures = [text.format(float(group[key])) for key, text in FIGURES.items() if group[key]]
+        lines.append(f"{group['text']}: best on validation: {group['group']}; test: {', '.join(figures)}")
+        lines += try_it(Path(cells[name]["path"]), cells[name]["private"])
+    return lines
+
+
+def try_it(cell: Path, private: bool) -> list[str]:
+    """Return a sample of a cell, if there is one and it may be shown, and the command for another."""
+    samples = cell / "sample" / "samples.jsonl"
+    if private or not samples.is_file():
+        return [f"  gptgrid generate {cell}"]
+    first = json.loads(samples.read_text(encoding="utf-8").splitlines()[0])
+    prompt = json.dumps(first["prompt"], ensure_ascii=False)
+    return [
+        f'  "{excerpt(first["prompt"] + first["text"], SHOWN)}"',
+        f"  gptgrid generate {cell} --prompt {prompt}",
+    ]
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a table."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
