@@ -22,6 +22,11 @@ KNOWN = {
     ("place", "key", "expected"),
     [
         ("training", "use_amp", "did you mean 'precision'?"),
+        ("training", "batch_size", "did you mean 'batch_tokens'? (tokens, not rows: rows × context"),
+        ("training", "max_iters", "did you mean 'steps'?"),
+        ("training", "eval_iters", "leave it out: a validation scores the whole split"),
+        ("", "save_dir", "leave it out: results lie under results/<experiment>/cells"),
+        ("training", "eval_freq", "did you mean 'eval_every'?"),
         ("training", "shuffle", "did you mean 'windows'?"),
         ("training", "early_stopping", "did you mean 'patience'?"),
         ("training", "warmup_ratio", "did you mean 'warmup'?"),

@@ -8,8 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from gptgrid.config.corpora import Clean, Reading, Split, TextCorpus
-from gptgrid.config.experiment import VARIANTS, ConfigurationFile, Decoding, Evaluation, Run, Sampling
+from gptgrid.config.experiment import (
+    VARIANTS,
+    ConfigurationFile,
+    Decoding,
+    DocumentPrompts,
+    Evaluation,
+    Run,
+    Sampling,
+)
 from gptgrid.config.models import Model
+from gptgrid.config.suggest import CONVERSIONS, NO_KEYS, SYNONYMS, places_of
 from gptgrid.config.tasks import Task
 from gptgrid.config.training import Training
 from gptgrid.config.values import Section
@@ -61,6 +70,14 @@ stands there as a short hash: `mine+license=3f2a9c1e`.
 """
 
 
+OTHER_NAMES = """\
+## Names in other projects
+
+What nanoGPT, LLMs-from-scratch, llama, transformers and PyTorch call our keys. An unknown key is answered
+with these, too.
+"""
+
+
 def reference() -> str:
     """Return config/README.md."""
     parts = [INTRODUCTION, "## Top level\n", ConfigurationFile.__doc__ + "\n", table(ConfigurationFile)]
@@ -82,11 +99,21 @@ def reference() -> str:
         ("Evaluation", Evaluation),
         ("Task", Task),
         ("Sampling", Sampling),
+        ("Document prompts", DocumentPrompts),
         ("Decoding", Decoding),
         ("Run", Run),
     ):
         parts += [f"## {title}\n", f"{model.__doc__}\n", table(model)]
-    return "\n".join(parts)
+    return "\n".join([*parts, OTHER_NAMES, other_names()])
+
+
+def other_names() -> str:
+    """Return what keys are called in other projects, as a Markdown table."""
+    rows = ["| there | here | |", "|---|---|---|"]
+    for name, ours in sorted(SYNONYMS.items()):
+        rows.append(f"| `{name}` | `{places_of(ours)[0]}` | {CONVERSIONS.get(name, '')} |")
+    rows += [f"| `{name}` | | {instead} |" for name, instead in sorted(NO_KEYS.items())]
+    return "\n".join(rows) + "\n"
 
 
 def table(model: type[Section]) -> str:
@@ -117,8 +144,8 @@ def values(schema: dict[str, Any]) -> str:
     """Return which values a property takes, in words."""
     if "enum" in schema or "const" in schema:
         return ", ".join(f"`{value}`" for value in schema.get("enum", [schema.get("const")]))
-    if "anyOf" in schema:
-        return " or ".join(dict.fromkeys(values(s) for s in schema["anyOf"] if s.get("type") != "null"))
+    if kinds := schema.get("anyOf") or schema.get("oneOf"):
+        return " or ".join(dict.fromkeys(values(s) for s in kinds if s.get("type") != "null"))
     if "$ref" in schema:
         return f"keys of {schema['$ref'].rsplit('/', 1)[-1].lower()}"
     bounds = [

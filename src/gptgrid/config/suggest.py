@@ -70,8 +70,53 @@ SYNONYMS = {
     "save_interval": "checkpoint_every",
     "save_steps": "checkpoint_every",
     "num_workers": "workers",
+    "max_len": "context",
+    "max_length": "context",
+    "embed_dim": "d_model",
+    "embedding_dim": "d_model",
+    "hidden_dim": "d_ff",
+    "ffn_dim": "d_ff",
+    "dim_feedforward": "d_ff",
+    "nhead": "n_head",
+    "rope_base": "rope_theta",
+    "max_tokens": "max_new_tokens",
+    "grad_accum_steps": "micro_batch",
+    "accumulation_steps": "micro_batch",
+    "clip": "grad_clip",
+    "clip_grad": "grad_clip",
+    "eval_freq": "eval_every",
+    "val_interval": "eval_every",
+    "sample_interval": "sample_every",
+    "generate_every": "sample_every",
+    "save_checkpoint_every": "checkpoints",
 }
-"""What other projects call our keys (nanoGPT, LLMs-from-scratch, llama, transformers)."""
+"""What other projects call our keys (nanoGPT, LLMs-from-scratch, llama, transformers, PyTorch)."""
+
+CONVERSIONS = {
+    "batch_size": "tokens, not rows: rows × context, so 32 rows of 128 are 4096",
+    "shuffle": "`shuffled` is the default",
+    "gradient_accumulation_steps": "rows that go through at once; batch_tokens stays the whole batch",
+    "beta1": "both in one list: [0.9, 0.95]",
+    "beta2": "both in one list: [0.9, 0.95]",
+    "warmup_ratio": "a share of the steps where it is below 1",
+    "use_amp": "a word: fp32, bf16 or fp16",
+    "amp": "a word: fp32, bf16 or fp16",
+    "fp16": "a word: fp32, bf16 or fp16",
+    "bf16": "a word: fp32, bf16 or fp16",
+    "save_every": "seconds between the states from which a killed training goes on; weights to keep are "
+    "`training.NAME.checkpoints`",
+    "save_interval": "seconds between the states from which a killed training goes on; weights to keep are "
+    "`training.NAME.checkpoints`",
+    "save_steps": "seconds between the states from which a killed training goes on; weights to keep are "
+    "`training.NAME.checkpoints`",
+    "log_interval": "seconds between lines of progress, not steps",
+    "logging_steps": "seconds between lines of progress, not steps",
+    "grad_accum_steps": "rows that go through at once; batch_tokens stays the whole batch",
+    "accumulation_steps": "rows that go through at once; batch_tokens stays the whole batch",
+    "qkv_bias": "of all linear layers and layer norms",
+    "early_stopping": "validations without a lower loss",
+}
+"""Name in other projects → how its value becomes ours, where it is another one."""
 
 DISCRIMINATORS = {"corpora": "source", "tokenizers": "kind"}
 """Section → the key that says which other keys an entry has."""
@@ -80,6 +125,14 @@ NO_KEYS = {
     "every tokenizer, so many tokens are not",
     "seed": "seeds of cells stand in a block of `grid`: `seed: [1, 2]`",
     "resume": "leave it out: a training that was killed goes on by itself, and `continues` makes one longer",
+    "eval_iters": "leave it out: a validation scores the whole split; `eval_bytes` takes a part of it",
+    "save_dir": "leave it out: results lie under results/<experiment>/cells; `experiment` names them",
+    "out_dir": "leave it out: results lie under results/<experiment>/cells; `experiment` names them",
+    "output_dir": "leave it out: results lie under results/<experiment>/cells; `experiment` names them",
+    "data_path": "texts stand in `corpora`: `mine: {source: files, paths: [FILE]}`",
+    "data_dir": "texts stand in `corpora`: `mine: {source: files, paths: [FOLDER]}`",
+    "save_best": "leave it out: `use: best` takes the weights of the lowest validation loss, which are kept",
+    "best_model_path": "leave it out: model.safetensors has the weights of the lowest validation loss",
 }
 """What other projects have a key for, where it is no key here → what there is in its place."""
 
@@ -116,8 +169,9 @@ def unknown_key(key: str, known: list[str], section: str = "") -> str:
         section: the top-level key that it stands in; "" at the top.
     """
     ours = SYNONYMS.get(key, key)
-    if ours in known or (key not in SYNONYMS and (ours := closest(key, known, cutoff=0.8))):
-        return f"unknown key {key!r}; did you mean {ours!r}?"
+    alike = None if key in SYNONYMS or key in NO_KEYS else closest(key, known, cutoff=0.8)
+    if ours in known or (ours := alike):
+        return f"unknown key {key!r}; did you mean {ours!r}?{conversion(key)}"
     entry = DISCRIMINATORS.get(section) in known
     variants = [tag for tag, kind in VARIANTS.get(section, {}).items() if key in kind.model_fields]
     if entry and variants:
@@ -127,8 +181,13 @@ def unknown_key(key: str, known: list[str], section: str = "") -> str:
     if key in NO_KEYS and not any(place.startswith(f"{section}.") for place in places):
         return f"unknown key {key!r}; {NO_KEYS[key]}"
     if places:
-        return f"unknown key {key!r}; write it as `{places[0]}`"
+        return f"unknown key {key!r}; write it as `{places[0]}`{conversion(key)}"
     return unknown(key, known, "key")
+
+
+def conversion(key: str) -> str:
+    """Return how the value of another project's key becomes ours, in parentheses; "" where it is the same."""
+    return f" ({CONVERSIONS[key]})" if key in CONVERSIONS else ""
 
 
 def places_of(key: str) -> list[str]:
