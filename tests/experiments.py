@@ -88,7 +88,8 @@ class Experiment:
         )
 
     def compare_job(self) -> Job:
-        kinds = ("train", "evaluate", "cross", "references", "corpus", "tokenizer", "shards")
+        of_cells, of_data = ("train", "evaluate", "sample", "cross"), ("corpus", "tokenizer", "shards")
+        kinds = (*of_cells, "references", "judged", *of_data)
         return self.job("compare", *kinds)
 
     def report_job(self) -> Job:
@@ -251,11 +252,42 @@ class Experiment:
                 "text": f" {STORY} ({cell})",
                 "tokens": 24,
                 "ended": ended,
+                "longest_copy": 9 if ended else 0,
             }
             for prompt in prompts
             for decoding, ended in (("greedy", False), ("nucleus", True))
         ]
-        self.put(f"sample:{cell}", {"samples": len(rows)}, samples_jsonl=lines(rows))
+        facts = {"samples": len(rows), "unit": "ids" if corpus == "noise" else "words", "run": 8}
+        facts["decodings"] = {"greedy": worth(0.25), "nucleus": worth(0.75)}
+        facts["truth"] = {**worth(0.875), "ended": None, "mean_tokens": None}
+        self.put(f"sample:{cell}", facts, samples_jsonl=lines(rows))
+
+    def judge(self, corpus: str, **figures: float) -> None:
+        """Let the first cell on a text judge the samples of all others: decoding → bits per byte."""
+        own = [cell["cell"] for cell in self.cells if cell["corpus"] == corpus]
+        judged = {
+            name: {"bits_per_byte": bits, "bytes": 9, "judge": own[0]} for name, bits in figures.items()
+        }
+        self.put(f"judged:{corpus}", {}, judged_json=json.dumps(dict.fromkeys(own[1:], judged)))
+
+
+def worth(distinct: float) -> dict[str, Any]:
+    """Return what a manifest says of the samples of a decoding, of which so many pairs are different."""
+    lacking = {"self_bleu": "there is one", "bleu": "the prompts are texts", "chrf": "the prompts are texts"}
+    return {
+        "samples": 2,
+        "ended": 1,
+        "mean_tokens": 24.0,
+        "mean_bytes": 99.5,
+        "distinct_1": distinct / 2,
+        "distinct_2": distinct,
+        "distinct_3": 1.0,
+        "repetition": 1 - distinct,
+        "copied": 0.125,
+        "longest_copy": 9,
+        **dict.fromkeys(lacking),
+        "reasons": lacking,
+    }
 
 
 ENDED = {

@@ -9,7 +9,6 @@ import contextlib
 import io
 import os
 import re
-import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -26,6 +25,11 @@ MORE = "…"
 """Stands for lines that are left out."""
 SHOWN = 30
 """Lines of an output that a page shows at most."""
+PYTHON = f"'{sys.executable}'"
+PROGRAMS = f"""\
+python() {{ {PYTHON} "$@"; }}
+gptgrid() {{ {PYTHON} -c 'from gptgrid.cli.main import main; main()' "$@"; }}"""
+"""The commands of the pages, as those of the interpreter that runs this."""
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 
 
@@ -74,13 +78,8 @@ def run_python(programs: list[str]) -> list[str]:
 
 def run_command(command: str, folder: Path) -> str:
     """Run a command line of a page in a folder that has `docs` and `results`; return what it prints."""
-    program, *arguments = shlex.split(command)
-    start = {
-        "python": [sys.executable],
-        "gptgrid": [sys.executable, "-c", "from gptgrid.cli.main import main; main()"],
-    }[program]
     done = subprocess.run(
-        [*start, *arguments],
+        ["bash", "-c", f"set -o pipefail\n{PROGRAMS}\n{command}"],
         cwd=folder,
         capture_output=True,
         text=True,

@@ -4,15 +4,14 @@ import json
 import math
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
-from cells import tiny, uniform, write_cell, write_corpus, write_splits
+from cells import evaluation_job, tiny, uniform, write_cell
+from safetensors.torch import save_file
 
 from gptgrid.api import TrainedCell, find, load
 from gptgrid.artifact.errors import UserError
-from gptgrid.artifact.job import Job
 from gptgrid.stages.evaluate.evaluation import evaluate
 from gptgrid.tokens.codec import BytesCodec, IdsCodec, write_codec
 
@@ -57,8 +56,32 @@ def test_a_cell_computes_with_the_weights_that_its_figures_are_of(tmp_path):
             manifest = {"config": {"use": used}, "facts": {}}
             (folder / "evaluate" / "manifest.json").write_text(json.dumps(manifest))
         torch.testing.assert_close(load(folder, "cpu", asked).module(ids), expected(ids), rtol=0, atol=0)
-    with pytest.raises(UserError, match=r"there are no weights 'first'; take best or last"):
+    with pytest.raises(UserError, match=r"has no weights 'first'; take best or last"):
         load(folder, "cpu", "first")
+
+
+def test_a_file_of_weights_is_a_cell_too(tmp_path):
+    best, last, early = tiny(257), tiny(257, init_std=0.7), tiny(257, init_std=0.2)
+    folder = write_cell(tmp_path / "cell" / "train", best, last=last)
+    step = folder / "step-00000008.safetensors"
+    save_file(dict(early.named_parameters()), step)
+    ids = torch.tensor([[256, 5, 6]])
+    for path, weights, expected in (
+        (folder / "model.safetensors", None, best),
+        (folder / "last.safetensors", None, last),
+        (step, None, early),
+        (folder.parent, 8, early),
+        (folder.parent, "8", early),
+    ):
+        assert find(str(path)) == path
+        torch.testing.assert_close(load(path, "cpu", weights).module(ids), expected(ids), rtol=0, atol=0)
+    with pytest.raises(UserError, match="train has no weights '9'; take best or last or 8"):
+        load(folder, weights=9)
+    with pytest.raises(UserError, match="says which weights already; leave out weights 'last'"):
+        load(step, weights="last")
+    (alone := tmp_path / "alone.safetensors").touch()
+    with pytest.raises(UserError, match=r"alone\.safetensors is not a trained cell"):
+        load(alone)
 
 
 @pytest.mark.parametrize("missing", ["model.safetensors", "config.json", "codec.json"])
@@ -138,6 +161,59 @@ def test_forward_refuses_what_the_model_cannot_read(cell, ids, said):
         cell.forward(ids)
 
 
+@pytest.mark.parametrize("preset", ["modern", "encoder"])
+def test_attention_is_what_the_model_multiplies_values_by(preset):
+    heads = {"n_head": 4, "n_kv_head": 2} if preset == "modern" else {"n_head": 4}
+    cell = TrainedCell(tiny(257, preset=preset, **heads), BytesCodec())
+    before = cell.forward("abcde")
+    maps = cell.attention("abcde")
+    assert maps.shape == (2, 4, 5, 5) and maps.dtype == torch.float32
+    torch.testing.assert_close(maps.sum(-1), torch.ones(2, 4, 5))
+    assert not maps.triu(1).any() and (maps[..., 1:, 0] > 0).all()
+    torch.testing.assert_close(cell.attention([97, 98, 99]), maps[..., :3, :3])
+    assert torch.equal(cell.forward("abcde"), before)
+    with pytest.raises(UserError, match="9 tokens; the model reads 1 to 8 at once"):
+        cell.attention("abcdefghi")
+
+
+def test_embeddings_of_ids_words_and_the_whole_vocabulary(cell):
+    table = cell.module.embedding.tokens.weight
+    assert torch.equal(cell.embeddings(), table) and cell.embeddings().shape == (257, 16)
+    assert torch.equal(cell.embeddings([3, 256]), table[[3, 256]])
+    torch.testing.assert_close(cell.embeddings("é"), table[[195, 169]].mean(0, keepdim=True))
+    torch.testing.assert_close(cell.embeddings(["a", "é"]), torch.cat([table[[97]], cell.embeddings("é")]))
+    assert cell.embeddings([]).shape == (0, 16)
+    for words, said in (("", "'' has no token"), ([257], "ids must lie in 0 to 256; found 257")):
+        with pytest.raises(UserError, match=said):
+            cell.embeddings(words)
+
+
+def test_a_model_of_ones_own_is_a_cell_with_a_tokenizer():
+    cell = TrainedCell(tiny(257), BytesCodec())
+    assert cell.context == 8 and cell.config["model"]["n_layer"] == 2 and not cell.module.training
+    assert cell.generate("a", 5, ignore_eos=True) and cell.score("abc").tokens == 3
+
+
+def test_several_prompts_are_continued_as_each_alone(cell):
+    options = {"max_new_tokens": 20, "ignore_eos": True, "temperature": 1.5}
+    prompts = ["The", "", "天地玄黄", "The"]
+    found = cell.generate(prompts, seed=4, **options)
+    assert found == [cell.generate(prompt, seed=4 + row, **options) for row, prompt in enumerate(prompts)]
+    assert found[0] != found[3] and cell.generate([]) == []
+
+
+def test_what_a_stop_text_ends_is_left_out(cell):
+    whole = cell.generate("The", 30, ignore_eos=True)
+    stop = whole[4:6]
+    for given in (stop, [stop], ("never there", stop)):
+        assert cell.generate("The", 30, ignore_eos=True, stop=given) == whole[: whole.index(stop)]
+
+
+def test_beam_search_is_a_setting(cell):
+    found = cell.generate("The", 6, beams=3, ignore_eos=True)
+    assert found == "".join(cell.stream("The", 6, beams=3, ignore_eos=True, seed=9))
+
+
 def test_generate_draws_by_its_seed(cell):
     options = {"max_new_tokens": 30, "temperature": 1.0, "top_p": 1.0, "ignore_eos": True}
     text = cell.generate("The", seed=4, **options)
@@ -155,9 +231,15 @@ def test_generate_hands_every_setting_on(tmp_path):
     assert flat.generate(top_p=1e-9, **draws) == "\0" * 8
     greedy = flat.generate(temperature=0, repetition_penalty=2.0, **draws)
     assert greedy == "\0" * 8  # logits of 0 stay 0 under a penalty
-    for setting in ({"temperature": -1}, {"top_k": -1}, {"top_p": 0}, {"repetition_penalty": 0}):
+    settings = [{"temperature": -1}, {"top_k": -1}, {"top_p": 0}, {"min_p": 2}, {"repetition_penalty": 0}]
+    settings += [{"no_repeat_ngram": -1}, {"beams": 0}, {"length_penalty": math.inf}, {"stop": ""}]
+    for setting in settings:
         with pytest.raises(UserError, match=next(iter(setting))):
             flat.generate(**setting)
+        with pytest.raises(UserError, match=next(iter(setting))):
+            flat.stream(**setting)
+    with pytest.raises(UserError, match="there is no setting 'temprature'; there are temperature, top_k"):
+        flat.generate(temprature=1)
 
 
 def test_the_penalty_does_not_put_off_the_end_of_a_text(tmp_path):
@@ -170,24 +252,9 @@ def test_the_penalty_does_not_put_off_the_end_of_a_text(tmp_path):
 
 def test_the_stream_is_the_text_in_whole_characters(cell):
     options = {"max_new_tokens": 60, "temperature": 2.0, "top_p": 1.0, "ignore_eos": True}
-    pieces = list(cell.generate("x", stream=True, **options))
+    pieces = list(cell.stream("x", **options))
     assert len(pieces) > 5
     assert "".join(pieces) == cell.generate("x", **options)
-
-
-def test_a_character_waits_for_its_last_byte(cell):
-    assert list(cell.pieces(iter(TEXT.encode()))) == list(TEXT)
-    half = [*b"ab", *"天".encode()[:2]]
-    assert list(cell.pieces(iter(half))) == ["a", "b", "\ufffd"]
-    assert "".join(cell.pieces(iter(half))) == cell.decode(half)
-
-
-def test_the_stream_comes_as_it_is_made(cell):
-    def ids():
-        yield 97
-        raise AssertionError("asked for more before the first was given out")
-
-    assert next(cell.pieces(ids())) == "a"
 
 
 def test_score_of_a_uniform_model_by_hand(tmp_path):
@@ -200,20 +267,12 @@ def test_score_of_a_uniform_model_by_hand(tmp_path):
 
 
 @pytest.mark.parametrize("stride", [None, 8, 1])
-def test_score_is_what_the_evaluate_stage_says(folder, cell, tmp_path, stride):
+def test_score_is_what_the_evaluate_stage_says(tmp_path, stride):
     text = "The cat sat. 天地玄黄"
-    shards = write_splits(tmp_path / "shards", BytesCodec(), test=[text])
-    inputs, config = (
-        {
-            "train": folder / "train",
-            "shards": shards,
-            "corpus": write_corpus(tmp_path / "corpus", test=[text]),
-        },
-        SimpleNamespace(stride=stride, precision="fp32", use="best", bytes=None, contexts=[]),
-    )
-    evaluate(Job(config, inputs, tmp_path, tmp_path, SimpleNamespace(device="cpu", cells_per_gpu=1)))
-    expected = json.loads((tmp_path / "evaluation.json").read_text())
-    found = vars(cell.score(text, stride=stride))
+    job = evaluation_job(tmp_path, tiny(257), [text], stride=stride)
+    evaluate(job)
+    expected = json.loads((job.folder / "evaluation.json").read_text())
+    found = vars(load(job.inputs["train"], "cpu").score(text, stride=stride))
     renamed = {"tokens": "scored_tokens"}
     assert found == {key: expected[renamed.get(key, key)] for key in found}
 
@@ -225,11 +284,7 @@ def test_score_needs_a_text(cell):
 
 def test_a_cell_of_bare_ids(tmp_path):
     cell = load(write_cell(tmp_path / "cell", uniform(10, likely=7), IdsCodec(10)), "cpu")
-    assert (
-        cell.generate(max_new_tokens=3)
-        == "".join(cell.generate("1 2", max_new_tokens=3, stream=True))
-        == "7 7 7 "
-    )
+    assert cell.generate(max_new_tokens=3) == "".join(cell.stream("1 2", max_new_tokens=3)) == "7 7 7 "
     found = cell.score("1 7 7")
     assert found.tokens == 2 and found.nats == pytest.approx(0, abs=1e-6)
     assert found.bytes is None and found.bpb is None
@@ -309,14 +364,26 @@ def test_no_name_at_all_means_no_cell(results, nothing):
 
 
 def test_no_match_lists_what_is_there(results):
-    with pytest.raises(UserError, match="no trained cell matches 'encoder'") as caught:
-        find("encoder", results)
+    with pytest.raises(UserError, match="no trained cell matches 'decoder'") as caught:
+        find("decoder", results)
     assert all(name in str(caught.value) for name in NAMES)
 
 
 def test_no_cells_at_all(tmp_path):
-    with pytest.raises(UserError, match="there is none under"):
+    with pytest.raises(UserError, match=r"there is none under .*; run snakemake, which trains those of"):
         find("tales", tmp_path)
+
+
+@pytest.mark.parametrize("names", ["encoder", "first/tales.char.encoder.base.s1"])
+def test_a_cell_that_is_not_trained_yet_is_said_to_be(results, names):
+    with pytest.raises(
+        UserError, match=r"encoder\.base\.s1 is not trained yet .*; run snakemake, which goes on"
+    ):
+        find(names, results)
+    with pytest.raises(
+        UserError, match=r"is not a trained cell: looked for model\.safetensors.*run snakemake"
+    ):
+        load(results / "first" / "cells" / "tales.char.encoder.base.s1")
 
 
 def test_a_cell_that_the_grid_no_longer_has_is_found_by_its_path_alone(tmp_path):

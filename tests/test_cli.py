@@ -1,163 +1,21 @@
-"""The command continues texts, streams, and tells mistakes without a traceback."""
+"""Commands hand on what they are asked, and start without what they do not need."""
 
 import json
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-from cells import tiny, uniform, write_cell
 from typer.testing import CliRunner
 
-from gptgrid.api import load
 from gptgrid.artifact.errors import UserError
 from gptgrid.cli.main import app
 from gptgrid.cli.plans import read_settings
-from gptgrid.tokens.codec import IdsCodec
-
-OPTIONS = ["--max-new-tokens", "20", "--seed", "3", "--device", "cpu", "--ignore-eos"]
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
-    """Return the folder of a cell with random weights."""
-    return write_cell(tmp_path_factory.mktemp("results") / "cell", tiny(257))
 
 
 def invoke(*arguments: str, **options: str) -> str:
     result = CliRunner().invoke(app, list(arguments), catch_exceptions=False, **options)
     assert result.exit_code == 0, result.output
     return result.stdout
-
-
-def test_generate_continues_the_prompt(folder):
-    expected = load(folder, "cpu").generate("天", max_new_tokens=20, seed=3, ignore_eos=True)
-    assert invoke("generate", str(folder), "--prompt", "天", *OPTIONS) == f"天{expected}\n"
-
-
-def test_every_setting_reaches_the_model(folder):
-    settings = {"temperature": 1.5, "top_k": 40, "top_p": 0.8, "repetition_penalty": 1.3}
-    cell = load(folder, "cpu")
-    expected = cell.generate("a", max_new_tokens=20, seed=3, ignore_eos=True, **settings)
-    for left_out in settings:
-        fewer = {key: value for key, value in settings.items() if key != left_out}
-        assert cell.generate("a", max_new_tokens=20, seed=3, ignore_eos=True, **fewer) != expected
-    flags = [word for key, value in settings.items() for word in (f"--{key.replace('_', '-')}", str(value))]
-    assert invoke("generate", str(folder), "--prompt", "a", *flags, *OPTIONS) == f"a{expected}\n"
-
-
-def test_the_end_of_text_ends_unless_ignored(folder):
-    cell, limit = load(folder, "cpu"), ["--max-new-tokens", "20", "--device", "cpu"]
-    short, long = ({"max_new_tokens": 20, "ignore_eos": ignore} for ignore in (False, True))
-    seed = next(s for s in range(1000) if cell.generate(seed=s, **short) != cell.generate(seed=s, **long))
-    assert (
-        invoke("generate", str(folder), "--seed", str(seed), *limit)
-        == cell.generate(seed=seed, **short) + "\n"
-    )
-    ignored = invoke("generate", str(folder), "--seed", str(seed), *limit, "--ignore-eos")
-    assert ignored == cell.generate(seed=seed, **long) + "\n"
-
-
-def test_interactive_reads_prompts_until_the_end(tmp_path):
-    cell = write_cell(tmp_path / "cell", uniform(257, likely=65))
-    said = invoke("generate", str(cell), "--interactive", "--max-new-tokens", "3", input="one\ntwo\n")
-    assert said == "AAA\nAAA\n"
-
-
-def test_interactive_goes_on_after_a_line_that_is_no_text(tmp_path):
-    cell = write_cell(tmp_path / "cell", uniform(257, likely=65))
-    options = ["generate", str(cell), "--interactive", "--max-new-tokens", "3"]
-    result = CliRunner().invoke(app, options, input=b"one\n\xff\xfe\ntwo\n")
-    assert result.exit_code == 0 and result.stdout == "AAA\nAAA\n"
-    assert result.stderr.startswith(
-        "gptgrid: the prompt is no text: character 0 is a byte that is not utf-8; "
-    )
-    assert result.stderr.count("\n") == 1
-
-
-def test_interactive_goes_on_after_a_prompt_that_a_cell_cannot_read(tmp_path):
-    cell = write_cell(tmp_path / "cell", uniform(10, likely=7), IdsCodec(10))
-    options = ["generate", str(cell), "--interactive", "--max-new-tokens", "2"]
-    result = CliRunner().invoke(app, options, input="a text\n1 2\n")
-    assert result.exit_code == 0 and result.stdout == "7 7 \n"
-    assert result.stderr == "gptgrid: 'a text' is not token ids; this corpus has no text\n"
-
-
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        (["--prompt", "a\udcff"], "the prompt is no text: character 1 is a byte"),
-        (["--seed", "99999999999999999999"], "seed is 99999999999999999999; it must lie between"),
-        (["--repetition-penalty", "nan"], "repetition_penalty is nan"),
-        (["--temperature", "inf"], "temperature is inf"),
-        (["--top-p", "0"], "top_p is 0.0"),
-        (["--repetition-penalty", "-1"], "repetition_penalty is -1.0"),
-        (["--device", "gpu"], "device is 'gpu'"),
-    ],
-)
-def test_what_cannot_be_generated_is_said_before_anything_is_printed(folder, options, said):
-    result = CliRunner().invoke(app, ["generate", str(folder), *options])
-    assert isinstance(result.exception, UserError) and said in str(result.exception)
-    assert result.stdout == ""
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        ["--temperature", "1e-39"],
-        ["--temperature", "1e39"],
-        ["--top-p", "1e-39"],
-        ["--repetition-penalty", "1e-39"],
-        ["--top-k", "99999999999999999999"],
-        ["--seed", "-1"],
-        ["--prompt", ""],
-        ["--prompt", "\0\n\ufffe天🪲" * 100],
-    ],
-)
-def test_settings_at_their_edges_give_text(folder, options):
-    said = invoke("generate", str(folder), "--max-new-tokens", "5", "--ignore-eos", *options)
-    assert said.endswith("\n")
-
-
-def test_the_cell_that_parts_of_a_name_mean_is_said(tmp_path, monkeypatch):
-    write_cell(tmp_path / "results/my/cells/toy.bytes.gpt2.base.s1/train", tiny(257))
-    monkeypatch.chdir(tmp_path)
-    result = CliRunner().invoke(app, ["generate", "toy", "--max-new-tokens", "1"])
-    assert result.stderr == "gptgrid: results/my/cells/toy.bytes.gpt2.base.s1\n"
-
-
-def test_that_a_training_diverged_is_said(tmp_path):
-    folder = write_cell(tmp_path / "cell", tiny(257), status="diverged")
-    manifest = json.loads((folder / "manifest.json").read_text())
-    manifest["facts"]["ended"] = "the loss was nan; lower training.lr"
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-    result = CliRunner().invoke(app, ["generate", str(folder), "--max-new-tokens", "1"])
-    assert result.exit_code == 0
-    assert result.stderr == (
-        "gptgrid: the training of this cell diverged, and its weights are those of before: the loss was nan; "
-        "lower training.lr\n"
-    )
-
-
-def test_a_terminal_without_a_character_gets_another(tmp_path):
-    write_cell(tmp_path / "cell", tiny(257))
-    command = [sys.executable, "-c", "from gptgrid.cli.main import main; main()", "generate", "cell"]
-    result = subprocess.run(
-        [*command, "--prompt", "天", "--max-new-tokens", "1"],
-        cwd=tmp_path,
-        capture_output=True,
-        env={**os.environ, "PYTHONIOENCODING": "ascii"},
-    )
-    assert result.returncode == 0 and result.stdout.startswith(b"?"), result.stderr
-
-
-def test_a_mistake_is_one_line_and_exit_code_1(tmp_path):
-    command = [sys.executable, "-c", "from gptgrid.cli.main import main; main()", "generate", "nowhere"]
-    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert result.returncode == 1
-    assert result.stderr.startswith("gptgrid: no trained cell matches") and result.stderr.count("\n") == 1
-    assert result.stdout == ""
 
 
 @pytest.fixture

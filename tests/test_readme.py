@@ -4,9 +4,11 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from cells import tiny, write_cell
 
+from gptgrid.api import load_tokenizer
 from gptgrid.config.grid import cells_of
 from gptgrid.config.read import Configuration
 
@@ -18,12 +20,24 @@ def blocks(language: str) -> list[str]:
 
 
 def test_python_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
-    [example] = blocks("python")
+    example, _ = blocks("python")
     path = re.search(r'load\("(.*?)"\)', example)[1]
     write_cell(tmp_path / path / "train", tiny(257, context=64))
     monkeypatch.chdir(tmp_path)
     exec(example, {})
     assert len(capsys.readouterr().out.splitlines()) >= 2
+
+
+def test_training_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    _, example = blocks("python")
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+    exec(example, {})
+    first, text = capsys.readouterr().out.splitlines()
+    assert float(first.removesuffix(" nats a token")) < 1
+    assert "ran" in text
+    assert load_tokenizer("own-tokenizer").vocab_size == 265
 
 
 def test_example_of_a_text_of_your_own_is_valid() -> None:

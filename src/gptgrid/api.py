@@ -1,6 +1,21 @@
-"""Trained cells for notebooks and scripts: `cell = gptgrid.api.load(path)`, then generate, score, forward.
+"""Trained cells for notebooks and scripts, and the parts that they are made of.
 
-`table(experiment)` returns the tables of an experiment, `compare(a, b)` puts two results beside each other.
+`cell = load(find("tales bpe llama s1"))`, then generate, stream, score, forward, attention, embeddings.
+`cells(experiment)` lists the cells of an experiment, `table(experiment)` returns its tables, `compare(a, b)`
+puts two results beside each other.
+
+`train_tokenizer`, `model` and `loss` are for trainings of your own:
+
+    tokenizer = train_tokenizer(texts, vocab_size=300)
+    network = model("llama", tokenizer.vocab_size, n_layer=2, d_model=64, context=64)
+    ids = torch.tensor(tokenizer.encode_documents(texts))
+    optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3)
+    for step in range(100):
+        starts = torch.randint(len(ids) - 64, (16,))
+        optimizer.zero_grad()
+        loss(network, torch.stack([ids[start : start + 65] for start in starts])).backward()
+        optimizer.step()
+    print(TrainedCell(network, tokenizer.codec).generate("Once"))
 
 The one module that a person imports. No stage imports it, and it makes no artifact.
 """
@@ -14,13 +29,29 @@ from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.manifest import VOLATILE
 from gptgrid.inference.cell import Score, TrainedCell, load
 from gptgrid.inference.find import SUMMARY, experiment_folder, find, find_cells
+from gptgrid.inference.listing import Listed, cells
+from gptgrid.inference.parts import Tokenizer, load_tokenizer, loss, model, train_tokenizer
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from gptgrid.plan.versus import Versus
 
-__all__ = ["Score", "TrainedCell", "compare", "find", "load", "table"]
+__all__ = [
+    "Listed",
+    "Score",
+    "Tokenizer",
+    "TrainedCell",
+    "cells",
+    "compare",
+    "find",
+    "load",
+    "load_tokenizer",
+    "loss",
+    "model",
+    "table",
+    "train_tokenizer",
+]
 
 
 def table(experiment: str | Path, root: str | Path = "results") -> dict[str, pd.DataFrame]:

@@ -9,7 +9,8 @@ from gptgrid.artifact.identity import namespace
 from gptgrid.artifact.manifest import read_manifest, read_provenance
 from gptgrid.model import score
 from gptgrid.model.build import build
-from gptgrid.model.generate import generate
+from gptgrid.model.decoding import Decoding
+from gptgrid.model.generate import Rows
 from gptgrid.plan.cost import Cost, Costs, sampled_positions, scored_positions
 from gptgrid.plan.plan import Plan
 from gptgrid.plan.speed import Speed
@@ -236,7 +237,8 @@ def test_sampled_positions_are_what_generation_reads(preset, monkeypatch) -> Non
     size = Costs(plan).size(plan.of_stage("train")[0])
     module = build(namespace(plan.of_stage("train")[0].config["model"]), 40, eot=None).eval()
     read = []
-    module.register_forward_pre_hook(lambda module, inputs: read.append(inputs[0].numel()))
-    greedy = namespace({"temperature": 0, "top_k": 0, "top_p": 1, "repetition_penalty": 1})
-    list(generate(module, [0], greedy, 50, eot=None, seed=0))
+    module.embedding.register_forward_pre_hook(lambda module, inputs: read.append(inputs[0].numel()))
+    rows = Rows(module, [[0]], Decoding(temperature=0), eot=None, seeds=[0])
+    for _ in range(50):
+        rows.advance()
     assert sampled_positions(50, 32, size.caches) == sum(read)

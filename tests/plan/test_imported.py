@@ -42,7 +42,7 @@ def config(**changes: Any) -> dict[str, Any]:
 
 ALONE = {"grid": [{"model": "ref"}]}
 DATA = ("corpus", "tokenizer", "encode", "train")
-TABLES = (*DATA, "evaluate", "compare")
+TABLES = (*DATA, "evaluate", "sample", "compare")
 
 
 def rows(table: str) -> list[dict[str, str]]:

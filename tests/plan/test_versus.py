@@ -20,7 +20,7 @@ from gptgrid.artifact.manifest import describe_outputs, write_manifest
 from gptgrid.cli.main import app
 from gptgrid.plan.show_versus import sentence
 from gptgrid.plan.versus import Cell, Versus, corrected, pairs_of, pools_of, scores_of
-from gptgrid.stages.compare.contrasts import Spread, contrasts, spread_of, summarize_group
+from gptgrid.stages.compare.contrasts import contrasts, spread_of, summarize_group
 from gptgrid.stages.compare.selection import half_width, two_sided
 from gptgrid.tokens.document_scores import write_document_scores
 
@@ -298,7 +298,7 @@ def test_scores_of_both_sides_are_pooled_once() -> None:
     size = SIZES.astype(float)
     scores = [scores_of(cells, np.arange(DOCUMENTS), size) for cells in [*groups, groups[1]]]
     known = spread_of([scores[4], scores[2], scores[3]])
-    spread = Spread(*(getattr(known, name)[[0, 0, 1, 2]] for name in ("variance", "mixed", "df", "apart")))
+    spread = known.of(np.array([0, 0, 1, 2]))
     wanted = contrasts(np.array([[0.0, 0.0, -1.0, 1.0]]), scores[:4], size, spread)
     row = rows_of(compare("a", "b"))["toy.char.large.base"]
     half = half_width(wanted.error, wanted.df, 0.05)[0] / math.log(2)

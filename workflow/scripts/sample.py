@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 def load() -> Build:
     # Imported here, so that what the store has costs no import.
-    from gptgrid.stages.sample.samples import sample
+    from gptgrid.stages.sample.kinds import sample_kind
 
-    return sample
+    return sample_kind
 
 
 if __name__ == "__main__":

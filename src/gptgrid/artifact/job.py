@@ -58,8 +58,8 @@ class Job:
     raw: dict[str, str] = field(default_factory=dict)
     """A user's own file → sha256 when the plan was made."""
     failed: dict[str, str] = field(default_factory=dict)
-    """Name of an input that could not be made → the reason, in a sentence. Only `compare` and `report` are
-    started with such inputs; they are not among `inputs`."""
+    """Name of an input that could not be made → the reason, in a sentence. Only `compare`, `report` and
+    requests that are `partial` are started with such inputs; they are not among `inputs`."""
     accepted: dict[str, str] = field(default_factory=dict)
     """Name of an input that an older source made, and that a person accepted → a sentence about that."""
     doubtful: set[str] = field(default_factory=set)

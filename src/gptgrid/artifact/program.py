@@ -199,7 +199,7 @@ class Program:
         inputs = self.receipts_of_inputs()
         self.seconds_of_checks = time.perf_counter() - start
         failures = {name: made.failure for name, made in inputs.items() if made.failure}
-        if failures and request.stage not in OVERVIEWS:
+        if failures and request.stage not in OVERVIEWS and not request.partial:
             name, failure = next(iter(failures.items()))
             print(f"not made, as its {name} could not be made: {failure.name}", flush=True)
             self.finish(Receipt(request.stage, request.key, failure=failure))

@@ -29,6 +29,8 @@ class Request:
     """The section `run` of the configuration that asked first: how, never what, and no part of the key."""
     threads: int = 1
     """Cores that the program uses."""
+    partial: bool = False
+    """Whether it is made from the rest where some inputs could not be made, as overviews always are."""
 
     @property
     def key(self) -> str:

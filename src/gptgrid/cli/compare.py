@@ -6,12 +6,20 @@ from typing import Annotated
 
 import typer
 
+from gptgrid.cli.completion import compared_names
 from gptgrid.cli.console import wide_console
 
 
 def compare(
-    a: Annotated[str, typer.Argument(metavar="A", help="An experiment, by name or folder; or a cell.")],
-    b: Annotated[str, typer.Argument(metavar="B", help="Another of the same kind.")],
+    a: Annotated[
+        str,
+        typer.Argument(
+            metavar="A", help="An experiment, by name or folder; or a cell.", autocompletion=compared_names
+        ),
+    ],
+    b: Annotated[
+        str, typer.Argument(metavar="B", help="Another of the same kind.", autocompletion=compared_names)
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say in what two experiments or two cells differ, and which is better on the texts of both."""

@@ -1,74 +1,138 @@
-"""A text continued by a trained cell: `generate`."""
+"""Texts continued by trained cells: `generate`."""
 
 from __future__ import annotations
 
-import itertools
-import re
+import json
 import sys
+from collections import defaultdict, deque
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gptgrid.artifact.errors import UserError
+from gptgrid.cli.cells import CellNames, Device, Weights, load_cell
+from gptgrid.cli.console import refuse_bytes
 
 if TYPE_CHECKING:
     from gptgrid.inference.cell import TrainedCell
+    from gptgrid.model.continuation import Piece
+    from gptgrid.model.decoding import Decoding
+
+ROWS = 16
+"""Texts that are computed side by side."""
 
 
 def generate(
-    cell: Annotated[str, typer.Argument(help="Folder of a cell, or parts of its name: 'tales bpe llama'.")],
-    prompt: Annotated[str, typer.Option(help="Text to continue.")] = "",
+    cells: CellNames,
+    prompt: Annotated[str | None, typer.Option(help="Text to continue. Default: the model begins.")] = None,
+    file: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Prompts, one a line; empty lines are left out; - is stdin."),
+    ] = None,
+    interactive: Annotated[
+        bool, typer.Option("--interactive", help="Read prompts until end of file.")
+    ] = False,
+    count: Annotated[int, typer.Option(min=1, help="Continuations of each prompt.")] = 1,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Tokens at most.")] = 100,
     temperature: Annotated[float, typer.Option(min=0, help="0 takes the likeliest token.")] = 0.8,
     top_k: Annotated[int, typer.Option(min=0, help="Draw among the k likeliest; 0 is off.")] = 0,
     top_p: Annotated[
         float, typer.Option(help="Draw among those of probability p together; 1 is off.")
     ] = 0.95,
+    min_p: Annotated[
+        float, typer.Option(help="Draw among those with this share of the likeliest one's probability.")
+    ] = 0.0,
     repetition_penalty: Annotated[float, typer.Option(help="Above 1: repeat less.")] = 1.0,
-    seed: Annotated[int, typer.Option(help="The same seed draws the same text.")] = 0,
-    ignore_eos: Annotated[bool, typer.Option("--ignore-eos", help="Go on after the end of text.")] = False,
-    weights: Annotated[
-        str | None, typer.Option(help="best or last. Default: those that the cell's figures are of.")
+    no_repeat_ngram: Annotated[
+        int, typer.Option(min=0, help="No so many tokens in a row come twice; 0 is off.")
+    ] = 0,
+    beams: Annotated[
+        int, typer.Option(min=1, help="Above 1: search the likeliest text with so many beams, draw nothing.")
+    ] = 1,
+    length_penalty: Annotated[float, typer.Option(help="Of this search; above 0 favours long texts.")] = 1.0,
+    stop: Annotated[
+        list[str] | None, typer.Option(help="A text at which to stop; may be given several times.")
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
-    interactive: Annotated[
-        bool, typer.Option("--interactive", help="Read prompts until end of file.")
+    seed: Annotated[
+        int, typer.Option(help="The same seed draws the same text. Of several texts, each has the next.")
+    ] = 0,
+    ignore_eos: Annotated[bool, typer.Option("--ignore-eos", help="Go on after the end of text.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print a line of JSON for each text, with tokens and ln p of each.")
     ] = False,
+    weights: Weights = None,
+    device: Device = "auto",
 ) -> None:
-    """Continue a text with a trained cell."""
-    from gptgrid.inference.cell import divergence, load
-    from gptgrid.inference.find import find
+    """Continue texts with trained cells.
 
-    folder = find(cell)
-    trained = load(folder, device, weights)
-    if str(folder) != cell:
-        typer.echo(f"gptgrid: {folder}", err=True)
-    if reason := divergence(folder):
-        typer.echo(
-            f"gptgrid: the training of this cell diverged, and its weights are those of before: {reason}",
-            err=True,
-        )
-    options = {
-        "max_new_tokens": max_new_tokens,
-        "temperature": temperature,
-        "top_k": top_k,
-        "top_p": top_p,
-        "repetition_penalty": repetition_penalty,
-        "seed": seed,
-        "ignore_eos": ignore_eos,
-    }
-    if interactive:
-        for line in prompts():
-            try:
-                print_continuation(trained, line, options)
-            except UserError as error:
-                typer.echo(f"gptgrid: {error}", err=True)
-    else:
-        print_continuation(trained, prompt, options, echo=True)
+    One text is printed as it comes, several one after the other, each with a
+    heading. Of a prompt that is longer than the context, the last tokens are
+    read. Options may be written with _ in place of -.
+
+    Examples:
+
+      gptgrid generate "tales bpe llama s1" --prompt "Once upon a time"
+      gptgrid generate "tales bpe llama s1" --count 3 --temperature 1.2
+      gptgrid generate "tales bpe llama s1" "toy char s1" --file prompts.txt
+      gptgrid generate "tales bpe llama s1" --weights last --interactive
+      gptgrid generate "tales bpe llama s1" --beams 4 --json > text.jsonl
+    """
+    if sum((prompt is not None, file is not None, interactive)) > 1:
+        raise UserError("give one of --prompt, --file and --interactive")
+    from gptgrid.model.decoding import Decoding
+
+    decoding = Decoding(
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        min_p=min_p,
+        repetition_penalty=repetition_penalty,
+        no_repeat_ngram=no_repeat_ngram,
+        beams=beams,
+        length_penalty=length_penalty,
+        stop=tuple(stop or ()),
+    )
+    decoding.check()
+    asked = Asked(decoding, max_new_tokens, seed, ignore_eos)
+    found = [load_cell(name, device, weights) for name in cells]
+
+    def write(texts: list[str]) -> None:
+        for path, cell in found:
+            if as_json:
+                write_json(path, cell, texts, asked)
+            else:
+                write_text(path if len(found) > 1 else None, cell, texts, asked, echo=not interactive)
+
+    try:
+        if interactive:
+            for line in typed():
+                try:
+                    write([line] * count)
+                except UserError as error:
+                    typer.echo(f"gptgrid: {error}", err=True)
+        else:
+            texts = [prompt or ""] if file is None else read_lines(file)
+            write([text for text in texts for _ in range(count)])
+    except KeyboardInterrupt:
+        typer.echo()
+        raise typer.Exit(130) from None
 
 
-def prompts() -> Iterator[str]:
+@dataclass(frozen=True)
+class Asked:
+    """How texts shall go on."""
+
+    decoding: Decoding
+    max_new_tokens: int
+    seed: int
+    """Of the first text; each has the next."""
+    ignore_eos: bool
+
+
+def typed() -> Iterator[str]:
     """Yield lines from the terminal, or from a pipe, until it ends; what is no text there as in arguments."""
     sys.stdin.reconfigure(errors="surrogateescape")
     while True:
@@ -77,22 +141,131 @@ def prompts() -> Iterator[str]:
         line = sys.stdin.readline()
         if not line:
             return
-        yield line.rstrip("\n")
+        yield line.removesuffix("\n")
 
 
-def print_continuation(cell: TrainedCell, prompt: str, options: dict, echo: bool = False) -> None:
-    """Print the continuation of a prompt, behind the prompt if asked, piece by piece, as it comes.
+def read_lines(file: str) -> list[str]:
+    """Return the lines of a file that are not empty.
 
     Raises:
-        UserError: the prompt is no text, or a setting is out of range; then nothing is printed.
+        UserError: it cannot be read, is no UTF-8, or has no such line.
     """
-    if found := re.search("[\ud800-\udfff]", prompt):
-        raise UserError(
-            f"the prompt is no text: character {found.start()} is a byte that is not {sys.stdin.encoding}; "
-            "give it in that encoding, or set LANG to that of the terminal"
+    try:
+        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        lines = [line for line in data.decode("utf-8-sig").splitlines() if line]
+    except OSError as error:
+        raise UserError(f"{file} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{file} is no UTF-8: byte {error.start} does not fit; convert it first") from None
+    if not lines:
+        raise UserError(f"{file} has no prompt: all its lines are empty")
+    return lines
+
+
+def write_text(path: Path | None, cell: TrainedCell, prompts: list[str], asked: Asked, echo: bool) -> None:
+    """Print what follows prompts, piece by piece, as it comes; with headings if there are several texts.
+
+    Args:
+        path: of the cell, for headings; None if there is one cell only.
+        cell: that continues them.
+        prompts: beginnings of texts.
+        asked: how they shall go on.
+        echo: print the prompts, too.
+
+    Raises:
+        UserError: a prompt is no text, or a setting is out of range; then nothing is printed.
+    """
+    for seed, prompt, pieces in continued(cell, prompts, asked):
+        parts = [*([] if path is None else [str(path)]), *([f"seed {seed}"] if len(prompts) > 1 else [])]
+        if parts:
+            typer.echo(f"== {', '.join(parts)}")
+        put(prompt if echo else "")
+        for piece in pieces:
+            put(piece.text)
+        put("\n\n" if parts else "\n")
+
+
+def put(text: str) -> None:
+    """Print a piece of text at once."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def write_json(path: Path, cell: TrainedCell, prompts: list[str], asked: Asked) -> None:
+    """Print a line of JSON for each continuation.
+
+    Raises:
+        UserError: a prompt is no text, or a setting is out of range.
+    """
+    for seed, prompt, stream in continued(cell, prompts, asked):
+        pieces = list(stream)
+        tokens = [token for piece in pieces for token in piece.tokens]
+        row = {
+            "cell": str(path),
+            "prompt": prompt,
+            "seed": seed,
+            "text": "".join(piece.text for piece in pieces),
+            "finish": pieces[-1].finish,
+            "tokens": [token.id for token in tokens],
+            "logprobs": [token.logprob for token in tokens],
+        }
+        put(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def continued(
+    cell: TrainedCell, prompts: list[str], asked: Asked
+) -> Iterator[tuple[int, str, Iterator[Piece]]]:
+    """Yield the seed of each text, its prompt, and the pieces that follow, as they come.
+
+    Raises:
+        UserError: a prompt is no text, or a setting is out of range.
+    """
+    from gptgrid.model.continuation import stream
+
+    for prompt in prompts:
+        refuse_bytes(prompt, "the prompt")
+    for first in range(0, len(prompts), ROWS):
+        rows = prompts[first : first + ROWS]
+        seeds = range(asked.seed + first, asked.seed + first + len(rows))
+        pieces = stream(
+            cell.module,
+            cell.codec,
+            rows,
+            asked.decoding,
+            asked.max_new_tokens,
+            seeds,
+            ignore_eos=asked.ignore_eos,
+            marks=cell.marks,
         )
-    pieces = cell.generate(prompt, **options, stream=True)
-    for piece in itertools.chain([prompt] * echo, pieces):
-        sys.stdout.write(piece)
-        sys.stdout.flush()
-    sys.stdout.write("\n")
+        say_what_is_left_out(cell, rows)
+        yield from zip(seeds, rows, in_order(pieces, len(rows)), strict=True)
+
+
+def in_order(pieces: Iterator[Piece], rows: int) -> Iterator[Iterator[Piece]]:
+    """Yield the pieces of one row after the other; those of later rows wait."""
+    waiting: dict[int, deque[Piece]] = defaultdict(deque)
+
+    def of_row(row: int) -> Iterator[Piece]:
+        while True:
+            while not waiting[row]:
+                piece = next(pieces)
+                waiting[piece.row].append(piece)
+            yield (piece := waiting[row].popleft())
+            if piece.finish:
+                return
+
+    return map(of_row, range(rows))
+
+
+def say_what_is_left_out(cell: TrainedCell, prompts: list[str]) -> None:
+    """Say on stderr which prompts are longer than the context."""
+    from gptgrid.model.continuation import left_out
+
+    for prompt in dict.fromkeys(prompts):
+        ids = cell.codec.begin(prompt, cell.marks)
+        if missing := left_out(cell.module, ids):
+            typer.echo(
+                f"gptgrid: the prompt has {len(ids):,} tokens, but the model sees {cell.context:,} at once: "
+                f"the first {missing:,} are not read",
+                err=True,
+            )

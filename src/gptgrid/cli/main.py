@@ -10,12 +10,29 @@ import sys
 import typer
 
 from gptgrid.artifact.errors import UserError
+from gptgrid.cli.chat import chat
 from gptgrid.cli.compare import compare
+from gptgrid.cli.demo import demo
 from gptgrid.cli.generate import generate
+from gptgrid.cli.neighbours import neighbours
 from gptgrid.cli.plans import accept, plan, verify
+from gptgrid.cli.score import score
+from gptgrid.cli.serve import serve
 from gptgrid.cli.store import store
+from gptgrid.cli.tokenize import tokenize
+from gptgrid.cli.walk import walk
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+def hyphenated(name: str) -> str:
+    """Return the name of an option as it is declared: keys of the configuration have `_` in its place."""
+    return name.replace("_", "-")
+
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"token_normalize_func": hyphenated},
+)
 
 
 @app.callback()
@@ -23,7 +40,20 @@ def describe() -> None:
     """From raw text to a comparison of small language models."""
 
 
-for command in (generate, plan, verify, accept, compare):
+for command in (
+    generate,
+    chat,
+    score,
+    tokenize,
+    neighbours,
+    walk,
+    demo,
+    serve,
+    plan,
+    verify,
+    accept,
+    compare,
+):
     app.command()(command)
 app.add_typer(store, name="store")
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gptgrid.artifact.errors import UserError
+from gptgrid.cli.completion import cell_names
 from gptgrid.cli.console import wide_console
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ Cells = Annotated[
     typer.Argument(
         metavar="CELL",
         help="Folders of cells, or parts of their names: 'tales bpe llama'; none means all.",
+        autocompletion=cell_names,
     ),
 ]
 

@@ -33,7 +33,11 @@ def path_of(prefix: tuple[str, ...], finding: Any) -> list[str]:
     # Like the variant of an entry, other types of values are pydantic's names, which nobody wrote.
     return [
         *prefix,
-        *(step for step in steps if not step.startswith(("function-", "list[", "literal[", "[key]"))),
+        *(
+            step
+            for step in steps
+            if not step.startswith(("function-", "section-", "list[", "literal[", "[key]"))
+        ),
     ]
 
 

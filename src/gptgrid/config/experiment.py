@@ -9,7 +9,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, TypeAdapter, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    TypeAdapter,
+    create_model,
+    field_validator,
+    model_validator,
+)
 
 from gptgrid.config.corpora import (
     BuiltinCorpus,
@@ -79,6 +88,9 @@ class Evaluation(Section):
     contexts: Annotated[list[Size], Neutral([])] = []
     """Other context lengths to score the test split at, beyond that of the training, too, where the positions
     of the model allow it. A stride beyond such a context is that context."""
+    checkpoints: Annotated[Literal["last", "all"], Neutral("last")] = "last"
+    """`all`: score the weights that `training.checkpoints` kept on the way, too: a learning curve of whole
+    splits, in `checkpoints.csv`."""
     tasks: Annotated[dict[Name, Task], Neutral({})] = {}
     """Name → items that every cell answers. A changed task evaluates again and trains nothing."""
     cross: Annotated[bool, Neutral(False)] = False
@@ -104,13 +116,62 @@ class Decoding(Section):
     """Draw among the likeliest tokens that together have probability p; 1 is off."""
     repetition_penalty: Positive = 1.0
     """Make tokens that stand in the text already less likely (Keskar et al. 2019); 1 is off."""
+    min_p: Annotated[float, Field(ge=0, le=1), Neutral(0.0)] = 0.0
+    """Draw among the tokens that are at least so likely, in units of the likeliest one (Nguyen et al. 2024);
+    0 is off."""
+    no_repeat_ngram: Annotated[int, Field(ge=0), Neutral(0)] = 0
+    """Let no n tokens in a row come twice; 0 is off."""
+    beams: Annotated[Size, Neutral(1)] = 1
+    """Beam search that keeps so many beginnings of texts at a time; 1 is off. It draws nothing, so that
+    temperature, top_k, top_p and min_p have no effect."""
+    length_penalty: Annotated[float, Field(ge=-10, le=10), Neutral(1.0)] = 1.0
+    """Of beam search: a text's log probability is divided by its number of tokens to the power of this;
+    larger favours long texts."""
+    stop: Annotated[list[Annotated[str, Field(min_length=1)]], Neutral([])] = []
+    """Texts at which a continuation ends. They are left out."""
+
+
+def read_half(value: Any) -> Any:
+    """Turn `half` into a number; leave the rest to the check."""
+    return 0.5 if value == "half" else value
+
+
+class DocumentsAsPrompts(Section):
+    """Prompts are beginnings of documents, the same for every cell on a text: drawn by the seed, spread over
+    the split. The samples are compared with what really follows (BLEU, chrF): they go on for as many bytes,
+    at most for 4 bytes for each of `max_new_tokens`, whatever the tokenizer."""
+
+    documents: Size = 50
+    """How many; all where there are fewer."""
+    take: Annotated[float, Field(gt=0, lt=1), BeforeValidator(read_half)] = 0.5
+    """The share of a document's characters that is the prompt, up to the end of a word; `half` is 0.5."""
+
+
+DocumentPrompts = create_model(
+    "DocumentPrompts",
+    __base__=DocumentsAsPrompts,
+    __doc__=DocumentsAsPrompts.__doc__,
+    # A word of Python, so that no class can spell it.
+    **{"from": (Literal["test", "valid"], Field(description="The split that they are of."))},
+)
+"""`DocumentsAsPrompts` with its key `from`."""
 
 
 class Sampling(Section):
     """What every cell is asked to continue."""
 
-    prompts: Annotated[list[str], Field(min_length=1)] = ["Once upon a time"]
-    """Texts to continue. An empty one starts a document."""
+    prompts: Annotated[
+        Annotated[list[str], Field(min_length=1), Tag("list[str]")]
+        | Annotated[DocumentPrompts, Tag("section-documents")],
+        Discriminator(
+            lambda value: "section-documents" if isinstance(value, dict | Section) else "list[str]"
+        ),
+    ] = ["Once upon a time"]
+    """Texts to continue, of which an empty one starts a document; or beginnings of documents of the corpus:
+    `{from: test, documents: 50, take: half}`."""
+    count: Annotated[Size, Neutral(1)] = 1
+    """Continuations of each prompt, each with draws of its own. What draws nothing, greedy decoding and beam
+    search, gives one."""
     max_new_tokens: Size = 100
     """Tokens at most; generation stops at the end of text."""
     ignore_eos: bool = False

@@ -6,11 +6,9 @@ machine works.
 
 from __future__ import annotations
 
-import codecs
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,15 +17,20 @@ from torch import Tensor, nn
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.manifest import MANIFEST, read_manifest
+from gptgrid.inference.attention import recording
 from gptgrid.inference.find import FILES, train_folder
 from gptgrid.metrics import figures
+from gptgrid.model.continuation import complete, stream
+from gptgrid.model.decoding import Decoding
 from gptgrid.model.device import find_device
-from gptgrid.model.generate import generate
-from gptgrid.model.load import WEIGHTS, load_model, read_recipe
+from gptgrid.model.load import STEP, STEP_FILES, WEIGHTS, load_model, read_recipe
 from gptgrid.model.score import default_stride, score
 from gptgrid.tokens.base import Codec
 from gptgrid.tokens.codec import read_codec
 from gptgrid.tokens.shards import Shards
+
+DRAWN = {"temperature": 0.8, "top_p": 0.95}
+"""Settings of the decoding that differ from its neutral ones where a person says nothing."""
 
 
 @dataclass(frozen=True)
@@ -49,17 +52,18 @@ class Score:
 class TrainedCell:
     """A trained model with its tokenizer."""
 
-    def __init__(self, module: nn.Module, codec: Codec, recipe: dict[str, Any]) -> None:
+    def __init__(self, module: nn.Module, codec: Codec, config: dict[str, Any] | None = None) -> None:
         """Put a cell together; `load` does it from files.
 
         Args:
-            module: the model.
-            codec: the tokenizer.
-            recipe: config.json: model, vocab_size, training, seed.
+            module: the model; it is put into eval mode.
+            codec: the tokenizer; that of a gptgrid.api.Tokenizer is its `codec`.
+            config: what config.json says: model, vocab_size, training, seed. Default: what the model says.
         """
-        self.module, self.codec, self.config = module.eval(), codec, recipe
-        self.context: int = recipe["model"]["context"]
-        self.marks: bool = recipe.get("marks") == "special"
+        self.module, self.codec = module.eval(), codec
+        self.config = config or {"model": vars(module.config), "vocab_size": module.vocab_size}
+        self.context: int = module.config.context
+        self.marks: bool = self.config.get("marks") == "special"
 
     def encode(self, text: str, marks: bool | None = None) -> list[int]:
         """Return the token ids of a text; no special token is added.
@@ -81,8 +85,8 @@ class TrainedCell:
         return self.codec.decode(ids, special)
 
     @torch.inference_mode()
-    def forward(self, text: str | list[int]) -> Tensor:
-        """Return the logits after each token: (time, vocabulary) fp32 on the CPU.
+    def forward(self, text: str | Sequence[int]) -> Tensor:
+        """Return the logits after each token: (time, vocab_size) fp32 on the CPU.
 
         Args:
             text: a text, of which only its own tokens are read, or token ids.
@@ -90,57 +94,145 @@ class TrainedCell:
         Raises:
             UserError: nothing to read, more than the model sees at once, or an id beyond the vocabulary.
         """
+        return self.module(self.tokens(text))[0].float().cpu()
+
+    @torch.inference_mode()
+    def attention(self, text: str | Sequence[int]) -> Tensor:
+        """Return how much each token looks at each: (n_layer, n_head, time, time) fp32 on the CPU.
+
+        They are the probabilities that the model multiplies its values by in a forward pass. The row of a
+        token sums to 1 and is 0 at the tokens after it. Where heads share keys, each head of queries has its
+        own map all the same.
+
+        Args:
+            text: as for `forward`.
+
+        Raises:
+            UserError: as for `forward`.
+        """
+        tokens = self.tokens(text)
+        with recording(self.module) as layers:
+            self.module(tokens)
+        return torch.cat([layer.weights for layer in layers]).float().cpu()
+
+    def embeddings(self, words: str | Sequence[str] | Sequence[int] | None = None) -> Tensor:
+        """Return the vectors of tokens before positions are added: (n, d_model) fp32 on the CPU.
+
+        Args:
+            words: words, of each of which the vector is the mean of its tokens'; or ids; None for the whole
+                vocabulary. Byte pair encodings have other tokens for a word with a blank in front.
+
+        Raises:
+            UserError: a word without a token, or an id beyond the vocabulary.
+        """
+        table = self.module.embedding.tokens.weight.detach().float().cpu()
+        if words is None:
+            return table.clone()
+        rows = []
+        for word in [words] if isinstance(words, str) else words:
+            ids = self.encode(word) if isinstance(word, str) else [word]
+            if not ids:
+                raise UserError(f"{word!r} has no token")
+            rows.append(table[self.checked(ids)].mean(dim=0))
+        return torch.stack(rows) if rows else table[:0]
+
+    def tokens(self, text: str | Sequence[int]) -> Tensor:
+        """Return what the model reads of a text or of ids: (1, time) int64, on its device.
+
+        Raises:
+            UserError: nothing to read, more than the model sees at once, or an id beyond the vocabulary.
+        """
         ids = self.encode(text) if isinstance(text, str) else list(text)
         if not 1 <= len(ids) <= self.context:
             raise UserError(f"{len(ids)} tokens; the model reads 1 to {self.context} at once")
-        if not all(0 <= token < self.config["vocab_size"] for token in ids):
-            raise UserError(
-                f"ids must lie in 0 to {self.config['vocab_size'] - 1}; found {min(ids)} to {max(ids)}"
-            )
-        device = next(self.module.parameters()).device
-        return self.module(torch.tensor([ids], device=device))[0].float().cpu()
+        return torch.tensor([self.checked(ids)], device=next(self.module.parameters()).device)
+
+    def checked(self, ids: list[int]) -> list[int]:
+        """Return ids, all of which the vocabulary has.
+
+        Raises:
+            UserError: one lies beyond it.
+        """
+        size = self.module.vocab_size
+        if not all(0 <= token < size for token in ids):
+            raise UserError(f"ids must lie in 0 to {size - 1}; found {min(ids)} to {max(ids)}")
+        return ids
 
     def generate(
         self,
-        prompt: str = "",
+        prompt: str | Sequence[str] = "",
         max_new_tokens: int = 100,
-        temperature: float = 0.8,
-        top_k: int = 0,
-        top_p: float = 0.95,
-        repetition_penalty: float = 1.0,
         seed: int = 0,
         ignore_eos: bool = False,
-        stream: bool = False,
         marks: bool | None = None,
-    ) -> str | Iterator[str]:
-        """Continue a text.
+        **decoding: Any,
+    ) -> str | list[str]:
+        """Continue a text, or several side by side.
 
         Args:
-            prompt: the beginning of a document; "" lets the model begin.
+            prompt: the beginning of a document; "" lets the model begin. Of a prompt longer than the context
+                the last tokens are read. Several are computed together; the first draws by `seed`, the
+                second by `seed + 1` and so on, so that one prompt given n times has n continuations.
             max_new_tokens: tokens at most; generation stops at the end-of-text token.
-            temperature: 0 takes the likeliest token.
-            top_k: draw among so many of the likeliest tokens; 0 is off.
-            top_p: draw among the likeliest tokens of so much probability together; 1 is off.
-            repetition_penalty: above 1, tokens that stand in the text already become less likely.
             seed: the same seed draws the same text.
             ignore_eos: go on after the end-of-text token.
-            stream: return an iterator of pieces of text, as they come, none of which breaks a character.
             marks: read names of special tokens in the prompt as these, and show those that come. Default: as
                 in the corpus that the cell was trained on.
+            decoding: how tokens are chosen:
+                temperature=0.8: 0 takes the likeliest token;
+                top_k=0: draw among so many of the likeliest tokens; 0 is off;
+                top_p=0.95: draw among the likeliest tokens of so much probability together; 1 is off;
+                min_p=0.0: draw among tokens of at least this share of the likeliest one's probability; 0 is
+                off;
+                repetition_penalty=1.0: above 1, tokens that stand in the text already become less likely;
+                no_repeat_ngram=0: no so many tokens in a row come twice; 0 is off;
+                beams=1: above 1, search the likeliest text with that many beams, nothing is drawn then;
+                length_penalty=1.0: of this search, see `gptgrid.model.decoding`;
+                stop=(): a text or several at which the continuation ends; it is left out.
 
         Returns:
-            What follows the prompt.
+            What follows the prompt: whole characters. For several prompts, as many.
 
         Raises:
-            UserError: a value is out of range.
+            UserError: there is no such setting, or a value is out of range.
         """
-        decoding = SimpleNamespace(
-            temperature=temperature, top_k=top_k, top_p=top_p, repetition_penalty=repetition_penalty
+        prompts = [prompt] if isinstance(prompt, str) else list(prompt)
+        seeds = range(seed, seed + len(prompts))
+        found = complete(
+            self.module,
+            self.codec,
+            prompts,
+            drawing(decoding),
+            max_new_tokens,
+            seeds,
+            ignore_eos=ignore_eos,
+            marks=self.reads(marks),
         )
-        start = self.codec.begin(prompt, self.reads(marks))
-        ids = generate(self.module, start, decoding, max_new_tokens, self.codec.eot, seed, ignore_eos)
-        pieces = self.pieces(ids, self.reads(marks))
-        return pieces if stream else "".join(pieces)
+        texts = [continuation.text for continuation in found]
+        return texts[0] if isinstance(prompt, str) else texts
+
+    def stream(
+        self,
+        prompt: str = "",
+        max_new_tokens: int = 100,
+        seed: int = 0,
+        ignore_eos: bool = False,
+        marks: bool | None = None,
+        **decoding: Any,
+    ) -> Iterator[str]:
+        """Return an iterator of the text of `generate` in pieces, as they come; closing it ends the
+        computation. None of them breaks a character. Arguments and errors are those of `generate`."""
+        pieces = stream(
+            self.module,
+            self.codec,
+            [prompt],
+            drawing(decoding),
+            max_new_tokens,
+            [seed],
+            ignore_eos=ignore_eos,
+            marks=self.reads(marks),
+        )
+        return (piece.text for piece in pieces if piece.text)
 
     def score(self, text: str, stride: int | None = None, marks: bool | None = None) -> Score:
         """Return how well the cell predicts a text, as one document, in the `evaluate` stage's convention.
@@ -164,39 +256,41 @@ class TrainedCell:
         found = figures(nats, len(tokens) - 1, size, words=None, newlines=None)
         return Score(nats, len(tokens) - 1, size, found["bpb"], found["perplexity"])
 
-    def pieces(self, ids: Iterator[int], special: bool = False) -> Iterator[str]:
-        """Yield the text of ids as they come; bytes wait until they make a character.
 
-        With `special`, the names of special tokens are shown.
-        """
-        decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-        for token in ids:
-            if piece := decoder.decode(self.codec.decode_bytes([token], special)):
-                yield piece
-        if rest := decoder.decode(b"", final=True):
-            yield rest
+def drawing(settings: dict[str, Any]) -> Decoding:
+    """Return how tokens are chosen where a person says nothing else: drawn, and not among the unlikely ones.
+
+    Raises:
+        UserError: there is no such setting.
+    """
+    known = [field.name for field in fields(Decoding)]
+    if unknown := settings.keys() - set(known):
+        raise UserError(f"there is no setting {min(unknown)!r}; there are {', '.join(known)}")
+    stop = settings.get("stop", ())
+    return Decoding(**{**DRAWN, **settings, "stop": (stop,) if isinstance(stop, str) else tuple(stop)})
 
 
-def load(path: str | Path, device: str = "auto", weights: str | None = None) -> TrainedCell:
+def load(path: str | Path, device: str = "auto", weights: str | int | None = None) -> TrainedCell:
     """Read a trained cell.
 
     Args:
-        path: the folder of a cell (`results/<experiment>/cells/<cell>`), its `train` folder, or a copy.
+        path: the folder of a cell (`results/<experiment>/cells/<cell>`), its `train` folder, a copy of that,
+            or a file of weights in it, such as `model.safetensors` or `step-00000512.safetensors`.
         device: auto, cpu, cuda or mps; `auto` takes cuda, then mps, then cpu.
-        weights: best (of the lowest validation loss) or last. Default: those that its figures are of (`use`
-            of the training recipe), the best for a `train` folder that was copied alone.
+        weights: best (of the lowest validation loss), last, or the number of a step whose weights were kept
+            (`checkpoints` of the training recipe). Default: the file that `path` names, or those that the
+            cell's figures are of (`use` of the training recipe), the best for a `train` folder that was
+            copied alone.
 
     Raises:
         UserError: the folder is not a trained cell, there are no such weights, or the machine has no such
             device.
     """
-    if weights not in (None, *WEIGHTS):
-        raise UserError(f"there are no weights {weights!r}; take {' or '.join(WEIGHTS)}")
     folder = train_folder(Path(path))
     if folder is None:
         raise UserError(
             f"{path} is not a trained cell: looked for {', '.join(FILES)} there and in its folder train; "
-            "give a folder under results/<experiment>/cells/"
+            "give a folder under results/<experiment>/cells/, or run snakemake to train it"
         )
     recipe, codec = read_recipe(folder), read_codec(folder)
     # The embedding of an imported model may have more rows than its tokenizer has tokens.
@@ -206,7 +300,26 @@ def load(path: str | Path, device: str = "auto", weights: str | None = None) -> 
             f"codec.json in {folder} has {codec.vocab_size:,} tokens, but the model "
             f"{recipe['vocab_size']:,}: they are of different cells"
         )
-    return TrainedCell(load_model(folder, find_device(device), weights or weights_of(folder)), codec, recipe)
+    file = weights_file(Path(path), folder, weights)
+    return TrainedCell(load_model(folder, find_device(device), file), codec, recipe)
+
+
+def weights_file(path: Path, folder: Path, weights: str | int | None) -> str:
+    """Return the name of the file of weights in a `train` folder that is meant; see `load`.
+
+    Raises:
+        UserError: there is none.
+    """
+    if path.is_file():
+        if weights is not None:
+            raise UserError(f"{path} says which weights already; leave out weights {weights!r}")
+        return path.name
+    wanted = str(weights_of(folder) if weights is None else weights)
+    there = {use: name for use, name in WEIGHTS.items() if (folder / name).is_file()}
+    there |= {str(int(file.stem.removeprefix(STEP))): file.name for file in sorted(folder.glob(STEP_FILES))}
+    if wanted not in there:
+        raise UserError(f"{folder} has no weights {wanted!r}; take {' or '.join(there)}")
+    return there[wanted]
 
 
 def weights_of(folder: Path) -> str:

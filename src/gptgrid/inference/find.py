@@ -8,16 +8,22 @@ from pathlib import Path
 from gptgrid.artifact.errors import UserError
 from gptgrid.plan.names import SEED, listed, match
 
-FILES = ("model.safetensors", "config.json", "codec.json")
+RECIPE = ("config.json", "codec.json")
+FILES = ("model.safetensors", *RECIPE)
 """What a folder must hold to be a trained cell."""
 SUMMARY = "compare/summary.csv"
 """What a folder must hold to be an experiment."""
 
 
 def train_folder(path: Path) -> Path | None:
-    """Return the folder that holds the files of a cell: `path` or its `train`; None if neither does."""
-    candidates = (path, path / "train")
+    """Return the folder that holds the files of a cell: `path`, its `train`, or that of a file of weights.
+
+    None if none does.
+    """
     try:
+        if path.suffix == ".safetensors" and path.is_file():
+            return path.parent if all((path.parent / name).is_file() for name in RECIPE) else None
+        candidates = (path, path / "train")
         return next((f for f in candidates if all((f / name).is_file() for name in FILES)), None)
     except OSError:  # no file has such a name
         return None
@@ -47,7 +53,8 @@ def find(names: str, root: str | Path = "results") -> Path:
     """Return the folder of the one cell that is meant, of those that the grid of their experiment has.
 
     Args:
-        names: a path, the name of a cell, or parts of names with blanks between them: `tales bpe llama`.
+        names: a path (of a cell, or of a file of weights in it), the name of a cell, or parts of names with
+            blanks between them: `tales bpe llama`.
             A part that is a whole name of some cells means those (`s1` is not `s10`, `llama` is not
             `llama+n_layer=4`); any other stands for every name that contains it. The experiment's name may be
             one of the parts. A cell that the grid no longer has is found by its path alone.
@@ -93,9 +100,8 @@ def matching(names: str, root: str | Path) -> list[Path]:
     """
     if train_folder(Path(names)):
         return [Path(names)]
-    cells = {
-        label_of(folder): folder for folder in sorted(Path(root).glob("*/cells/*")) if train_folder(folder)
-    }
+    folders = {label_of(folder): folder for folder in sorted(Path(root).glob("*/cells/*"))}
+    cells = {label: folder for label, folder in folders.items() if train_folder(folder)}
     names = names.removeprefix(f"{root}/").rstrip("/")
     left = {label for label, folder in cells.items() if is_left_over(folder)}
     found = match(names, [label for label in cells if label not in left])
@@ -107,7 +113,16 @@ def matching(names: str, root: str | Path) -> list[Path]:
             f"{names!r} matches only what the grid of its experiment does not have; to use it all "
             f"the same, give its path:\n{paths}"
         )
-    there = f"there are:\n{listed(list(cells))}" if cells else f"there is none under {root}/*/cells/"
+    if found := match(names, [label for label in folders if label not in cells]):
+        raise UserError(
+            f"{folders[found[0]]} is not trained yet (it has no train/{FILES[0]}); run snakemake, which goes "
+            "on where a training was interrupted"
+        )
+    there = (
+        f"there are:\n{listed(list(cells))}"
+        if cells
+        else f"there is none under {root}/*/cells/; run snakemake, which trains those of config/config.yaml"
+    )
     raise UserError(f"no trained cell matches {names!r}; {there}")
 
 

@@ -18,30 +18,67 @@ if TYPE_CHECKING:
 
 
 class KVCache:
-    """Keys, values and documents of the tokens read so far, in buffers of the context's length."""
+    """Keys, values and documents of the tokens read so far, in buffers of the context's length.
+
+    Sequences may differ in length. Places behind a sequence's last token hold what later ones overwrite.
+    """
 
     def __init__(self, config: Model, batch: int, like: Tensor) -> None:
         """Make an empty cache with the device and type of `like`."""
         shape = (config.n_layer, batch, config.n_kv_head, config.context, head_width(config))
-        self.keys = torch.empty(shape, dtype=like.dtype, device=like.device)
-        self.values = torch.empty_like(self.keys)
-        self.documents = torch.empty(batch, config.context, dtype=torch.long, device=like.device)
-        self.length = 0
+        # Zeros, as what a mask hides must still be a number.
+        self.keys = torch.zeros(shape, dtype=like.dtype, device=like.device)
+        self.values = torch.zeros_like(self.keys)
+        self.documents = torch.zeros(batch, config.context, dtype=torch.long, device=like.device)
+        self.lengths = [0] * batch
+        """Tokens of each sequence."""
+        self.start: int | Tensor = 0
+        """Where the tokens that are being read begin; (batch,) where sequences differ in it."""
+        self.end = 0
+        """Place behind the last of them."""
+
+    def begin(self, time: int) -> int | Tensor:
+        """Make ready for `time` more tokens of each sequence, one where their lengths differ; return `start`."""
+        alike = len(set(self.lengths)) == 1
+        self.start = self.lengths[0] if alike else torch.tensor(self.lengths, device=self.keys.device)
+        self.end = max(self.lengths) + time
+        self.lengths = [length + time for length in self.lengths]
+        return self.start
 
     def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Add keys and values (batch, kv_head, time, head_dim) of one layer; return all of that layer."""
-        end = self.length + keys.shape[2]
-        self.keys[layer, :, :, self.length : end] = keys
-        self.values[layer, :, :, self.length : end] = values
-        return self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
+        for cached, new in ((self.keys[layer], keys), (self.values[layer], values)):
+            if isinstance(self.start, int):
+                cached[:, :, self.start : self.end] = new
+            else:
+                cached[torch.arange(len(new), device=new.device), :, self.start] = new[:, :, 0]
+        return self.keys[layer, :, :, : self.end], self.values[layer, :, :, : self.end]
 
     def extend_documents(self, documents: Tensor) -> Tensor:
         """Add documents (batch, time), numbered from 0; return the numbers of all tokens."""
-        end = self.length + documents.shape[1]
-        if self.length:
-            documents = documents + self.documents[:, self.length - 1, None]
-        self.documents[:, self.length : end] = documents
-        return self.documents[:, :end]
+        if isinstance(self.start, int):
+            before = self.documents[:, self.start - 1, None] if self.start else 0
+            self.documents[:, self.start : self.end] = documents + before
+        else:
+            place = self.start[:, None]
+            # What an empty sequence goes on from does not matter: only equal numbers do.
+            before = self.documents.gather(1, (place - 1).clamp(min=0))
+            self.documents.scatter_(1, place, documents + before)
+        return self.documents[:, : self.end]
+
+    def replace(self, rows: list[int], other: KVCache, lengths: list[int]) -> None:
+        """Take some sequences, by their numbers, from another cache, as many tokens of each as `lengths` says."""
+        for own, new in ((self.keys, other.keys), (self.values, other.values)):
+            own[:, rows, :, : other.end] = new[:, :, :, : other.end]
+        self.documents[rows, : other.end] = other.documents[:, : other.end]
+        for row, length in zip(rows, lengths, strict=True):
+            self.lengths[row] = length
+
+    def keep(self, rows: list[int]) -> None:
+        """Go on with these sequences, in this order; one may stand there several times."""
+        self.keys, self.values = self.keys[:, rows], self.values[:, rows]
+        self.documents = self.documents[rows]
+        self.lengths = [self.lengths[row] for row in rows]
 
 
 class Attention(nn.Module):

@@ -20,9 +20,9 @@ class LearnedPositions(nn.Embedding):
     def __init__(self, config: Model) -> None:
         super().__init__(config.context, config.d_model)
 
-    def forward(self, x: Tensor, start: int) -> Tensor:
+    def forward(self, x: Tensor, start: int | Tensor) -> Tensor:
         """Add the positions from `start` on to token embeddings x: (batch, time, d_model)."""
-        return x + self.weight[start : start + x.shape[1]]
+        return x + from_place(self.weight, start, x.shape[1])
 
 
 class SinusoidalPositions(nn.Module):
@@ -34,9 +34,23 @@ class SinusoidalPositions(nn.Module):
         self.scale = math.sqrt(config.d_model)
         self.register_buffer("waves", sinusoids(config.context, config.d_model), persistent=False)
 
-    def forward(self, x: Tensor, start: int) -> Tensor:
+    def forward(self, x: Tensor, start: int | Tensor) -> Tensor:
         """Add the positions from `start` on to token embeddings x: (batch, time, d_model)."""
-        return x * self.scale + self.waves[start : start + x.shape[1]]
+        return x * self.scale + from_place(self.waves, start, x.shape[1])
+
+
+def from_place(table: Tensor, start: int | Tensor, time: int) -> Tensor:
+    """Return the rows of a table (context, width) for tokens from place `start` on.
+
+    Args:
+        table: one row for each place.
+        start: of the first token, or (batch,) of the only token of each sequence.
+        time: tokens of each sequence.
+
+    Returns:
+        (time, width), or (batch, 1, width).
+    """
+    return table[start : start + time] if isinstance(start, int) else table[start][:, None]
 
 
 def sinusoids(context: int, d_model: int) -> Tensor:
@@ -60,8 +74,11 @@ class Embedding(nn.Module):
         self.positions = ABSOLUTE_POSITIONS[config.position](config) if absolute else None
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, tokens: Tensor, start: int = 0) -> Tensor:
-        """Embed tokens (batch, time) that stand from place `start` on: (batch, time, d_model)."""
+    def forward(self, tokens: Tensor, start: int | Tensor = 0) -> Tensor:
+        """Embed tokens (batch, time) that stand from place `start` on: (batch, time, d_model).
+
+        With (batch,) places, each sequence has one token, which stands at its own.
+        """
         x = self.tokens(tokens)
         if self.positions is not None:
             x = self.positions(x, start)

@@ -1,150 +1,183 @@
-"""Continuing a text: one token after the other, with a cache of keys and values where the model has one.
+"""Continuing texts: one token after the other, with a cache of keys and values where the model has one.
 
-Text never appears here: ids go in, ids come out.
+Text never appears here: ids go in, ids come out. What a token is chosen by is in `decoding.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from math import inf
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
 
 from gptgrid.artifact.errors import UserError
+from gptgrid.model.decoding import Decoding, History, choose
+from gptgrid.model.packed import packed
 
-if TYPE_CHECKING:
-    from gptgrid.config.experiment import Decoding
-
-LARGEST = torch.finfo(torch.float64).max
 SEEDS = range(-(2**63), 2**64)
 """What torch takes as a seed."""
 
 
-def generate(
+@dataclass(frozen=True)
+class Token:
+    """A token that continues a text."""
+
+    id: int
+    logprob: float
+    """ln of the model's own probability, before any setting of the decoding."""
+    alternatives: tuple[tuple[int, float], ...] = ()
+    """The likeliest ids with their `logprob`, as many as were asked for."""
+
+
+class Rows:
+    """Texts that are continued side by side, each as if it were alone."""
+
+    def __init__(
+        self,
+        module: nn.Module,
+        prompts: Sequence[list[int]],
+        decoding: Decoding,
+        eot: int | None,
+        seeds: Sequence[int],
+        alternatives: int = 0,
+    ) -> None:
+        """Begin; the settings are checked (`check`).
+
+        Args:
+            module: a model in eval mode.
+            prompts: ids, the end-of-text token in front; at least one each.
+            decoding: how to choose.
+            eot: the end-of-text id; None where there is none.
+            seeds: of the draws, one for each text; the same on every device.
+            alternatives: how many of the likeliest tokens to name.
+        """
+        self.decoding, self.alternatives = decoding, alternatives
+        self.rows = list(range(len(prompts)))
+        """Numbers of the texts that go on."""
+        self.reader = Reader(module, prompts)
+        self.histories = [History(decoding, prompt, eot) for prompt in prompts]
+        self.generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+
+    @torch.inference_mode()
+    def advance(self) -> list[tuple[int, Token]]:
+        """Return the next token of each text that goes on, with the text's number."""
+        logits = self.reader.next_logits()
+        if not logits.isfinite().all():
+            raise UserError(
+                "the model's predictions are no numbers: its training diverged; take other weights"
+            )
+        chosen = choose(logits, self.decoding, self.histories, self.generators)
+        self.reader.append(chosen)
+        for history, index in zip(self.histories, chosen, strict=True):
+            history.add(index)
+        return list(zip(self.rows, describe(logits, chosen, self.alternatives), strict=True))
+
+    def end(self, rows: Collection[int]) -> None:
+        """Let texts leave."""
+        if not rows:
+            return
+        kept = [place for place, row in enumerate(self.rows) if row not in rows]
+        self.reader.keep(kept)
+        self.rows, self.histories, self.generators = (
+            [values[place] for place in kept] for values in (self.rows, self.histories, self.generators)
+        )
+
+
+def describe(logits: Tensor, chosen: list[int], alternatives: int) -> list[Token]:
+    """Return the tokens that were chosen by logits (text, vocabulary)."""
+    logprobs = logits.log_softmax(dim=-1)
+    own = logprobs.gather(-1, torch.tensor(chosen)[:, None])[:, 0].tolist()
+    best = logprobs.topk(min(alternatives, logits.shape[-1]))
+    pairs = zip(best.indices.tolist(), best.values.tolist(), strict=True)
+    others = [tuple(zip(*pair, strict=True)) for pair in pairs]
+    return [Token(*parts) for parts in zip(chosen, own, others, strict=True)]
+
+
+class Reader:
+    """Gives a model texts, as far as its context reaches.
+
+    When the context of a text is full, its older half is dropped and the rest read again: each token is
+    predicted from at least half a context, at the price of one extra pass per half context.
+    """
+
+    def __init__(self, module: nn.Module, texts: Sequence[list[int]]) -> None:
+        """Begin with the ids of texts, at least one each."""
+        self.context = module.config.context
+        self.device = next(module.parameters()).device
+        self.texts = [list(ids) for ids in texts]
+        self.starts = [max(0, len(ids) - self.context) for ids in texts]
+        """Where in the ids of each text its context begins."""
+        self.cached = hasattr(module, "new_cache")
+        self.module = packed(module) if self.cached else module
+        self.cache = module.new_cache(len(texts)) if self.cached else None
+
+    @torch.inference_mode()
+    def next_logits(self) -> Tensor:
+        """Return the logits (text, vocabulary) of what follows each text, as float32 on the CPU."""
+        windows = [ids[start:] for ids, start in zip(self.texts, self.starts, strict=True)]
+        if self.cached:
+            self.catch_up(windows)
+            last = torch.tensor([window[-1:] for window in windows], device=self.device)
+            logits = self.module(last, self.cache)[:, 0]
+        else:
+            last = torch.tensor([len(window) - 1 for window in windows], device=self.device)
+            logits = self.module(self.batch(windows))[torch.arange(len(last)), last]
+        return logits.float().cpu()
+
+    def catch_up(self, windows: list[list[int]]) -> None:
+        """Let the model read all but the last token of the texts of which it has not."""
+        behind = [row for row, window in enumerate(windows) if len(window) - 1 != self.cache.lengths[row]]
+        if not behind:
+            return
+        earlier = [windows[row][:-1] for row in behind]
+        cache = self.module.new_cache(len(behind))
+        if any(earlier):
+            self.module.read(self.batch(earlier), cache)
+        self.cache.replace(behind, cache, [len(ids) for ids in earlier])
+
+    def batch(self, texts: list[list[int]]) -> Tensor:
+        """Return texts as one tensor (text, time); what fills the shorter ones up stands behind all they see."""
+        return pad_sequence(list(map(torch.tensor, texts)), batch_first=True).to(self.device)
+
+    def append(self, ids: Sequence[int]) -> None:
+        """Add the next id of each text."""
+        for row, index in enumerate(ids):
+            self.texts[row].append(index)
+            if len(self.texts[row]) - self.starts[row] > self.context:
+                self.starts[row] = len(self.texts[row]) - max(1, self.context // 2)
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Go on with these texts, in this order; one may stand there several times."""
+        if list(rows) == list(range(len(self.texts))):
+            return
+        self.texts = [list(self.texts[row]) for row in rows]
+        self.starts = [self.starts[row] for row in rows]
+        if self.cached:
+            self.cache.keep(list(rows))
+
+
+def check(
     module: nn.Module,
-    prompt: list[int],
+    prompts: Sequence[list[int]],
     decoding: Decoding,
     max_new_tokens: int,
-    eot: int | None,
-    seed: int,
-    ignore_eos: bool = False,
-) -> Iterator[int]:
-    """Return an iterator of the ids that follow a prompt, up to the end-of-text token, which is not one.
-
-    When the context is full, its older half is dropped and the rest read again: each token is predicted
-    from at least half a context, at the price of one extra pass per half context.
-
-    Args:
-        module: a model in eval mode.
-        prompt: ids, the end-of-text token in front; at least one.
-        decoding: how to choose, see `select`; temperature 0 is greedy, top_k 0 and top_p 1 are off.
-        max_new_tokens: how many ids at most.
-        eot: the end-of-text id; None where there is none.
-        seed: of the draws; the same on every device.
-        ignore_eos: go on after the end-of-text token, which is then yielded like any other.
+    seeds: Sequence[int],
+) -> None:
+    """Refuse what cannot be continued.
 
     Raises:
         UserError: a setting out of range, or a prompt that is empty or beyond the vocabulary.
     """
-    check_settings(module, prompt, decoding, max_new_tokens, seed)
-    return continued(module, prompt, decoding, max_new_tokens, eot, seed, ignore_eos)
-
-
-def continued(
-    module: nn.Module,
-    prompt: list[int],
-    decoding: Decoding,
-    max_new_tokens: int,
-    eot: int | None,
-    seed: int,
-    ignore_eos: bool,
-) -> Iterator[int]:
-    """Yield what `generate` promises; the settings are checked."""
-    generator = torch.Generator().manual_seed(seed)
-    reader = Reader(module, len(prompt))
-    # The mark between documents is no text: a penalty on it would put off the end.
-    ids, text = list(prompt), set(prompt) - {eot}
-    for _ in range(max_new_tokens):
-        chosen = select(reader.next_logits(ids), decoding, text, generator)
-        if chosen == eot and not ignore_eos:
-            return
-        ids.append(chosen)
-        text |= {chosen} - {eot}
-        yield chosen
-
-
-class Reader:
-    """Gives a model the tokens that it has not seen yet."""
-
-    def __init__(self, module: nn.Module, prompt_length: int) -> None:
-        self.module = module
-        self.context = module.config.context
-        self.device = next(module.parameters()).device
-        self.start = max(0, prompt_length - self.context)
-        """Where in the ids the context begins."""
-        self.cached = hasattr(module, "new_cache")
-        self.cache = module.new_cache() if self.cached else None
-
-    @torch.inference_mode()
-    def next_logits(self, ids: list[int]) -> Tensor:
-        """Return the logits (vocab_size,) after `ids`, as float32 on the CPU."""
-        if len(ids) - self.start > self.context:
-            self.start = len(ids) - max(1, self.context // 2)
-            self.cache = self.module.new_cache() if self.cached else None
-        if self.cached:
-            unread = ids[self.start + self.cache.length :]
-            logits = self.module(torch.tensor([unread], device=self.device), self.cache)
-        else:
-            logits = self.module(torch.tensor([ids[self.start :]], device=self.device))
-        return logits[0, -1].float().cpu()  # of (batch, time, vocab_size)
-
-
-def select(logits: Tensor, decoding: Decoding, text: set[int], generator: torch.Generator) -> int:
-    """Choose the next id from its logits (vocab_size,) float32.
-
-    In this order: the repetition penalty (Keskar et al. 2019: logits of ids in `text` are divided by it if
-    positive, multiplied if negative), temperature, top-k, top-p (Holtzman et al. 2020: the likeliest ids
-    that together reach p), one draw.
-    """
-    logits = logits.double()  # in which settings near 0 do not vanish
-    if decoding.repetition_penalty != 1 and text:
-        repeated = torch.tensor(sorted(text))
-        before, penalty = logits[repeated], decoding.repetition_penalty
-        penalized = torch.where(before > 0, before / penalty, before * penalty)
-        logits = logits.index_put((repeated,), penalized.clamp(-LARGEST, LARGEST))
-    if decoding.temperature == 0:
-        return int(logits.argmax())
-    ordered, order = torch.sort(logits, descending=True, stable=True)
-    # Against the largest, so that no quotient but those of the unlikely ones becomes infinite.
-    ordered = (ordered - ordered[0]) / decoding.temperature
-    if decoding.top_k:
-        ordered = ordered[: min(decoding.top_k, len(ordered))]
-    probabilities = torch.softmax(ordered, dim=-1)
-    if decoding.top_p < 1:
-        likelier = probabilities.cumsum(-1) - probabilities  # probability of all ids before each
-        probabilities = probabilities[likelier < decoding.top_p]
-    return int(order[torch.multinomial(probabilities.float(), 1, generator=generator)])
-
-
-def check_settings(
-    module: nn.Module, prompt: list[int], decoding: Decoding, max_new_tokens: int, seed: int
-) -> None:
-    """Refuse settings that mean nothing."""
-    if not 0 <= decoding.temperature < inf:
-        raise UserError(f"temperature is {decoding.temperature}; 0 is greedy, above 0 draws")
-    if decoding.top_k < 0:
-        raise UserError(f"top_k is {decoding.top_k}; 0 is off, above 0 keeps that many tokens")
-    if not 0 < decoding.top_p <= 1:
-        raise UserError(f"top_p is {decoding.top_p}; it must lie above 0 and at most at 1, which is off")
-    if not 0 < decoding.repetition_penalty < inf:
-        raise UserError(f"repetition_penalty is {decoding.repetition_penalty}; it must be above 0, 1 is off")
+    decoding.check()
     if max_new_tokens < 1:
         raise UserError(f"max_new_tokens is {max_new_tokens}; ask for one at least")
-    if seed not in SEEDS:
-        raise UserError(f"seed is {seed}; it must lie between -2^63 and 2^64 - 1")
-    if not prompt:
-        raise UserError("the prompt has no token; the end-of-text token begins a text")
-    if min(prompt) < 0 or max(prompt) >= module.vocab_size:
-        raise UserError(f"the prompt has ids outside the vocabulary of {module.vocab_size}")
+    for seed in seeds:
+        if seed not in SEEDS:
+            raise UserError(f"seed is {seed}; it must lie between -2^63 and 2^64 - 1")
+    for prompt in prompts:
+        if not prompt:
+            raise UserError("the prompt has no token; the end-of-text token begins a text")
+        if min(prompt) < 0 or max(prompt) >= module.vocab_size:
+            raise UserError(f"the prompt has ids outside the vocabulary of {module.vocab_size}")

@@ -91,7 +91,8 @@ class GPT(nn.Module):
 
         Args:
             tokens: (batch, time) int64; with a cache the ones that follow those already in it.
-            cache: from `new_cache`; it grows by the tokens given.
+            cache: from `new_cache`; it grows by the tokens given. Where its sequences differ in length, each
+                gets one.
 
         Returns:
             Logits (batch, time, vocab_size): fp32, in training in the type of the computation.
@@ -99,28 +100,34 @@ class GPT(nn.Module):
         Raises:
             ValueError: more tokens than the context holds.
         """
-        start = cache.length if cache else 0
-        end = start + tokens.shape[1]
+        return self.predict(self.read(tokens, cache)).view(*tokens.shape, self.vocab_size)
+
+    def read(self, tokens: Tensor, cache: KVCache | None = None) -> Tensor:
+        """Return the residual stream after the last block: (batch · time, d_model); else as `forward`."""
+        end = tokens.shape[1] + (max(cache.lengths) if cache else 0)
         if end > self.config.context:
             raise ValueError(f"{end} tokens are more than the context of {self.config.context}")
+        start = cache.begin(tokens.shape[1]) if cache else 0
         # Embeddings stay fp32 where the weights inside the blocks are bf16.
         x = self.embedding(tokens, start).to(self.blocks[0].attention.qkv.weight.dtype)
-        inputs = self.positions.inputs(x, start, self.documents(tokens, cache))
+        inputs = self.positions.inputs(x, start, self.documents(tokens, cache), end)
         # Products, norms and sums take all tokens as rows of one matrix; attention alone knows of time.
         x = embeddings = x.flatten(0, 1)  # (batch · time, d_model)
         for layer, block in enumerate(self.blocks):
             if self.config.residual_mix:
                 x = self.keep[layer] * x + self.recall[layer] * embeddings
             x = block(x, inputs, cache, layer)
-        if cache:
-            cache.length = end
+        return x
+
+    def predict(self, x: Tensor) -> Tensor:
+        """Return the logits (…, vocab_size) of the residual stream x: (…, d_model) after the last block."""
         x = self.norm(x)
         if self.logit_scale != 1:
             x = x * self.logit_scale  # before the product, as there are fewer of them than logits
-        logits = logits_of(self.head, x, exact=not self.training)  # (batch · time, vocab_size)
+        logits = logits_of(self.head, x, exact=not self.training)
         if self.config.logit_softcap is not None:
             logits = self.config.logit_softcap * torch.tanh(logits / self.config.logit_softcap)
-        return logits.view(*tokens.shape, self.vocab_size)
+        return logits
 
     def documents(self, tokens: Tensor, cache: KVCache | None) -> Tensor | None:
         """Return the documents' numbers of the cached tokens and these: (batch, start + time), or None."""

@@ -20,4 +20,6 @@ def logits_of(head: nn.Linear, x: Tensor, exact: bool) -> Tensor:
         return functional.linear(x, head.weight.to(x.dtype), head.bias)
     bias = None if head.bias is None else head.bias.float()
     with torch.autocast(x.device.type, enabled=False):
+        if head.weight.dtype == torch.float32:
+            return head(x.float())
         return functional.linear(x.float(), head.weight.float(), bias)

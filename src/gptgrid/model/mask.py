@@ -37,7 +37,7 @@ def is_near(distance: Tensor, window: int | None) -> Tensor:
 
 
 def attention_bias(
-    start: int,
+    start: int | Tensor,
     end: int,
     dtype: torch.dtype,
     device: torch.device,
@@ -48,7 +48,7 @@ def attention_bias(
     """Return what to add to the attention scores of the queries start … end-1 to the keys 0 … end-1.
 
     Args:
-        start: place of the first query.
+        start: place of the first query, or (batch,) places of the only query of each sequence.
         end: place behind the last query and the last key.
         dtype: of the bias: that of the queries.
         device: of the bias.
@@ -57,16 +57,17 @@ def attention_bias(
         slopes: (head,) of ALiBi.
 
     Returns:
-        (batch or 1, head or 1, end - start, end): -inf where a query may not look, elsewhere 0, or minus
+        (batch or 1, head or 1, query, end): -inf where a query may not look, elsewhere 0, or minus
         slope × distance (Press et al. 2022). Every query may look at itself. Always four axes: with three,
         the fast kernels of the CPU do not take it.
     """
     places = torch.arange(end, device=device)
-    distance = (places[start:, None] - places)[None, None]  # (1, 1, query, key)
+    queries = places[None, start:] if isinstance(start, int) else start[:, None]  # (batch or 1, query)
+    distance = (queries[:, :, None] - places)[:, None]  # (batch or 1, 1, query, key)
     visible = is_near(distance, window)
     if documents is not None:
-        queries, keys = documents[:, None, start:, None], documents[:, None, None, :]
-        visible = visible & (queries == keys)  # (batch, 1, query, key)
+        own = documents.gather(1, queries.expand(len(documents), -1))  # (batch, query)
+        visible = visible & (own[:, None, :, None] == documents[:, None, None])  # (batch, 1, query, key)
     if slopes is None:
         bias = torch.zeros((), dtype=dtype, device=device)
     else:

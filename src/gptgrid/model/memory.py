@@ -55,7 +55,16 @@ def activation_bytes(
     return bytes_per_number * blocks + 4 * 3 * vocab_size
 
 
-def check_inference(config: Model, vocab_size: int, rows: int, device: torch.device) -> None:
+def cache_bytes(config: Model) -> int:
+    """Return the bytes of the keys and values of one text that is continued: those of a whole context, in fp32."""
+    if config.preset == "encoder":
+        return 0  # keeps none
+    return 4 * 2 * config.n_layer * config.n_kv_head * head_width(config) * config.context
+
+
+def check_inference(
+    config: Model, vocab_size: int, rows: int, device: torch.device, generates: bool = False
+) -> None:
     """Refuse to read a trained model that does not fit.
 
     Args:
@@ -63,6 +72,7 @@ def check_inference(config: Model, vocab_size: int, rows: int, device: torch.dev
         vocab_size: columns of the logits.
         rows: texts of a whole context in one forward pass.
         device: where it computes.
+        generates: texts are continued, with keys and values kept.
 
     Raises:
         UserError: there is too little memory.
@@ -74,6 +84,9 @@ def check_inference(config: Model, vocab_size: int, rows: int, device: torch.dev
     if device.type != "cpu":
         check_memory(reading, torch.device("cpu"), advice)
         reading = {"weights of the model": weights}
+    if generates:
+        # Twice while prompts are read, or texts that are full of context.
+        reading[f"keys and values of {rows} texts"] = 2 * rows * cache_bytes(config)
     check_memory({**reading, f"activations of {rows * config.context} tokens": activations}, device, advice)
 
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from gptgrid.artifact.variants import Variants
 from gptgrid.model import flex
+from gptgrid.model.embedding import from_place
 from gptgrid.model.mask import attention_bias, layer_windows
 from gptgrid.model.parametrization import head_width
 
@@ -30,7 +31,7 @@ class AttentionInputs:
     time: int
     """Tokens of each sequence."""
     cosines: Tensor | None
-    """(time, head_dim) for rotary positions."""
+    """(time, head_dim) for rotary positions, or (batch, 1, 1, head_dim); None for others."""
     sines: Tensor | None
     masks: dict[int | None, Tensor | BlockMask | None]
     """Window → mask of the layers with that window; None if the plain causal rule is all there is."""
@@ -80,31 +81,46 @@ class Positions(nn.Module):
         for name in ("cosines", "sines", "slopes"):
             self.register_buffer(name, tables.get(name), persistent=False)
 
-    def inputs(self, x: Tensor, start: int, documents: Tensor | None) -> AttentionInputs:
+    def inputs(
+        self, x: Tensor, start: int | Tensor, documents: Tensor | None, end: int | None = None
+    ) -> AttentionInputs:
         """Return what attention needs for the embeddings x: (batch, time, d_model).
 
         Args:
             x: embeddings, whose first token stands at place `start`.
-            start: tokens before them, in the cache.
-            documents: (batch, start + time) numbers of documents, None if attention ignores them.
+            start: tokens before them, in the cache; (batch,) if sequences of one token each differ in it.
+            documents: (batch, end) numbers of documents, None if attention ignores them.
+            end: place behind the last token of all; None: start + time.
         """
-        device, end = x.device, start + x.shape[1]
+        device, end = x.device, start + x.shape[1] if end is None else end
+        ragged = not isinstance(start, int)
         autocast = torch.is_autocast_enabled(device.type)
         dtype = torch.get_autocast_dtype(device.type) if autocast else x.dtype
 
         def mask(window: int | None) -> Tensor | BlockMask | None:
-            if documents is not None and start == 0 and flex.supports(self.config, self.training, device):
+            if (
+                documents is not None
+                and not ragged
+                and start == 0
+                and flex.supports(self.config, self.training, device)
+            ):
                 return flex.block_mask(documents, window)
             # The kernel's own causal rule fits all tokens from the start; a last one alone needs no rule.
-            causal_in_kernel = start == 0 or end - start == 1
+            causal_in_kernel = not ragged and (start == 0 or end - start == 1)
             if causal_in_kernel and window is None and documents is None and self.slopes is None:
                 return None
             return attention_bias(start, end, dtype, device, window, documents, self.slopes)
 
+        def rotation(table: Tensor | None) -> Tensor | None:
+            if table is None:
+                return None
+            rows = from_place(table, start, x.shape[1]).to(dtype)
+            return rows[:, None] if ragged else rows
+
         return AttentionInputs(
             x.shape[1],
-            None if self.cosines is None else self.cosines[start:end].to(dtype),
-            None if self.sines is None else self.sines[start:end].to(dtype),
+            rotation(self.cosines),
+            rotation(self.sines),
             {window: mask(window) for window in self.windows},
         )
 
@@ -114,8 +130,8 @@ def rotate(x: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
 
     Args:
         x: (batch, head, time, head_dim).
-        cosines: (time, head_dim).
-        sines: (time, head_dim).
+        cosines: (time, head_dim), or of one token each (batch, 1, 1, head_dim).
+        sines: as cosines.
     """
     left, right = x.chunk(2, dim=-1)  # (batch, head, time, head_dim / 2) each
     quarter_turn = torch.cat((-right, left), dim=-1)

@@ -13,13 +13,25 @@ EMBEDDING = "embedding."
 tokens, which bf16 would cut off."""
 HEAD = "head."
 """The same of the output matrix, which makes the logits."""
+LEAST_ACTIVATIONS = 2**14
+"""Tokens of a forward pass × d_model from which rounding pays on a CPU: products become faster, but each
+takes more calls. A step in bf16_weights, measured with d_model from 16 to 128 and 64 to 4,096 tokens, needs
+0.98 to 1.15 of the time of fp32 at half of it, as much at it, and 0.6 to 0.8 at twice of it."""
 
 
-def choose_precision(precision: str, device: torch.device) -> str:
-    """Return what a precision of the recipe is on a device; only `auto` depends on it."""
+def choose_precision(precision: str, device: torch.device, activations: int = LEAST_ACTIVATIONS) -> str:
+    """Return what a precision of the recipe is; only `auto` depends on the rest.
+
+    Args:
+        precision: of the recipe.
+        device: where it computes.
+        activations: tokens of a forward pass × d_model; default: enough that rounding pays.
+    """
     if precision != "auto":
         return precision
     if device.type == "cpu":
+        if activations < LEAST_ACTIVATIONS:
+            return "fp32"
         # Without instructions for it, bf16 is slower than fp32; torch may also be told not to use them.
         uses_avx512 = torch.backends.cpu.get_cpu_capability() == "AVX512"
         return "bf16_weights" if uses_avx512 and torch.cpu._is_avx512_bf16_supported() else "fp32"

@@ -24,6 +24,8 @@ LONGEST_NAME = 240
 TASKS = "data/tasks"
 CROSS = "data/shards/cross"
 """Test splits, encoded for cells that were trained on another text."""
+SAMPLES = "samples"
+"""What is known of the samples of all cells on a text together."""
 TASK_THREADS = 2
 """Cores of an evaluation with tasks, which may take longer than all else in it."""
 ADDRESSES = ("url", "sha256", "train", "valid", "test")
@@ -51,6 +53,8 @@ class Artifact:
     """sha256 → address of a file on the web, with its query, which nothing that is written may have."""
     threads: int = 1
     """Cores that its program uses."""
+    partial: bool = False
+    """Whether it is made from the rest where some of its inputs could not be made, as tables always are."""
     shown: bool = True
     """Whether people see it; parts of a corpus that are encoded alone are not."""
 
@@ -97,6 +101,7 @@ class Artifacts:
         """Object of the configuration → its values; cells share them."""
         for cell in self.cells:
             self.add_cell(cell)
+        self.add_judges()
         self.add_overviews()
 
     def values(self, section: Section) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -287,10 +292,48 @@ class Artifacts:
         self.add(Artifact("evaluate", f"{folder}/evaluate", config, decided, inputs, threads=threads))
         if experiment.evaluation.cross and has_text(cell):
             self.add_cross(cell, train)
-        read = zip(self.values(experiment.sampling), marks_of(cell.corpus.value), strict=True)
-        config, decided = ({**values, **use, **marks} for values, marks in read)
-        self.add(Artifact("sample", f"{folder}/sample", config, decided, {"train": train}))
+        self.add_samples(cell, train)
         self.add_references(cell)
+
+    def add_samples(self, cell: Cell, train: Artifact) -> None:
+        """Add the samples of a cell, which are held against the documents of its corpus."""
+        read = zip(
+            self.values(self.configuration.experiment.sampling), marks_of(cell.corpus.value), strict=True
+        )
+        kind, private = {"kind": "cell", "use": cell.training.value.use}, is_private(cell)
+        config, decided = ({**values, **kind, **marks} for values, marks in read)
+        # Decides whether passages of the training text may be shown, and counts only where it is true.
+        config, decided = config | {"private": private}, decided | ({"private": True} if private else {})
+        inputs = {"train": train, "corpus": self.add_corpus(cell.corpus)}
+        folder = train.folder.removesuffix("/train")
+        self.add(Artifact("sample", f"{folder}/sample", config, decided, inputs))
+
+    def add_judges(self) -> None:
+        """Add, for each text, how likely the best other cell finds the samples of its cells.
+
+        One artifact for all cells of a text: which of them is the best is known once all are evaluated.
+        """
+        for label, corpus in self.texts.items():
+            cells = [
+                {
+                    "cell": cell.name,
+                    "group": cell.name.removesuffix(f".s{cell.seed}"),
+                    "use": cell.training.value.use,
+                }
+                for cell in self.cells
+                if cell.corpus.label == label
+            ]
+            if len({cell["group"] for cell in cells}) == 1:
+                continue  # there is no other cell
+            inputs = {
+                f"{stage}:{cell['cell']}": self.by_folder[f"{self.results}/cells/{cell['cell']}/{stage}"]
+                for cell in cells
+                for stage in ("train", "evaluate", "sample")
+            }
+            marks, decisive = marks_of(corpus.value)
+            own = {"kind": "judge", "cells": cells}
+            folder = f"{self.results}/{SAMPLES}/{label}"
+            self.add(Artifact("sample", folder, own | marks, own | decisive, inputs, partial=True))
 
     def add_cross(self, cell: Cell, train: Artifact) -> None:
         """Add the scores of a cell on all other texts of the grid."""
@@ -306,7 +349,7 @@ class Artifacts:
                 self.values(self.configuration.experiment.evaluation), marks_of(corpus.value), strict=True
             )
             config, decided = (
-                {**without(values, "tasks", "cross", "contexts"), **kind, **marks} for values, marks in read
+                {**without(values, "tasks", "cross", "contexts", "checkpoints"), **kind, **marks} for values, marks in read
             )
             folder = f"{self.results}/cells/{cell.name}/cross/{label}"
             self.add(Artifact("evaluate", folder, config, decided, inputs))
@@ -339,6 +382,7 @@ class Artifacts:
                 "seed": cell.seed,
                 "use": cell.training.value.use,
                 "overrides": cell.overrides,
+                **({"repeated": cell.repeated} if cell.repeated else {}),
                 "path": f"{self.results}/cells/{cell.name}",
                 "shards": f"{cell.tokenizer.label}@{cell.corpus.label}",
                 "private": is_private(cell),
@@ -371,7 +415,12 @@ class Artifacts:
             for folder, artifact in self.by_folder.items()
             if folder.startswith(f"{self.results}/references/")
         }
-        inputs = {**of_cells("train", "evaluate"), **crossed, **references, **data}
+        judged = {
+            f"judged:{folder.split('/')[-1]}": artifact
+            for folder, artifact in self.by_folder.items()
+            if folder.startswith(f"{self.results}/{SAMPLES}/")
+        }
+        inputs = {**of_cells("train", "evaluate", "sample"), **crossed, **references, **judged, **data}
         compare = self.add(Artifact("compare", f"{self.results}/compare", config, config, inputs))
         inputs = {"compare": compare, **of_cells("train", "evaluate", "sample"), **data}
         self.add(Artifact("report", f"{self.results}/report", config, config, inputs))

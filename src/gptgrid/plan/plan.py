@@ -81,6 +81,7 @@ class Plan:
             raw=artifact.raw,
             run=self.run,
             threads=artifact.threads,
+            partial=artifact.partial,
         )
         self.keys[artifact] = request.key
 

@@ -20,7 +20,7 @@ from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.manifest import first_damage, read_manifest, read_provenance
 from gptgrid.plan.names import SEED
 from gptgrid.stages.compare.cells import DIVERGED
-from gptgrid.stages.compare.contrasts import Group, Spread, contrasts, spread_of, summarize_group
+from gptgrid.stages.compare.contrasts import Group, contrasts, spread_of, summarize_group
 from gptgrid.stages.compare.selection import LEVEL, half_width, holm, two_sided
 from gptgrid.tokens.document_scores import nats_column, read_document_scores, scores_path
 
@@ -365,8 +365,7 @@ def verdicts(text: Cell, pairs: dict[str, Pair], groups: list[list[Cell]]) -> li
     # Seeds that both results have, such as those to which one added more, are pooled once.
     pools, pool_of_group = pools_of(groups)
     known = spread_of([scores_of(cells, table["document"], size) for cells in pools])
-    at = [pool_of_group[key] for key in places]
-    spread = Spread(known.variance[at], known.mixed[at], known.df[at], known.apart[at])
+    spread = known.of(np.array([pool_of_group[key] for key in places]))
     found = contrasts(weights, [scores[place] for place in range(len(places))], size, spread)
     choices = np.array([pair.chosen_from for pair in pairs.values()])
     half = half_width(found.error, found.df, LEVEL / choices)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from gptgrid.artifact.variants import Variants
 from gptgrid.tokens.base import END_OF_TEXT, Codec, special_ids, utf8
 from gptgrid.tokens.fast_bpe import FastBpeCodec, tiktoken_encoding
 from gptgrid.tokens.imported import HuggingFaceCodec
+
+BLANK = re.compile(r"\s")
 
 
 class BytesCodec(Codec):
@@ -139,6 +142,10 @@ class IdsCodec(Codec):
     def begin(self, prompt: str, marks: bool = False) -> list[int]:
         # A model needs something to start from.
         return [*([] if self.eot is None else [self.eot]), *self.encode(prompt)] or [0]
+
+    def seam(self, text: str, place: int) -> int:
+        found = BLANK.search(text, place)
+        return found.start() if found else len(text)
 
     def token_bytes(self, index: int) -> bytes:
         return f"{index} ".encode()

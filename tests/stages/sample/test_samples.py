@@ -1,4 +1,4 @@
-"""samples.jsonl has a row for each prompt and decoding, and each row depends on nothing but its own draw."""
+"""samples.jsonl has a row for each prompt, decoding and number, and each row depends on its own draw alone."""
 
 import json
 from pathlib import Path
@@ -6,14 +6,15 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from cells import tiny, uniform, write_cell
+from cells import tiny, uniform, write_cell, write_corpus
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.identity import namespace
 from gptgrid.artifact.job import Job
-from gptgrid.model.generate import generate
+from gptgrid.model.continuation import complete
+from gptgrid.model.decoding import Decoding
 from gptgrid.seeds import derive
-from gptgrid.stages.sample.samples import sample
+from gptgrid.stages.sample.kinds import KINDS
 from gptgrid.tokens.codec import BytesCodec, IdsCodec
 
 EOT = 256
@@ -21,12 +22,21 @@ GREEDY = {"temperature": 0, "top_k": 0, "top_p": 1.0, "repetition_penalty": 1.0}
 NUCLEUS = {**GREEDY, "temperature": 0.8, "top_p": 0.95}
 
 
+TRAIN = ["the fox sat on the old stone wall and looked at the moon for a long while", "AAAA and nothing else"]
+TEST = [
+    "the fox went home over the hill",
+    "a lamp stood there",
+    "x",
+    "the moon was gone when the fox came back",
+]
+
+
 @pytest.fixture
-def run(tmp_path):
-    """Return a function that samples from a cell and returns the rows."""
+def make(tmp_path):
+    """Return a function that samples from a cell and returns the rows and the facts."""
     torch.set_num_threads(1)
 
-    def run(
+    def make(
         module,
         prompts=("", "今天"),
         codec=None,
@@ -35,35 +45,49 @@ def run(tmp_path):
         last=None,
         use="best",
         marks="text",
+        count=1,
+        private=False,
+        train=TRAIN,
+        test=TEST,
+        status="finished",
+        max_new_tokens=12,
         **decodings,
-    ) -> list[dict]:
+    ) -> tuple[list[dict], dict]:
         folder = Path(tmp_path / str(len(list(tmp_path.iterdir()))))
-        cell = write_cell(folder / "train", module, codec, last=last)
+        inputs = {
+            "train": write_cell(folder / "train", module, codec, last=last, status=status),
+            "corpus": write_corpus(folder / "corpus", train=train, test=test),
+        }
         sampling = {
-            "prompts": list(prompts),
-            "max_new_tokens": 12,
+            "kind": "cell",
+            "prompts": prompts if isinstance(prompts, dict) else list(prompts),
+            "count": count,
+            "max_new_tokens": max_new_tokens,
             "ignore_eos": ignore_eos,
             "seed": seed,
             "use": use,
             "marks": marks,
+            "private": private,
             "decodings": decodings or {"greedy": GREEDY, "nucleus": NUCLEUS},
         }
-        job = Job(
-            namespace(sampling),
-            {"train": cell},
-            folder,
-            folder,
-            SimpleNamespace(device="cpu", cells_per_gpu=1),
-        )
-        facts = sample(job)
+        run = SimpleNamespace(device="cpu", cells_per_gpu=1)
+        job = Job(namespace(sampling), inputs, folder, folder, run)
+        facts = KINDS["cell"](job)
         text = (folder / "samples.jsonl").read_text(encoding="utf-8")
         # Not splitlines, which also breaks at separators that a model may write inside a text.
         rows = [json.loads(line) for line in text.removesuffix("\n").split("\n")]
-        assert facts == {"samples": len(rows), "tokens": sum(row["tokens"] for row in rows)}
-        assert all(row["prompt"] in text for row in rows)
-        return rows
+        assert (facts["samples"], facts["tokens"]) == (len(rows), sum(row["tokens"] for row in rows))
+        assert all(json.dumps(row["prompt"], ensure_ascii=False) in text for row in rows)
+        assert job.provenance["tokens_per_second"] >= 0
+        return rows, facts
 
-    return run
+    return make
+
+
+@pytest.fixture
+def run(make):
+    """Return a function that samples from a cell and returns the rows."""
+    return lambda *args, **kwargs: make(*args, **kwargs)[0]
 
 
 def test_every_prompt_under_every_decoding_in_order(run):
@@ -75,16 +99,51 @@ def test_every_prompt_under_every_decoding_in_order(run):
         ("今天", "nucleus"),
     ]
     for row in rows:
-        assert row.keys() == {"prompt", "decoding", "text", "tokens", "ended"}
+        assert row.keys() == {
+            *("prompt", "decoding", "number", "text", "tokens", "ended"),
+            *("copied", "longest_copy", "copied_from"),
+        }
 
 
-def test_a_row_is_what_generate_draws_after_the_end_of_text_token(run):
+def written(module, prompt, decoding, seed, codec=None, **options):
+    """Return the continuation of a single prompt."""
+    return complete(module, codec or BytesCodec(), [prompt], Decoding(**decoding), 12, [seed], **options)[0]
+
+
+def test_a_row_is_what_its_prompt_alone_gives(run):
     module = tiny(257)
     row = run(module, seed=5)[3]
-    start, seed = [EOT, *"今天".encode()], derive(5, "今天/nucleus")
-    ids = list(generate(module, start, SimpleNamespace(**NUCLEUS), 12, EOT, seed, False))
-    assert row["text"] == BytesCodec().decode(ids)
-    assert row["tokens"] == len(ids)
+    found = written(module, "今天", NUCLEUS, derive(5, "今天/nucleus"))
+    assert (row["text"], row["tokens"]) == (found.text, len(found.tokens))
+
+
+def test_each_of_several_of_a_prompt_has_its_own_draw(run):
+    module = tiny(257)
+    rows = run(module, prompts=["a", "b"], count=3)
+    names = [(row["prompt"], row["decoding"], row["number"]) for row in rows]
+    assert names == [
+        (prompt, *of)
+        for prompt in "ab"
+        for of in (("greedy", 0), ("nucleus", 0), ("nucleus", 1), ("nucleus", 2))
+    ]
+    found = written(module, "b", NUCLEUS, derive(0, "b/nucleus", 2))
+    assert rows[-1]["text"] == found.text
+    alone = run(module, prompts=["a", "b"])
+    assert [row for row in rows if row["number"] == 0] == alone
+
+
+def test_rows_go_on_together_as_far_as_memory_lets_them(run, monkeypatch):
+    module = tiny(257)
+    rows, asked = run(module, count=5), []
+
+    def refuse(config, vocab_size, rows, device, generates):
+        asked.append(rows)
+        if rows > 2:
+            raise UserError("out of memory")
+
+    monkeypatch.setattr("gptgrid.stages.sample.continuing.check_inference", refuse)
+    assert run(module, count=5) == rows
+    assert asked == [10, 5, 2]
 
 
 def test_draws_follow_the_seed_and_not_the_other_rows(run):
@@ -142,9 +201,138 @@ def test_bare_ids_continue_an_empty_prompt_and_that_is_said(run, capsys):
     assert said not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("marks", "start"), [("text", [256, *b"<|u|>a"]), ("special", [256, 257, *b"a"])])
-def test_marks_in_a_prompt_are_what_they_are_in_the_corpus(run, marks, start):
+@pytest.mark.parametrize("marks", ["text", "special"])
+def test_marks_in_a_prompt_are_what_they_are_in_the_corpus(run, marks):
     codec, module = BytesCodec(["<|u|>"]), tiny(258)
     [row] = run(module, prompts=["<|u|>a"], codec=codec, marks=marks, greedy=GREEDY)
-    ids = list(generate(module, start, SimpleNamespace(**GREEDY), 12, 256, 0, False))
-    assert row["text"] == codec.decode(ids, special=marks == "special")
+    other = {
+        name: written(module, "<|u|>a", GREEDY, 0, codec, marks=name == "special").text
+        for name in ("text", "special")
+    }
+    assert row["text"] == other[marks]
+    assert other["text"] != other["special"]
+
+
+# -------------------------------------------------------------------------------------- figures
+
+LONG = 60
+PROMPTS = {"from": "test", "documents": 50, "take": 0.5}
+SAID = "the fox sat on the old stone wall and looked at the moon"
+
+
+class Parrot(torch.nn.Module):
+    """Says one text whatever it has read: token by token, as the number of tokens read tells."""
+
+    def __init__(self, text: str, context: int = 400) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+        self.vocab_size, self.config = 257, SimpleNamespace(context=context)
+        self.ids = [*text.encode(), EOT]
+
+    def forward(self, ids):
+        """Return logits (batch, time, vocab_size) that say the text behind prompts of ten bytes."""
+        logits = torch.zeros(*ids.shape, 257)
+        for place in range(ids.shape[1]):
+            logits[:, place, self.ids[min(max(0, place - 10), len(self.ids) - 1)]] = 50.0
+        return logits
+
+
+@pytest.fixture
+def says(make, monkeypatch):
+    """Return a function that samples from a cell that says one text."""
+
+    def says(text, *args, **kwargs):
+        monkeypatch.setattr("gptgrid.stages.sample.samples.load_model", lambda *_: Parrot(text).eval())
+        return make(tiny(257), *args, **kwargs)
+
+    return says
+
+
+def test_a_sample_that_is_copied_is_shown_with_its_place(says):
+    rows, facts = says(f" {SAID}, yes", ["x" * 10], max_new_tokens=80, greedy=GREEDY)
+    (row,) = rows
+    assert (row["text"], row["ended"], row["tokens"]) == (f" {SAID}, yes", True, len(SAID) + 6)
+    assert (row["copied"], row["longest_copy"], row["copied_from"]) == (5 / 7, 12, 0)
+    assert row["passage"] == ["", SAID.removesuffix(" moon"), "moon for a long while"]
+    figures = facts["decodings"]["greedy"]
+    assert (figures["samples"], figures["ended"], figures["mean_tokens"]) == (1, 1, len(SAID) + 6)
+    assert (figures["copied"], figures["longest_copy"], facts["unit"], facts["run"]) == (
+        5 / 7,
+        12,
+        "words",
+        8,
+    )
+    assert figures["self_bleu"] is figures["bleu"] is figures["chrf"] is None
+    assert figures["reasons"].keys() == {"self_bleu", "bleu", "chrf"}
+    assert figures["distinct_1"] == 12 / 14 and figures["repetition"] == 0
+
+
+def test_no_passage_of_a_private_text_stands_beside_a_sample(says):
+    rows, facts = says(f" {SAID}", ["x" * 10], max_new_tokens=80, private=True, greedy=GREEDY)
+    assert "passage" not in rows[0] and rows[0]["copied_from"] == 0
+    assert "fox" not in json.dumps(facts)
+
+
+def test_what_a_prompt_has_is_not_copied(says):
+    rows, _ = says(" and then", [f"{SAID} xxxxxxx"[-10:]], max_new_tokens=80, greedy=GREEDY)
+    assert (rows[0]["copied"], rows[0]["longest_copy"]) == (None, 0)
+
+
+def test_fresh_texts_stand_beside_what_models_write(make):
+    _, facts = make(uniform(257), max_new_tokens=LONG, train=[f"{SAID}, then {SAID}"], test=[f"word {SAID}"])
+    truth = facts["truth"]
+    assert (truth["samples"], truth["copied"], truth["longest_copy"]) == (1, None, 0)
+    assert truth["reasons"]["copied"] == "no sample has 8 units"
+    _, facts = make(uniform(257), max_new_tokens=LONG, train=[SAID], test=[f"{'word ' * 12}{SAID}"])
+    assert (facts["truth"]["copied"], facts["truth"]["longest_copy"]) == (6 / 7, 13)
+    assert (facts["truth"]["ended"], facts["truth"]["mean_tokens"]) == (None, None)
+
+
+def test_what_a_checkpoint_of_others_copied_is_not_known(make):
+    rows, facts = make(tiny(257), status="imported")
+    assert {row["copied"] for row in rows} == {None}
+    assert facts["decodings"]["greedy"]["copied"] is None
+    assert "not known" in facts["decodings"]["greedy"]["reasons"]["copied"]
+
+
+def test_beginnings_of_documents_are_continued_for_as_many_bytes_as_they_go_on(says):
+    documents = ["xxxxxxxxxx the fox went", f"yyyyyyyyyy {'今天' * 5}"]
+    rows, facts = says(" the fox sat down", PROMPTS, test=documents, greedy=GREEDY)
+    assert [(row["document"], row["prompt"], row["truth"], row["text"]) for row in rows] == [
+        (0, "xxxxxxxxxx", " the fox went", " the fox sat "),
+        (1, "yyyyyyyyyy", f" {'今天' * 5}", " the fox sat down"),
+    ]
+    assert [row["ended"] for row in rows] == [False, True]
+    assert [row["tokens"] for row in rows] == [13, 17]
+    figures = facts["decodings"]["greedy"]
+    assert 20 < figures["bleu"] < 80 and 20 < figures["chrf"] < 80
+    assert "bleu" not in figures["reasons"] and "chrf" in facts["signatures"]
+    assert facts["truth"]["samples"] == 2
+
+
+def test_the_truth_is_no_longer_than_tokens_of_four_bytes(says):
+    document = "x" * 10 + " word" * 100
+    rows, _ = says(" abc" * 100, {**PROMPTS, "take": 0.02}, test=[document], max_new_tokens=5, greedy=GREEDY)
+    assert rows[0]["truth"] == " word" * 4
+    assert rows[0]["text"] == " abc" * 5
+
+
+def test_fewer_documents_than_asked_for_and_none_are_said(make, capsys):
+    rows, _ = make(tiny(257), PROMPTS, greedy=GREEDY)
+    assert len(rows) == 3
+    said = "asks for 50 documents, and there are 3 of the test split with text enough"
+    assert said in capsys.readouterr().out
+    rows, facts = make(tiny(257), PROMPTS, test=["x", " y "], greedy=GREEDY)
+    assert [row["prompt"] for row in rows] == [""]
+    assert "there is no document of the test split with text enough" in capsys.readouterr().out
+    assert facts["truth"] is None
+
+
+def test_bare_ids_have_figures_but_no_bytes(make, capsys):
+    ids = {"train": [[7] * 30], "test": [[1, 2, 3, 4] * 9]}
+    rows, facts = make(uniform(10, likely=7), PROMPTS, codec=IdsCodec(10), **ids)
+    assert [row["prompt"] for row in rows] == ["", ""]
+    assert "bare ids are no text: an empty prompt in place of" in capsys.readouterr().out
+    figures = facts["decodings"]["greedy"]
+    assert (figures["copied"], figures["longest_copy"], figures["mean_bytes"]) == (1.0, 12, None)
+    assert (facts["truth"]["copied"], facts["unit"]) == (0.0, "ids")

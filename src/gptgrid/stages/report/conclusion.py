@@ -40,7 +40,8 @@ def conclusion(text: Row, groups: list[Row], cautions: list[str]) -> dict[str, A
     cannot be told from guessing; `lowest` is then the first.
     """
     rivals = sorted((group for group in groups if group["text"] == text["name"]), key=lambda row: row["rank"])
-    measured = [group for group in rivals if group[f"{text['valid']}_mean"] is not None]
+    figures = f"{text['valid']}_mean"
+    measured = [group for group in rivals if group[figures] is not None and not group["diverged"]]
     first, second = [*measured, None, None][:2]
     best = first if first and first["best"] else None
     return {

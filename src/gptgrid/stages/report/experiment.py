@@ -7,7 +7,6 @@ out, and named with the reason.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from gptgrid.stages.report.conditions import IMPORTED, conditions
 from gptgrid.stages.report.curves import learning_curves
 from gptgrid.stages.report.data import corpus_rows, encoding_rows, inputs_of
 from gptgrid.stages.report.evaluations import group_evaluations
+from gptgrid.stages.report.samples import missing_samples, read_samples, read_training_samples, worth_table
 from gptgrid.stages.report.tables import (
     Row,
     assign_groups,
@@ -66,6 +66,8 @@ class ReportContent:
     samples: list[Row]
     """But not of cells made from private text, which models may repeat."""
     training_samples: list[Row]
+    worth: dict[str, Any]
+    """What samples are worth: see `worth_table`."""
     corpora: list[Row]
     encodings: list[Row]
     """A tokenizer on a corpus."""
@@ -116,8 +118,9 @@ def read_experiment(job: Job) -> ReportContent:
         laws=laws(rows_of(read_table(tables / "scaling.csv"))),
         evaluations=group_evaluations(job, rows_of(groups), cells, private),
         curves=learning_curves(job, cells),
-        samples=[row for number, cell in shown for row in read_samples(job, "sample", number, cell)],
-        training_samples=[row for number, cell in shown for row in read_samples(job, "train", number, cell)],
+        samples=[row for number, cell in shown for row in read_samples(job, number, cell)],
+        training_samples=[row for number, cell in shown for row in read_training_samples(job, number, cell)],
+        worth=worth_table(rows_of(read_table(tables / "samples.csv")), rows_of(groups), cells),
         corpora=corpus_rows(job),
         encodings=encoding_rows(job),
         environments=environment_rows(job, cells),
@@ -157,22 +160,6 @@ def text_rows(cells: list[Row]) -> list[Row]:
         if cell["splits"] and not cell["splits"]["test"]["bytes"]:
             texts[cell["text"]] = nats
     return [{"name": name, **figures} for name, figures in texts.items()]
-
-
-def read_samples(job: Job, stage: str, number: int, cell: Row) -> Iterator[Row]:
-    """Yield the rows of a cell's samples.jsonl with the number of the cell; none if there is no such file."""
-    folder = job.inputs.get(f"{stage}:{cell['cell']}")
-    if folder is None:
-        return
-    with (folder / "samples.jsonl").open(encoding="utf-8") as file:
-        for line in file:
-            yield {"cell": number, **json.loads(line)}
-
-
-def missing_samples(job: Job, cells: list[Row]) -> dict[str, str]:
-    """Return the cells that were trained but could not be sampled, with the reason."""
-    trained = [cell["cell"] for cell in cells if f"train:{cell['cell']}" in job.inputs]
-    return {cell: job.failed[f"sample:{cell}"] for cell in trained if f"sample:{cell}" in job.failed}
 
 
 def environment_rows(job: Job, cells: list[Row]) -> list[Row]:

@@ -66,6 +66,7 @@ def render(experiment: ReportContent) -> str:
         cross=cross_table(experiment),
         breakdowns=list(breakdown_tables(experiment)),
         items=list(item_tables(experiment)),
+        worth=experiment.worth,
         data=embedded(page_data(experiment)),
         style=Markup((HERE / "style.css").read_text(encoding="utf-8")),
         script=Markup((HERE / "script.js").read_text(encoding="utf-8")),
@@ -124,7 +125,8 @@ def page_data(experiment: ReportContent) -> dict[str, Any]:
 
 
 def group_data(group: Row, cells: list[Row], text: Row) -> dict[str, Any]:
-    """Return what the charts say about a group: its figures, its seeds', its sizes."""
+    """Return what the charts say about a group: its figures, but none where a seed diverged, its seeds',
+    its sizes."""
     sized = [cell for cell in cells if cell["status"] != "failed"]
     return {
         "label": group["label"],
@@ -132,8 +134,7 @@ def group_data(group: Row, cells: list[Row], text: Row) -> dict[str, Any]:
         "rank": group["rank"],
         "diverged": group["diverged"],
         "failed": group["failed"],
-        "valid": group[f"{text['valid']}_mean"],
-        "test": group[f"{text['test']}_mean"],
+        **{split: None if group["diverged"] else group[f"{text[split]}_mean"] for split in ("valid", "test")},
         "best": group["best"],
         "interval": interval(group),
         "seeds": [cell[text["test"]] for cell in cells],

@@ -240,7 +240,8 @@ function showSamples() {
     const end = row.ended ? "ended by itself" : "cut at the limit";
     const tokens = `${row.tokens} ${row.tokens === 1 ? "token" : "tokens"}`;
     const group = data.groups[cell.group];
-    return card([markOf(group), group.label], seedOf(cell), row.prompt, row.text, `${tokens}, ${end}`);
+    return card([markOf(group), group.label], seedOf(cell), row.prompt, row.text,
+      `${tokens}, ${end}${row.copy ? `; ${row.copy} stand in the training text` : ""}`);
   }));
   if (!rows.length) $("samples").append(make("li", "empty", "No cell matches."));
   $("more").hidden = rows.length <= state.samples;

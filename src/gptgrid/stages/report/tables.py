@@ -18,6 +18,7 @@ WORDS = (
     *("device", "precision", "identity", "path", "status", "reason"),
     *("verdict", "covers", "loses_to", "trained_on"),
     *("axis", "value", "reference", "other_axis", "other_value"),
+    *("decoding", "sampled", "unit", "judge"),
     *("budget", "machine", "validation_sample", "recipe", "form", "cautions"),
 )
 """Columns of any table that hold words."""
@@ -27,7 +28,7 @@ SCORED = tuple(f"{split}_documents{of}" for split in ("valid", "test") for of in
 """Of how many documents the figures are, and how many there are."""
 COUNTS = (
     *("parameters", "non_embedding_parameters", "vocab_size", "train_tokens", *SCORED),
-    *("seeds_needed", "rank", "cells"),
+    *("seeds_needed", "rank", "cells", "samples", "ended", "longest_copy"),
 )
 """Whole numbers of which some may be missing."""
 

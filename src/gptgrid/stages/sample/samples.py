@@ -1,88 +1,118 @@
-"""Every prompt continued under every decoding, and samples.jsonl.
+"""Every prompt continued under every decoding: samples.jsonl, and what the samples are worth as facts.
 
-How the next token is chosen is the business of gptgrid.model.generate; showing samples is the report's.
+How the next token is chosen is the business of gptgrid.model; showing samples is the report's. How likely
+another cell finds them is known once that one is evaluated: see `judge`.
 """
 
 from __future__ import annotations
 
 import json
+import time
 from types import SimpleNamespace
 from typing import Any
-
-from torch import nn
 
 from gptgrid.artifact.identity import namespace
 from gptgrid.artifact.job import Job
 from gptgrid.model.device import describe_device, prepare_device
-from gptgrid.model.generate import generate
 from gptgrid.model.load import load_model, read_recipe
-from gptgrid.model.memory import check_inference
 from gptgrid.seeds import derive
-from gptgrid.tokens.base import Codec
+from gptgrid.stages.sample.continuing import continue_all, decoding_of, rows_that_fit
+from gptgrid.stages.sample.prompts import BYTES_PER_TOKEN, Prompt, document_prompts
+from gptgrid.stages.sample.units import unit_of
+from gptgrid.stages.sample.worth import Sample, measure
 from gptgrid.tokens.codec import read_codec
+
+BASELINE = SimpleNamespace(documents=50, take=0.5, **{"from": "test"})
+"""The documents whose second halves show what a fresh text has, where prompts are given texts."""
 
 
 def sample(job: Job) -> dict[str, Any]:
-    """Write samples.jsonl, one row for each prompt and decoding; return how many there are as facts.
+    """Write samples.jsonl, one row for each prompt, decoding and number; return the figures on them as facts.
 
     Raises:
         UserError: memory does not suffice, or a decoding is out of range.
     """
     device = prepare_device(job.run.device, 1, job.run.cells_per_gpu)
-    codec = read_codec(job.inputs["train"])
-    recipe = read_recipe(job.inputs["train"])
-    check_inference(namespace(recipe["model"]), recipe["vocab_size"], rows=1, device=device)
-    module = load_model(job.inputs["train"], device, job.config.use)
-    rows = []
-    prompts = prompts_for(codec, job.config.prompts)
-    if prompts != job.config.prompts:
-        print("bare ids are no text: an empty prompt in place of `sampling.prompts`", flush=True)
-    for number, prompt in enumerate(prompts, 1):
-        print(f"prompt {number}/{len(prompts)}", flush=True)
-        for name, decoding in vars(job.config.decodings).items():
-            rows.append(continuation(module, codec, prompt, name, decoding, job.config))
-    lines = [json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows]
-    (job.folder / "samples.jsonl").write_text("".join(lines), encoding="utf-8")
+    config, codec, recipe = job.config, read_codec(job.inputs["train"]), read_recipe(job.inputs["train"])
+    unit = unit_of(job.manifest("corpus")["facts"]["splits"]["train"])
+    from_documents = not isinstance(config.prompts, list)
+    chosen = config.prompts if from_documents else BASELINE
+    documents = document_prompts(
+        job.inputs["corpus"],
+        getattr(chosen, "from"),
+        chosen.documents,
+        chosen.take,
+        BYTES_PER_TOKEN * config.max_new_tokens,
+        unit,
+        config.seed,
+    )
+    prompts = prompts_of(config.prompts, documents, codec.kind)
+    decodings = {name: decoding_of(settings) for name, settings in vars(config.decodings).items()}
+    rows = rows_that_fit(
+        namespace(recipe["model"]), recipe["vocab_size"], len(prompts) * config.count, device
+    )
+    module = load_model(job.inputs["train"], device, config.use)
+    samples: list[Sample] = []
+    start = time.perf_counter()
+    for name, decoding in decodings.items():
+        # Nothing is drawn by a greedy decoding: its continuations of a prompt are all the same.
+        count = config.count if decoding.temperature and decoding.beams == 1 else 1
+        asked = [(prompt, number) for prompt in prompts for number in range(count)]
+        print(f"{name}: {len(asked)} continuations", flush=True)
+        written = continue_all(
+            module,
+            codec,
+            [prompt.text for prompt, _ in asked],
+            [None if prompt.truth is None else len(prompt.truth.encode()) for prompt, _ in asked],
+            decoding,
+            config.max_new_tokens,
+            [derive(config.seed, f"{prompt.text}/{name}", number) for prompt, number in asked],
+            rows,
+            config.ignore_eos,
+            config.marks == "special",
+        )
+        samples += [
+            Sample(prompt, name, number, found.text, found.tokens, found.ended)
+            for (prompt, number), found in zip(asked, written, strict=True)
+        ]
+    tokens = sum(found.tokens for found in samples)
+    job.timings["sample"] = time.perf_counter() - start
+    job.provenance["tokens_per_second"] = tokens / job.timings["sample"]
     job.provenance["device"] = describe_device(device)
-    return {"samples": len(rows), "tokens": sum(row["tokens"] for row in rows)}
+    with job.timing("measure"):
+        facts = measure(job, samples, documents, unit)
+    order = {id(prompt): place for place, prompt in enumerate(prompts)}
+    samples.sort(key=lambda found: order[id(found.prompt)])
+    lines = [json.dumps(found.row(), ensure_ascii=False, allow_nan=False) + "\n" for found in samples]
+    (job.folder / "samples.jsonl").write_text("".join(lines), encoding="utf-8")
+    return {"samples": len(samples), "tokens": tokens, **facts}
 
 
-def prompts_for(codec: Codec, prompts: list[str]) -> list[str]:
-    """Return the prompts that a tokenizer can read: bare ids are no text, and continue an empty prompt."""
-    return [""] if codec.kind == "ids" else prompts
-
-
-def continuation(
-    module: nn.Module,
-    codec: Codec,
-    prompt: str,
-    name: str,
-    decoding: SimpleNamespace,
-    sampling: SimpleNamespace,
-) -> dict[str, Any]:
-    """Return a row of samples.jsonl.
+def prompts_of(asked: list[str] | SimpleNamespace, documents: list[Prompt], kind: str) -> list[Prompt]:
+    """Return what is continued; an empty prompt where there is no text to continue.
 
     Args:
-        module: the trained model.
-        codec: its tokenizer.
-        prompt: the text to continue.
-        name: of the decoding.
-        decoding: temperature, top_k, top_p, repetition_penalty.
-        sampling: max_new_tokens, ignore_eos, seed, marks (what names of special tokens in a prompt are; what
-            the model says is shown likewise).
-
-    Returns:
-        prompt, decoding, text (what follows the prompt), tokens (how many those are), ended (by the
-        end-of-text token, before the limit).
+        asked: texts, or which documents.
+        documents: those of the split.
+        kind: of the tokenizer.
     """
-    seed = derive(sampling.seed, f"{prompt}/{name}")
-    marks = sampling.marks == "special"
-    limit, start = sampling.max_new_tokens, codec.begin(prompt, marks)
-    ids = list(generate(module, start, decoding, limit, codec.eot, seed, sampling.ignore_eos))
-    return {
-        "prompt": prompt,
-        "decoding": name,
-        "text": codec.decode(ids, special=marks, continues=True),
-        "tokens": len(ids),
-        "ended": len(ids) < limit,
-    }
+    reason = None
+    if kind == "ids":
+        reason = "bare ids are no text" if asked != [""] else None
+        prompts = []
+    elif isinstance(asked, list):
+        prompts = [Prompt(text) for text in asked]
+    else:
+        prompts, split = documents, getattr(asked, "from")
+        enough = f"of the {split} split with text enough for a prompt and a continuation"
+        if not documents:
+            reason = f"there is no document {enough}"
+        elif len(documents) < asked.documents:
+            print(
+                f"`sampling.prompts` asks for {asked.documents} documents, and there are {len(documents)} "
+                f"{enough}: all of them are taken",
+                flush=True,
+            )
+    if reason:
+        print(f"{reason}: an empty prompt in place of `sampling.prompts`", flush=True)
+    return prompts or [Prompt("")]

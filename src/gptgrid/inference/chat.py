@@ -1,0 +1,224 @@
+"""A conversation with a trained cell: what was said, in which form the model reads it, and the settings.
+
+Nothing here reads from a terminal or writes to one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from gptgrid.artifact.errors import UserError
+from gptgrid.inference.cell import TrainedCell
+from gptgrid.model.continuation import Piece, left_out, stream
+from gptgrid.model.decoding import Decoding
+from gptgrid.model.generate import check
+
+USER, MODEL = "user", "assistant"
+"""Roles of messages."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """What one side said."""
+
+    role: str
+    """`user`, `assistant`, or another that a template knows, such as `system`."""
+    text: str
+
+
+class Template(Protocol):
+    """How messages become the text that a model continues."""
+
+    stop: tuple[str, ...]
+    """Texts at which an answer ends."""
+
+    def render(self, messages: Iterable[Message]) -> str:
+        """Return the text that ends where the model is to go on."""
+
+
+class Transcript:
+    """The form of a base model, which knows documents and no roles: one document that both write.
+
+    What the model says goes on right where the text ends; any other message begins a new line, unless it is
+    empty: then the model just goes on.
+    """
+
+    stop = ()
+
+    def render(self, messages: Iterable[Message]) -> str:
+        """Return the document so far."""
+        text = ""
+        for message in messages:
+            if message.role != MODEL and message.text and text and not text.endswith("\n"):
+                text += "\n"
+            text += message.text
+        return text
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How answers are drawn; those of `gptgrid generate` at the start."""
+
+    decoding: Decoding = Decoding(temperature=0.8, top_p=0.95)  # noqa: RUF009 -- it is frozen
+    max_new_tokens: int = 100
+    seed: int = 0
+    """Of the first answer; each further one, also to the same message, has the next one."""
+
+    def values(self) -> dict[str, Any]:
+        """Return all of them by name."""
+        return {**vars(self.decoding), "max_new_tokens": self.max_new_tokens, "seed": self.seed}
+
+    def changed(self, name: str, value: str) -> Settings:
+        """Return settings of which one has another value.
+
+        Args:
+            name: of the setting, with `_` or `-`.
+            value: a number; for `stop` a text, or a JSON list of texts.
+
+        Raises:
+            UserError: there is no such setting, or the value is no number.
+        """
+        known, name = self.values(), name.replace("-", "_")
+        if name not in known:
+            raise UserError(f"there is no setting {name!r}{meant(name, known)}; there are {', '.join(known)}")
+        kind = type(known[name])
+        try:
+            new = texts(value) if kind is tuple else kind(value)
+        except ValueError:
+            expected = "a whole number" if kind is int else "a number"
+            raise UserError(f"{name} is {value!r}; expected {expected}") from None
+        if hasattr(self.decoding, name):
+            return replace(self, decoding=replace(self.decoding, **{name: new}))
+        return replace(self, **{name: new})
+
+
+def texts(value: str) -> tuple[str, ...]:
+    """Return the texts that a JSON list or a JSON text names; what is neither stands for itself."""
+    try:
+        found = json.loads(value)
+    except ValueError:
+        return (value,)
+    if isinstance(found, str):
+        return (found,)
+    is_list = isinstance(found, list) and all(isinstance(text, str) for text in found)
+    return tuple(found) if is_list else (value,)
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """Return a question for the name that may be meant; nothing if none is near."""
+    near = difflib.get_close_matches(name, known, 1)
+    return f" (do you mean {near[0]}?)" if near else ""
+
+
+class Conversation:
+    """Messages in turn, of which the model says every second one."""
+
+    def __init__(
+        self, cell: TrainedCell, template: Template | None = None, settings: Settings | None = None
+    ) -> None:
+        """Begin an empty one.
+
+        Args:
+            cell: that answers.
+            template: how the model reads the messages; None: as a `Transcript`.
+            settings: at the start.
+        """
+        self.cell = cell
+        self.template = template or Transcript()
+        self.settings = settings or Settings()
+        self.messages: list[Message] = []
+        self.draws = 0
+        """Answers since the beginning, or since the seed was set."""
+        self.left_out = 0
+        """Tokens of the text, its oldest ones, for which the context had no room at the last answer."""
+
+    @property
+    def text(self) -> str:
+        """What the model reads."""
+        return self.template.render(self.messages)
+
+    def set(self, name: str, value: str) -> None:
+        """Change a setting; see `Settings.changed`.
+
+        Raises:
+            UserError: there is no such setting, or its value is out of range; all stays as it is.
+        """
+        new = self.settings.changed(name, value)
+        check(self.cell.module, [], new.decoding, new.max_new_tokens, [new.seed])
+        self.settings = new
+        if name == "seed":
+            self.draws = 0
+
+    def ask(self, text: str) -> Generator[str, None, None]:
+        """Say something; return the answer in pieces as it comes.
+
+        An answer that is closed before its end is kept as far as it came.
+
+        Raises:
+            UserError: the text cannot be read, by the call itself; then it counts as not said.
+        """
+        return self.answer([*self.messages, Message(USER, text)])
+
+    def retry(self) -> Generator[str, None, None]:
+        """Answer the last message of the user once more, by another draw.
+
+        Raises:
+            UserError: there is none.
+        """
+        return self.answer([*self.before_last(), self.last_asked()])
+
+    def undo(self) -> None:
+        """Take back the last message of the user and what was answered.
+
+        Raises:
+            UserError: there is none.
+        """
+        self.messages = self.before_last()
+
+    def reset(self) -> None:
+        """Begin anew, with the settings as they are; the same messages get the same answers."""
+        self.messages, self.draws, self.left_out = [], 0, 0
+
+    def last_asked(self) -> Message:
+        """Return the last message of the user."""
+        return self.messages[len(self.before_last())]
+
+    def before_last(self) -> list[Message]:
+        """Return what was said before the last message of the user."""
+        places = [place for place, message in enumerate(self.messages) if message.role == USER]
+        if not places:
+            raise UserError("nothing was said yet")
+        return self.messages[: places[-1]]
+
+    def answer(self, messages: list[Message]) -> Generator[str, None, None]:
+        """Return the answer to messages, which become what was said so far."""
+        decoding, codec = self.settings.decoding, self.cell.codec
+        prompt = codec.begin(self.template.render(messages), self.cell.marks)
+        pieces = stream(
+            self.cell.module,
+            codec,
+            [prompt],
+            replace(decoding, stop=(*decoding.stop, *self.template.stop)),
+            self.settings.max_new_tokens,
+            [self.settings.seed + self.draws],
+            marks=self.cell.marks,
+        )
+        self.messages, self.left_out = messages, left_out(self.cell.module, prompt)
+        self.draws += 1
+        return self.said(pieces)
+
+    def said(self, pieces: Iterator[Piece]) -> Generator[str, None, None]:
+        """Yield the texts of some pieces, and note them as said by the model."""
+        answer = ""
+        try:
+            with closing(pieces):
+                for piece in pieces:
+                    answer += piece.text
+                    yield piece.text
+        finally:
+            self.messages.append(Message(MODEL, answer))

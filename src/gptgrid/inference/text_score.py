@@ -1,0 +1,184 @@
+"""How well a cell predicts texts of any size: read, encoded and scored in pieces, in the same convention and,
+up to a million tokens, to the same bits as `TrainedCell.score`, which has the whole text in memory.
+
+Its tokens lie in a temporary file meanwhile, as windows overlap.
+"""
+
+from __future__ import annotations
+
+import codecs
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import BinaryIO
+
+import numpy as np
+
+from gptgrid.artifact.errors import UserError
+from gptgrid.inference.cell import Score, TrainedCell
+from gptgrid.inference.passages import Passage, Passages
+from gptgrid.metrics import figures
+from gptgrid.model.score import Batch, batch_losses, default_stride, rows_at_once
+from gptgrid.tokens.base import Codec
+from gptgrid.tokens.shards import Shards, read_shard, write_shard
+
+READ = 2**20
+"""Bytes that are read at once."""
+PART = 2**18
+"""Characters that are encoded at once. As many wait behind them, more than the place of a cut depends on."""
+BLOCK = 2**20
+"""Tokens whose nats are added up at once."""
+
+
+@dataclass(frozen=True)
+class TextScore:
+    """How well a cell predicts a text, and where worst."""
+
+    score: Score
+    worst: tuple[Passage, ...]
+    """Passages of most nats per byte, the worst first; none of bare ids."""
+
+
+def score_text(cell: TrainedCell, pieces: Iterable[str], worst: int = 5) -> TextScore:
+    """Return how well a cell predicts a text, as one document, in the `evaluate` stage's convention.
+
+    Args:
+        cell: the model and its tokenizer; names of special tokens are read as in its corpus.
+        pieces: the text, one piece after the other.
+        worst: how many of the worst passages to find.
+
+    Raises:
+        UserError: the text has nothing to score.
+    """
+    codec, size = cell.codec, Counted()
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "tokens.bin"
+        write_shard(path, encode(codec, size.count(pieces), cell.marks), codec.vocab_size)
+        tokens = Shards([read_shard(path)])
+        if len(tokens) < 2:
+            raise UserError("the text has no token to score: a text needs one, bare ids two")
+        passages = None if codec.kind == "ids" else Passages(codec, tokens, cell.marks, worst)
+        total = []
+        for nats in blocks(losses(cell, tokens)):
+            total.append(float(nats.sum()))
+            if passages:
+                passages.add(nats)
+        found = passages.finish() if passages else ()
+        text_bytes = size.bytes if passages else None
+        return TextScore(score_of(math.fsum(total), len(tokens) - 1, text_bytes), found)
+
+
+def score_of(nats: float, tokens: int, text_bytes: int | None) -> Score:
+    """Return the figures of a text, or of several together, from their sums."""
+    found = figures(nats, tokens, text_bytes, words=None, newlines=None)
+    return Score(nats, tokens, text_bytes, found["bpb"], found["perplexity"])
+
+
+def together(scores: Iterable[Score]) -> Score:
+    """Return the figures of several texts together, each a document of its own."""
+    scores = list(scores)
+    sizes = [score.bytes for score in scores]
+    return score_of(
+        math.fsum(score.nats for score in scores),
+        sum(score.tokens for score in scores),
+        None if None in sizes else sum(sizes),
+    )
+
+
+def read_utf8(file: BinaryIO) -> Iterator[str]:
+    """Yield the text of a file in pieces, without a byte order mark.
+
+    Raises:
+        UserError: it is no UTF-8.
+    """
+    decoder, done, first = codecs.getincrementaldecoder("utf-8")(), 0, True
+    for piece in chain(iter(partial(file.read, READ), b""), [b""]):
+        waiting = len(decoder.getstate()[0])
+        try:
+            text = decoder.decode(piece, final=not piece)
+        except UnicodeDecodeError as error:
+            raise UserError(
+                f"no UTF-8: byte {done - waiting + error.start} does not fit; convert it first, "
+                "such as with iconv -f ENCODING -t UTF-8"
+            ) from None
+        done += len(piece)
+        if text:
+            yield text.removeprefix("\ufeff") if first else text
+            first = False
+
+
+class Counted:
+    """Counts the bytes of a text that passes."""
+
+    bytes = 0
+
+    def count(self, pieces: Iterable[str]) -> Iterator[str]:
+        """Yield the pieces of a text."""
+        for piece in pieces:
+            self.bytes += len(piece.encode("utf-8", errors="surrogatepass"))
+            yield piece
+
+
+def encode(codec: Codec, pieces: Iterable[str], marks: bool) -> Iterator[np.ndarray]:
+    """Yield the ids of a text that comes in pieces, behind an end-of-text token where the codec has one.
+
+    Args:
+        codec: the tokenizer.
+        pieces: of the text, cut anywhere.
+        marks: names of special tokens mean these.
+    """
+    yield codec.ids_of_part([] if codec.eot is None else [codec.eot])
+    names = {index: name for name, index in codec.special_tokens.items()}
+    rest, wanted = "", 2 * PART
+    for piece in pieces:
+        rest += piece
+        if len(rest) < wanted:
+            continue
+        used = 0
+        for part in codec.parts(rest, PART, marks):
+            behind = used + (len(part) if isinstance(part, str) else len(names[part[0]]))
+            if behind > len(rest) - PART:
+                break
+            yield codec.ids_of_part(part)
+            used = behind
+        rest = rest[used:]
+        # A long text without a place to cut is not searched again with every piece.
+        wanted = max(2 * PART, 2 * len(rest))
+    yield from map(codec.ids_of_part, codec.parts(rest, PART, marks))
+
+
+def losses(cell: TrainedCell, tokens: Shards) -> Iterator[np.ndarray]:
+    """Yield the nats of the tokens of a text but the first, in order (float64)."""
+    stride, rows = default_stride(cell.context), rows_at_once(cell.module.vocab_size, cell.context)
+    batches = windows_in_order(len(tokens) - 1, cell.context, stride, rows)
+    for batch, found in batch_losses(cell.module, tokens, batches):
+        yield found.cpu().numpy()[batch.inside].astype(np.float64)
+
+
+def windows_in_order(targets: int, context: int, stride: int, rows: int) -> Iterator[Batch]:
+    """Yield the batches that gptgrid.model.score.windows makes of a text in one part, but no list of all."""
+    count = 1 + max(0, -((context - targets) // stride))
+    first = 0
+    while first < count:
+        skipped = 0 if first == 0 else context - stride
+        size = 1 if first == 0 and stride < context else rows
+        starts = stride * np.arange(first, min(first + size, count))
+        yield Batch(starts, np.minimum(context, targets - starts), skipped)
+        first += size
+
+
+def blocks(arrays: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Yield arrays put together, each of at least BLOCK numbers but the last."""
+    some, size = [], 0
+    for array in arrays:
+        some.append(array)
+        size += len(array)
+        if size >= BLOCK:
+            yield np.concatenate(some)
+            some, size = [], 0
+    if some:
+        yield np.concatenate(some)

@@ -1,0 +1,183 @@
+"""How the next token is chosen from its logits: the settings, and what they do.
+
+In this order, as in transformers: the repetition penalty and the ban on repeated n-grams change logits,
+temperature, top-k, top-p and min-p leave the tokens to draw among, one draw takes one.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import inf
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gptgrid.artifact.errors import UserError
+
+LARGEST = torch.finfo(torch.float64).max
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """Settings, of which none but the temperature does anything at its default."""
+
+    temperature: float = 1.0
+    """0 is greedy."""
+    top_k: int = 0
+    """0 is off."""
+    top_p: float = 1.0
+    """1 is off."""
+    min_p: float = 0.0
+    """0 is off."""
+    repetition_penalty: float = 1.0
+    """1 is off."""
+    no_repeat_ngram: int = 0
+    """0 is off."""
+    beams: int = 1
+    """1 is off. Beam search does not draw: temperature, top_k, top_p and min_p have no effect."""
+    length_penalty: float = 1.0
+    """Of beam search: a text's log probability is divided by its tokens to the power of this."""
+    stop: tuple[str, ...] = ()
+    """Texts at which a continuation ends. They are left out."""
+
+    def check(self) -> None:
+        """Refuse settings that mean nothing.
+
+        Raises:
+            UserError: a value is out of range.
+        """
+        for name, (valid, expected) in {
+            "temperature": (0 <= self.temperature < inf, "0 is greedy, above 0 draws"),
+            "top_k": (self.top_k >= 0, "0 is off, above 0 keeps that many tokens"),
+            "top_p": (0 < self.top_p <= 1, "it must lie above 0 and at most at 1, which is off"),
+            "min_p": (0 <= self.min_p <= 1, "it must lie between 0, which is off, and 1"),
+            "repetition_penalty": (0 < self.repetition_penalty < inf, "it must be above 0, 1 is off"),
+            "no_repeat_ngram": (
+                self.no_repeat_ngram >= 0,
+                "0 is off, above 0 no so many tokens come twice in a row",
+            ),
+            "beams": (self.beams >= 1, "1 is off, above 1 searches with that many beams"),
+            "length_penalty": (-10 <= self.length_penalty <= 10, "it must lie between -10 and 10"),
+            "stop": (all(self.stop), "an empty text would stop at once"),
+        }.items():
+            if not valid:
+                raise UserError(f"{name} is {getattr(self, name)}; {expected}")
+
+
+class History:
+    """What one text has said already, as far as a decoding asks."""
+
+    def __init__(self, decoding: Decoding, ids: Iterable[int], eot: int | None) -> None:
+        """Begin with the ids of a prompt.
+
+        The mark between documents is no text: a penalty on it, or a ban, would put off the end.
+        """
+        self.length, self.eot = decoding.no_repeat_ngram, eot
+        self.ids: list[int] = []
+        self.said: set[int] = set()
+        self.followers: defaultdict[tuple[int, ...], set[int]] = defaultdict(set)
+        """The beginning of each n-gram → what came next."""
+        for index in ids:
+            self.add(index)
+
+    def add(self, index: int) -> None:
+        """Note the next id."""
+        self.ids.append(index)
+        self.said |= {index} - {self.eot}
+        if self.length and len(self.ids) >= self.length:
+            self.followers[tuple(self.ids[-self.length : -1])].add(index)
+
+    def banned(self) -> list[int]:
+        """Return the ids that would repeat an n-gram."""
+        start = tuple(self.ids[len(self.ids) - self.length + 1 :])
+        return sorted(self.followers.get(start, set()) - {self.eot})
+
+
+def choose(
+    logits: Tensor, decoding: Decoding, histories: Sequence[History], generators: Sequence[torch.Generator]
+) -> list[int]:
+    """Choose the next id of each text.
+
+    Args:
+        logits: (text, vocabulary), on the CPU.
+        decoding: the settings.
+        histories: of the texts.
+        generators: of the draws, one for each text, so that none depends on its neighbours.
+    """
+    scores = adjust(logits.double(), decoding, histories)  # settings near 0 do not vanish in double
+    if decoding.temperature == 0:
+        return scores.argmax(dim=-1).tolist()
+    points = [torch.rand(1, dtype=torch.float64, generator=generator) for generator in generators]
+    return draw(probabilities(scores, decoding), torch.stack(points)).tolist()
+
+
+def adjust(scores: Tensor, decoding: Decoding, histories: Sequence[History]) -> Tensor:
+    """Return scores (text, vocabulary) float64 after what the texts have said, in place.
+
+    The repetition penalty divides positive ones by itself and multiplies others (Keskar et al. 2019). Tokens
+    that would repeat an n-gram get -inf, unless none would be left.
+    """
+    for row, history in zip(scores, histories, strict=True):
+        if decoding.repetition_penalty != 1 and history.said:
+            said = torch.tensor(sorted(history.said))
+            before, penalty = row[said], decoding.repetition_penalty
+            penalized = torch.where(before > 0, before / penalty, before * penalty)
+            row[said] = penalized.clamp(-LARGEST, LARGEST)
+        if decoding.no_repeat_ngram and len(banned := history.banned()) < len(row):
+            row[banned] = -inf
+    return scores
+
+
+def probabilities(scores: Tensor, decoding: Decoding) -> Tensor:
+    """Return what to draw by: (text, vocabulary), 0 for tokens that the settings leave out.
+
+    Top-p leaves the likeliest tokens that together reach p (Holtzman et al. 2020); min-p those that are at
+    least so likely in units of the likeliest (Nguyen et al. 2024). Of equal tokens the first ones stay.
+
+    Args:
+        scores: (text, vocabulary) float64.
+        decoding: temperature, top_k, top_p, min_p.
+    """
+    # Against the largest, so that no quotient but those of the unlikely ones becomes infinite.
+    scores = (scores - scores.amax(dim=-1, keepdim=True)) / decoding.temperature
+    if 0 < decoding.top_k < scores.shape[-1]:
+        count = torch.full((len(scores), 1), decoding.top_k)
+        scores = scores.where(likeliest(scores, falling(scores), count), -inf)
+    chances = torch.softmax(scores, dim=-1)
+    if decoding.top_p < 1:
+        ordered = falling(chances)
+        likelier = ordered.cumsum(dim=-1) - ordered  # probability of all tokens before each
+        count = (likelier < decoding.top_p).sum(dim=-1, keepdim=True)
+        chances = chances.where(likeliest(chances, ordered, count), 0)
+    if decoding.min_p:
+        chances = chances.where(chances >= decoding.min_p * chances.amax(dim=-1, keepdim=True), 0)
+    return chances
+
+
+def falling(values: Tensor) -> Tensor:
+    """Return each row of values (text, vocabulary) sorted, the largest in front; NumPy is ten times as fast."""
+    return torch.from_numpy(np.sort(values.numpy(), axis=-1)).flip(-1)
+
+
+def likeliest(values: Tensor, ordered: Tensor, count: Tensor) -> Tensor:
+    """Say which values (text, vocabulary) are among the `count` (text, 1) largest; of equal ones the first.
+
+    `ordered` are the same values, the largest in front.
+    """
+    last = ordered.gather(-1, count - 1)
+    above, equal = values > last, values == last
+    return above | (equal & (equal.cumsum(dim=-1) <= count - above.sum(dim=-1, keepdim=True)))
+
+
+def draw(chances: Tensor, points: Tensor) -> Tensor:
+    """Return an index for each row of chances (text, vocabulary), in proportion to them.
+
+    Args:
+        chances: at least 0, not all 0.
+        points: (text, 1) float64, from 0 to below 1: which part of their sum lies before the drawn one.
+    """
+    sums = chances.cumsum(dim=-1)
+    return torch.searchsorted(sums, points * sums[:, -1:], right=True)[:, 0]

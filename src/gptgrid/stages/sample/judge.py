@@ -1,0 +1,133 @@
+"""How likely the best other cell finds the samples of all cells on a text: judged.json.
+
+What is written as the text is written is likely to a model that has learned the text well: the forward
+perplexity of Zhao et al. 2018. The judge is the cell that is the best on validation; for cells of its own
+group, which differ from it in the seed alone, the best cell of another group. A low figure is not good by
+itself: what repeats itself, or the training text, is likely, too.
+"""
+
+from __future__ import annotations
+
+import json
+from math import log
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+
+from gptgrid.artifact.identity import namespace
+from gptgrid.artifact.job import Job
+from gptgrid.model.device import describe_device, prepare_device
+from gptgrid.model.load import load_model, read_recipe
+from gptgrid.model.memory import check_inference
+from gptgrid.model.score import default_stride, rows_at_once, score
+from gptgrid.tokens.codec import read_codec
+from gptgrid.tokens.shards import Shards
+
+
+def judge(job: Job) -> dict[str, Any]:
+    """Write judged.json: cell → decoding → bits per byte of its samples, their bytes, and the judge.
+
+    Cells that could not be sampled are left out; so are all where no other cell was evaluated.
+
+    Raises:
+        UserError: memory does not suffice, or a judge cannot be read.
+    """
+    device = prepare_device(job.run.device, 1, job.run.cells_per_gpu)
+    judges = judges_of(job)
+    found: dict[str, Any] = {}
+    for asked in judges:
+        rivals = [
+            cell
+            for cell in job.config.cells
+            if f"sample:{cell.cell}" in job.inputs and judge_for(cell, judges) is asked
+        ]
+        if rivals:
+            print(f"{asked.cell} reads the samples of {len(rivals)} cells", flush=True)
+            model = Judge(job, asked, device)
+            for cell in rivals:
+                found[cell.cell] = by_decoding(model, job.inputs[f"sample:{cell.cell}"], asked)
+    in_order = {cell.cell: found[cell.cell] for cell in job.config.cells if cell.cell in found}
+    text = json.dumps(in_order, indent=1, ensure_ascii=False, allow_nan=False)
+    (job.folder / "judged.json").write_text(text + "\n", encoding="utf-8")
+    job.provenance["device"] = describe_device(device)
+    return {"judges": [cell.cell for cell in judges], "cells": len(found)}
+
+
+def judges_of(job: Job) -> list[SimpleNamespace]:
+    """Return the best cell on validation, and the best of the other groups, as far as there are any."""
+    losses = {}
+    for cell in job.config.cells:
+        if {f"train:{cell.cell}", f"evaluate:{cell.cell}"} <= job.inputs.keys():
+            status = job.manifest(f"train:{cell.cell}")["facts"]["status"]
+            loss = job.manifest(f"evaluate:{cell.cell}")["facts"].get("val_bpb")
+            if loss is not None and status != "diverged":
+                losses[cell.cell] = loss
+    ranked = sorted(
+        (cell for cell in job.config.cells if cell.cell in losses), key=lambda cell: losses[cell.cell]
+    )
+    return ranked[:1] + [cell for cell in ranked if cell.group != ranked[0].group][:1]
+
+
+def judge_for(cell: SimpleNamespace, judges: list[SimpleNamespace]) -> SimpleNamespace | None:
+    """Return the first judge that is of another group than a cell."""
+    return next((judge for judge in judges if judge.group != cell.group), None)
+
+
+class Judge:
+    """A trained cell that reads the samples of others."""
+
+    def __init__(self, job: Job, cell: SimpleNamespace, device: torch.device) -> None:
+        """Read a cell of the job's inputs."""
+        folder = job.inputs[f"train:{cell.cell}"]
+        recipe = read_recipe(folder)
+        rows = rows_at_once(recipe["vocab_size"], recipe["model"]["context"])
+        check_inference(namespace(recipe["model"]), recipe["vocab_size"], rows, device)
+        self.codec, self.marks = read_codec(folder), job.config.marks == "special"
+        self.module = load_model(folder, device, cell.use)
+
+    def nats(self, pairs: list[tuple[str, str]]) -> list[float]:
+        """Return what each continuation takes, in nats, after its prompt; the end of a text does not count.
+
+        A token that has the end of the prompt and the beginning of the continuation counts.
+
+        Args:
+            pairs: prompt and continuation, which has a token of its own.
+        """
+        context = self.module.config.context
+        stride = default_stride(context)
+        texts, counted = [], []
+        for prompt, text in pairs:
+            ids, begun = self.codec.begin(prompt + text, self.marks), self.codec.begin(prompt, self.marks)
+            first = common(begun, ids)
+            # As much of the prompt as overlapping windows guarantee to every token.
+            start = max(0, first - (context - stride + 1))
+            texts.append(np.array(ids[start:], dtype=np.uint32))
+            counted.append(first - start)
+        starts = np.cumsum([0, *map(len, texts)])
+        found = score(self.module, Shards([np.concatenate(texts)]), context, stride, starts=starts[:-1]).nats
+        return [
+            float(found[start + first - 1 : end - 1].sum())
+            for start, end, first in zip(starts, starts[1:], counted, strict=False)
+        ]
+
+
+def by_decoding(model: Judge, folder: Path, asked: SimpleNamespace) -> dict[str, Any]:
+    """Return decoding → bits_per_byte, bytes, judge, of the samples of a cell; None without any text."""
+    with (folder / "samples.jsonl").open(encoding="utf-8") as file:
+        rows = [json.loads(line) for line in file]
+    found = {}
+    for name in dict.fromkeys(row["decoding"] for row in rows):
+        pairs = [(row["prompt"], row["text"]) for row in rows if row["decoding"] == name and row["text"]]
+        size = sum(len(text.encode()) for _, text in pairs)
+        bits = sum(model.nats(pairs)) / log(2) / size if pairs else None
+        found[name] = {"bits_per_byte": bits, "bytes": size, "judge": asked.cell}
+    return found
+
+
+def common(one: list[int], other: list[int]) -> int:
+    """Return how many tokens two lists share at their beginning."""
+    pairs = zip(one, other, strict=False)
+    return next((place for place, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))

@@ -1,0 +1,176 @@
+"""What is no right request is told so, in the form of OpenAI's API, and costs nothing."""
+
+import json
+from itertools import repeat
+
+import httpx
+import pytest
+from serving import served
+
+JSON = {"Content-Type": "application/json"}
+MEGABYTE = b"x" * 2**20
+
+
+@pytest.mark.parametrize(
+    ("body", "param", "expected"),
+    [
+        ({"temprature": 0}, "temprature", "unknown key 'temprature'; did you mean temperature?"),
+        ({"temperature": "warm"}, "temperature", "temperature: input should be a valid number"),
+        ({"temperature": -1}, None, "temperature is -1"),
+        ({"temperature": True}, "temperature", "temperature: input should be a valid number"),
+        ({"top_p": 0}, None, "top_p is 0"),
+        ({"top_k": -2}, "top_k", "top_k: input should be greater than or equal to -1"),
+        ({"min_p": 2}, None, "min_p is 2"),
+        ({"repetition_penalty": 0}, None, "repetition_penalty is 0"),
+        ({"no_repeat_ngram": -1}, None, "no_repeat_ngram is -1"),
+        ({"beams": 0}, None, "beams is 0"),
+        ({"n": 0}, "n", "n: input should be greater than or equal to 1"),
+        ({"n": 30, "beams": 3}, None, "prompts × n × beams is 90; 64 are the most at once"),
+        ({"prompt": ["a"] * 65}, None, "prompts × n × beams is 65; 64 are the most at once"),
+        (
+            {"n": 64, "max_tokens": 1000},
+            "max_tokens",
+            "64000 tokens are asked for; 32768 are the most at once",
+        ),
+        ({"max_tokens": 40000}, "max_tokens", "max_tokens: input should be less than or equal to 32768"),
+        ({"max_tokens": 1.5}, "max_tokens", "max_tokens: input should be a valid integer"),
+        ({"seed": 2**63}, "seed", "seed: input should be less than"),
+        ({"stop": ""}, None, "stop is ('',); an empty text would stop at once"),
+        ({"stop": [1]}, "stop", "stop."),
+        ({"logprobs": 21}, "logprobs", "logprobs: input should be less than or equal to 20"),
+        ({"best_of": 2}, "best_of", "best_of is not supported"),
+        ({"suffix": "end"}, "suffix", "suffix is not supported here"),
+        ({"presence_penalty": 0.5}, "presence_penalty", "presence_penalty is not supported here"),
+        ({"prompt": 5}, "prompt", "prompt must be a text, a list of texts, token ids or a list of those"),
+        ({"prompt": []}, "prompt", "prompt must be"),
+        ({"prompt": ["a", 1]}, "prompt", "prompt must be"),
+        ({"prompt": [1, True]}, "prompt", "prompt must be"),
+        ({"prompt": [[1], []]}, "prompt", "prompt must be"),
+        ({"prompt": [257]}, "prompt", "prompt: an id does not lie in 0 to 256, the vocabulary"),
+        ({"prompt": [-1]}, "prompt", "prompt: an id does not lie in 0 to 256"),
+        ({"model": None}, "model", "model is missing; there are one, two"),
+    ],
+)
+def test_a_wrong_value_is_named(post, body, param, expected):
+    for stream in (False, True):
+        found = post("/v1/completions", {"model": "one", "prompt": "a", "stream": stream, **body})
+        error = found.json()["error"]
+        assert found.status_code == 400
+        assert error["message"].startswith(expected)
+        assert (error["type"], error["param"]) == ("invalid_request_error", param)
+
+
+def test_what_asks_for_nothing_is_no_error(post):
+    body = {
+        "model": "one",
+        "suffix": None,
+        "presence_penalty": 0,
+        "logit_bias": {},
+        "user": "me",
+        "best_of": 1,
+    }
+    assert post("/v1/completions", body).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("messages", "expected"),
+    [
+        ([], "messages: list should have at least 1 item"),
+        ("Hi", "messages: input should be a valid list"),
+        ([{"role": "stranger", "content": "Hi"}], "messages.0.role: input should be"),
+        ([{"role": "user"}], "messages.0.content: field required"),
+        ([{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}], "messages.0.content: "),
+        (None, "messages: field required"),
+    ],
+)
+def test_a_wrong_conversation_is_named(post, messages, expected):
+    found = post("/v1/chat/completions", {"model": "one", "messages": messages})
+    assert found.status_code == 400
+    assert found.json()["error"]["message"].startswith(expected)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b"null", b'"a"', b"[" * 100_000, b'{"prompt": "\\ud800"}', b'{"top_p": NaN}', b"\xff"],
+)
+def test_a_body_that_is_no_json_object_is_refused(post, content):
+    found = post("/v1/completions", content=content, headers=JSON)
+    assert found.status_code == 400
+    assert found.json()["error"]["message"].startswith("the body ")
+
+
+@pytest.mark.parametrize("content", [MEGABYTE * 100, lambda: repeat(MEGABYTE, 100)])
+def test_a_body_of_100_megabytes_is_refused_before_it_is_read(post, content):
+    content = content() if callable(content) else content
+    found = post("/v1/completions", content=content, headers=JSON)
+    assert found.status_code == 413
+    assert found.json()["error"]["message"] == "the body is longer than 1,048,576 bytes"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("prompt", [[]] * 200_000),
+        ("stop", [[]] * 200_000),
+        ("messages", [{"role": "user", "content": [{}] * 100}] * 1000),
+    ],
+)
+def test_a_list_of_very_many_wrong_values_is_one_short_error(post, key, value):
+    path = "/v1/chat/completions" if key == "messages" else "/v1/completions"
+    found = post(path, {"model": "one", key: value})
+    assert found.status_code == 400
+    assert len(found.content) < 500
+
+
+def test_a_form_of_another_page_is_no_request(post):
+    found = post(
+        "/v1/completions", content=json.dumps({"model": "one"}), headers={"Content-Type": "text/plain"}
+    )
+    assert found.status_code == 415
+
+
+def test_what_is_not_there_is_404_and_what_cannot_be_done_405(url, post):
+    found = post("/v1/completions", {"model": "three"})
+    assert (found.status_code, found.json()["error"]["code"]) == (404, "model_not_found")
+    assert found.json()["error"]["message"] == "there is no model 'three'; there are one, two"
+    assert httpx.get(f"{url}/v1/models/three").status_code == 404
+    assert httpx.get(f"{url}/v1/embeddings").json()["error"]["type"] == "invalid_request_error"
+    assert httpx.get(f"{url}/v1/completions").status_code == 405
+
+
+def test_a_host_that_is_not_this_one_is_refused(url):
+    for host, status in (("localhost:80", 200), ("127.0.0.1", 200), ("evil.example", 400), ("", 400)):
+        for path in ("/", "/v1/models"):
+            assert httpx.get(f"{url}{path}", headers={"Host": host}).status_code == status
+
+
+def test_a_token_is_asked_for_everywhere_but_on_the_page(cells):
+    with served(cells, token="sesame") as url:
+        for headers in ({}, {"Authorization": "Bearer open"}, {"Authorization": "sesame"}):
+            for found in (
+                httpx.get(f"{url}/v1/models", headers=headers),
+                httpx.post(f"{url}/v1/completions", json={"model": "one"}, headers=headers),
+                httpx.post(f"{url}/v1/chat/completions", json={}, headers=headers),
+            ):
+                assert found.status_code == 401
+                assert found.headers["www-authenticate"] == "Bearer"
+                assert found.json()["error"]["code"] == "invalid_api_key"
+        assert httpx.get(f"{url}/v1/models", headers={"Authorization": "Bearer sesame"}).status_code == 200
+        assert "sesame" not in httpx.get(url).text
+
+
+def test_an_error_of_the_server_is_told_and_the_next_request_is_answered(cells, monkeypatch):
+    with served(cells) as url:
+        with monkeypatch.context() as patch:
+            patch.setattr("gptgrid.inference.serve.answer.stream", None)
+            found = httpx.post(f"{url}/v1/completions", json={"model": "one"})
+            assert (found.status_code, found.json()["error"]["type"]) == (500, "server_error")
+        assert httpx.post(f"{url}/v1/completions", json={"model": "one"}).status_code == 200
+
+
+def test_the_page_may_load_nothing_from_elsewhere(url):
+    for path in ("/", "/page.css", "/page.js"):
+        found = httpx.get(f"{url}{path}")
+        assert found.status_code == 200
+        assert found.headers["content-security-policy"].startswith("default-src 'none';")
+        assert "http://" not in found.text and "https://" not in found.text
