@@ -385,9 +385,10 @@ def test_what_depends_on_a_failure_fails_with_the_same_reason(workshop: Workshop
         workshop.make(shards)
 
 
-def test_overviews_are_made_of_what_there_is(workshop: Workshop) -> None:
+@pytest.mark.parametrize("kind", [{"stage": "compare"}, {"stage": "sample", "partial": True}])
+def test_what_may_lack_inputs_is_made_of_what_there_is(workshop: Workshop, kind: dict) -> None:
     good, bad = workshop.request("good"), workshop.request("bad")
-    table = workshop.request(stage="compare", made_from={"good": good, "bad": bad})
+    table = workshop.request(made_from={"good": good, "bad": bad}, **kind)
 
     def gather(job: Job) -> dict:
         return {"inputs": sorted(job.inputs), "failed": job.failed}

@@ -56,6 +56,22 @@ def test_overrides_are_added_to_their_part() -> None:
     assert cell.overrides == {"corpus.split.valid": 0.2, "model.n_layer": 2, "training.lr": 1e-3}
 
 
+def test_a_value_overridden_by_itself_is_told_from_one_that_changes_something() -> None:
+    block = {"corpus": "tales", "tokenizer": "char", "model": "b", "training": "base"}
+    data = {**BASE, "training": {"base": {"steps": 10, "lr": 1e-3}}}
+    grid = [{**block, "training.lr": ["1e-3", 1e-2], "model.preset": ["llama"]}]
+    cells = cells_of(Configuration({**data, "grid": grid}, "my.yaml"))
+    assert [cell.repeated for cell in cells] == [["model.preset", "training.lr"], ["model.preset"]]
+    assert list(cells[0].overrides) == ["model.preset", "training.lr"]  # the name stays as it is
+
+
+def test_an_error_in_an_override_names_the_key_of_the_grid() -> None:
+    block = {"corpus": "tales", "tokenizer": "char", "model": "b", "training": "base"}
+    expected = r"my.yaml: grid\[1\]: training.l: training.base: unknown key 'l'; did you mean 'lr'\?"
+    with pytest.raises(ConfigError, match=expected):
+        names(block, {**block, "training.l": [1e-3]})
+
+
 def test_zip_advances_together_and_exclude_leaves_out() -> None:
     block = {
         "corpus": ["tales", "toy"],

@@ -39,6 +39,7 @@ class Outer(Section):
     """Sections by name."""
 
 
+BEAM = Decoding(min_p=0.1, no_repeat_ngram=3, beams=2, length_penalty=2, stop=["."])
 OLD = {"depth": 2, "inner": {"width": 8}, "many": [{"width": 8}], "named": {"a": {"width": 8}}}
 
 
@@ -81,7 +82,7 @@ def test_reference_and_schema_know_keys_with_a_neutral_value() -> None:
     "section",
     [
         Training(steps=10, betas=(0.8, 0.9), eval_bytes=100),
-        Sampling(),
+        Sampling(count=2, decodings={"beam": BEAM}),
         Run(),
         UrlCorpus(source="url", url=[{"url": "https://a/b", "sha256": "0" * 64}], marks="special"),
     ],

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -45,6 +46,8 @@ class Choice:
     """Dotted key → value."""
     value: Any
     """The resolved entry."""
+    repeated: tuple[str, ...] = ()
+    """The overridden keys whose value the entry has without them, too."""
 
     @property
     def label(self) -> str:
@@ -92,6 +95,11 @@ class Cell:
             for key, choice in self.choices.items()
             for path, value in choice.overrides.items()
         }
+
+    @property
+    def repeated(self) -> list[str]:
+        """The overridden keys, named like `overrides`, that change nothing in their entry."""
+        return [f"{key}.{path}" for key, choice in self.choices.items() for path in choice.repeated]
 
 
 def in_name(value: Any) -> str:
@@ -315,14 +323,14 @@ def unknown_axis(key: str) -> str:
 def make_cell(configuration: Configuration, point: dict[str, Any], where: str) -> Cell:
     """Return the cell of one point of a block, after checking that its choices go together."""
     choices = {}
-    for key, section in PARTS.items():
+    for key in PARTS:
         overrides = {
             path.split(".", 1)[1]: value for path, value in point.items() if path.startswith(f"{key}.")
         }
         if key == "training" and point[key] == UNTRAINED and choices["model"].value.huggingface is not None:
             choices[key] = Choice(UNTRAINED, {}, Untrained())
         else:
-            choices[key] = choose(configuration, section, point[key], overrides)
+            choices[key] = chosen_in(where, configuration, key, point[key], overrides)
     tokenizer = choices["tokenizer"].value
     trained = isinstance(tokenizer, CharTokenizer | BpeTokenizer | IdsTokenizer)
     train_on = getattr(tokenizer, "train_on", None)
@@ -336,9 +344,44 @@ def make_cell(configuration: Configuration, point: dict[str, Any], where: str) -
     return cell
 
 
+def chosen_in(
+    where: str, configuration: Configuration, key: str, name: Any, overrides: dict[str, Any]
+) -> Choice:
+    """Return what a block chooses for a part of a cell.
+
+    Raises:
+        ConfigError: there is no such entry, or its overrides, which the message names, cannot be used.
+    """
+    section = PARTS[key]
+    try:
+        return choose(configuration, section, name, overrides)
+    except ConfigError as error:
+        if not overrides:
+            raise
+        # The entry itself was checked before.
+        found = str(error).replace(f"{configuration.origin_of(section, str(name))}: ", "")
+        raise ConfigError(f"{where}: {', '.join(f'{key}.{path}' for path in overrides)}: {found}") from None
+
+
 def choose(configuration: Configuration, section: str, name: Any, overrides: dict[str, Any]) -> Choice:
     """Return an entry of a section with overrides."""
-    return Choice(str(name), overrides, configuration.entry(section, str(name), overrides))
+    value = configuration.entry(section, str(name), overrides)
+    return Choice(str(name), overrides, value, tuple(repeated_keys(configuration, section, name, overrides)))
+
+
+def repeated_keys(
+    configuration: Configuration, section: str, name: Any, overrides: dict[str, Any]
+) -> Iterator[str]:
+    """Yield the overridden keys whose value an entry has without them, too."""
+    whole = configuration.entry(section, str(name), overrides)
+    for key in overrides:
+        rest = {path: value for path, value in overrides.items() if path != key}
+        try:
+            without = configuration.entry(section, str(name), rest)
+        except ConfigError:
+            continue  # such as an entry that is none without a key
+        if without == whole:
+            yield key
 
 
 def check_cell(cell: Cell, evaluation: Evaluation) -> None:

@@ -45,20 +45,35 @@ def test_the_spread_of_all_groups_stands_for_each():
     groups = groups_of(*(np.outer(each, size) for each in ([1.0, 2.0], [4.0, 4.5], [3.0])), size=size)
     spread = spread_of(groups)
     assert spread.variance == pytest.approx(np.full(3, (0.5 + 0.125) / 2))
-    assert spread.df.tolist() == [2, 2, 2] and not spread.apart.any()
+    assert spread.common_df == 2 and np.isinf(spread.own_df).all() and not spread.apart.any()
 
 
 def test_a_group_whose_seeds_spread_far_more_has_its_own():
     """Beside it the others would look unsure, and beside them it would look sure."""
-    generator = np.random.default_rng(1)
+    generator = np.random.default_rng(0)
     ratios = generator.normal(0, 1, (10, 3))
     ratios[4] = [0.0, 60.0, -30.0]
     size = np.ones(5)
     spread = spread_of(groups_of(*(np.outer(each, size) for each in ratios), size=size))
     assert np.flatnonzero(spread.apart).tolist() == [4]
-    assert spread.variance[4] == pytest.approx(np.var([0, 60, -30], ddof=1)) and spread.df[4] == 2
+    assert spread.variance[4] == pytest.approx(np.var([0, 60, -30], ddof=1)) and spread.own_df[4] == 2
     assert spread.variance[0] == pytest.approx(np.var(np.delete(ratios, 4, 0), axis=1, ddof=1).mean())
-    assert spread.df[0] == 18
+    assert spread.common_df == 18 and spread.common[4] == 0
+
+
+def test_groups_that_spread_unlike_keep_much_of_their_own_variance():
+    """One pooled variance would make the narrow ones unsure, and the wide ones too sure."""
+    generator = np.random.default_rng(2)
+    widths = np.tile([1.0, 1.0, 5.0], 6)
+    ratios = generator.normal(0, widths, (4, 18)).T
+    size = np.ones(5)
+    spread = spread_of(groups_of(*(np.outer(each, size) for each in ratios), size=size))
+    own = ratios.var(axis=1, ddof=1)
+    assert spread.prior_df < 4 and not spread.apart.any()
+    # Between their own and the common one, which knows them better than three degrees of freedom.
+    assert (spread.own_df == spread.prior_df + 3).all() and spread.common_df < 3 * 18
+    narrow, wide = np.argmin(own), np.argmax(own)
+    assert own[narrow] < spread.variance[narrow] < own.mean() < spread.variance[wide] < own[wide]
 
 
 def test_what_is_not_known_is_named():

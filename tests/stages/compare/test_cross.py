@@ -93,6 +93,22 @@ def test_a_group_of_another_text_may_be_better(experiment):
     assert set(foreign["verdict"]) == {"better"} and (foreign["difference_high"] < 0).all()
 
 
+def test_a_text_that_was_seen_in_training_is_no_win(experiment):
+    """Its figures are there, with the share of the text that they are not on new text for."""
+    copies = {"documents": 60, "share": 0.33, "size_share": 0.3}
+    score_elsewhere(experiment, times=0.5, in_train=copies)
+    found = run(experiment)
+    foreign = found[found["trained_on"] != found.index.get_level_values("text")]
+    assert set(foreign["verdict"]) == {"seen in training"} and foreign["difference"].isna().all()
+    assert (foreign["bpb_mean"] > 0).all() and foreign["reason"].str.contains("stand in the text").all()
+
+
+def test_a_few_lines_that_many_texts_have_leave_the_verdict(experiment):
+    score_elsewhere(experiment, times=0.5, in_train={"documents": 20, "share": 0.11, "size_share": 0.01})
+    found = run(experiment)
+    assert set(found[found["trained_on"] != found.index.get_level_values("text")]["verdict"]) == {"better"}
+
+
 def test_a_failed_cell_costs_its_group_a_seed_and_says_why(experiment):
     score_elsewhere(experiment)
     experiment.failed |= {

@@ -40,6 +40,24 @@ def test_an_effect_is_the_mean_over_pairs_that_differ_in_nothing_else(tmp_path):
     assert effects["effect_high"][0] - effects["effect_low"][0] < 2 * groups["detectable"].min()
 
 
+def test_a_value_overridden_by_itself_is_the_one_that_is_not_overridden(tmp_path):
+    """`char·base` against `bpe·n_layer=4`, where the entry has four layers, differ in the tokenizer alone."""
+    four = {"model.n_layer": 4}
+    experiment = Experiment(tmp_path, ("tales",), ("char", "bpe"), ("llama",), (1, 2), ({}, four))
+    experiment.cells = [
+        cell for cell in experiment.cells if (cell["tokenizer"] == "bpe") == bool(cell["overrides"])
+    ]
+    for cell in experiment.cells:
+        if cell["overrides"]:
+            cell["repeated"] = list(four)
+    groups, effects, _ = run(experiment)
+    [row] = effects.to_dict("records")
+    assert [row[key] for key in ("axis", "value", "reference", "pairs")] == ["tokenizer", "bpe", "char", 1]
+    bpb = groups["bpb_mean"]
+    difference = bpb["tales.bpe.llama+n_layer=4.base"] - bpb["tales.char.llama.base"]
+    assert row["effect"] == pytest.approx(difference)
+
+
 def test_an_interaction_is_how_much_an_effect_differs(tmp_path):
     groups, _, found = run(Experiment(tmp_path, ("tales",), ("char", "bpe"), ("gpt2", "llama"), (1, 2)))
     [row] = found.to_dict("records")

@@ -40,6 +40,11 @@ AFTER = [
     "torch",
     "device",
     "precision",
+    "sampled",
+    "distinct_2",
+    "repetition",
+    "copied",
+    "sample_bpb",
     "identity",
     "path",
     "status",
@@ -263,13 +268,17 @@ def test_a_diverged_cell_has_no_figures_and_says_so(tmp_path):
     assert summary[3].train_tokens == "61440" and summary[3].tokens_per_second
 
 
-def test_a_group_with_a_diverged_seed_has_no_mean_and_ranks_last(tmp_path):
+def test_a_group_with_a_diverged_seed_has_the_figures_of_the_others_and_ranks_last(tmp_path):
     experiment = Experiment(
         tmp_path, ("tales",), ("bpe",), ("llama", "gpt2"), (1, 2, 3), diverged=("llama.base.s2",)
     )
-    facts, _, (llama, gpt2) = run(experiment)
+    facts, summary, (llama, gpt2) = run(experiment)
     assert [(row.seeds, row.diverged) for row in (llama, gpt2)] == [("3", "1"), ("3", "0")]
-    assert {vars(llama)[f"{key}_mean"] for key in FIGURES} == {""}
+    bpb = [float(row.bpb) for row in summary if row.model == "llama" and row.bpb]
+    assert len(bpb) == 2 and float(llama.bpb_mean) == statistics.fmean(bpb)
+    assert bpb[0] < float(gpt2.bpb_mean)  # the lucky ones are better, and still not the best
+    assert (llama.status, gpt2.status, gpt2.reason, llama.verdict) == ("diverged", "finished", "", "")
+    assert llama.reason.startswith("1 of 3 seeds diverged: the loss was nan at step 30")
     assert all(vars(gpt2)[f"{key}_mean"] for key in FIGURES)
     assert (llama.rank, llama.best, gpt2.rank, gpt2.best) == ("2", "False", "1", "True")
     assert facts["best"] == {"tales": "tales.bpe.gpt2.base"}

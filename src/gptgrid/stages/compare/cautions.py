@@ -71,7 +71,7 @@ def of_groups(rivals: list[Row]) -> Iterator[str]:
     Args:
         rivals: the rows of the groups, by rank.
     """
-    measured = [group for group in rivals if pd.notna(group["val_loss_mean"])]
+    measured = [group for group in rivals if pd.notna(group["val_loss_mean"]) and not group["diverged"]]
     part = any(group["valid_documents"] < group["valid_documents_of_split"] for group in measured)
     more = "raise `evaluation.bytes`" if part else "give more text"
     if measured and not measured[0]["best"]:
@@ -92,6 +92,13 @@ def of_groups(rivals: list[Row]) -> Iterator[str]:
     if len(rivals) > 1 and any(finished):
         yield from of_seeds([seeds for seeds in finished if seeds])
     yield from of_verdicts(measured, more)
+    if lucky := [
+        group["group"] for group in rivals if group["diverged"] and pd.notna(group["val_loss_mean"])
+    ]:
+        yield (
+            f"the figures of {some(lucky)} are of the seeds that did not diverge, so better than the recipe "
+            "is: it ranks last and has no verdict; lower its `lr`, or lengthen its `warmup`"
+        )
     for group in measured[:1]:
         if group["failed"]:
             yield (

@@ -85,6 +85,13 @@ def overridden_keys(cells: list[SimpleNamespace]) -> list[str]:
     return list(dict.fromkeys(key for cell in cells for key in vars(cell.overrides)))
 
 
+def repeated_keys(cells: list[SimpleNamespace]) -> dict[str, list[str]]:
+    """Return group → overridden keys that change nothing in their entry."""
+    return {
+        cell.cell.removesuffix(f".s{cell.seed}"): cell.repeated for cell in cells if hasattr(cell, "repeated")
+    }
+
+
 def cell_row(inputs: Inputs, cell: SimpleNamespace) -> Row:
     """Return what is known of one cell."""
     row = {name: getattr(cell, name) for name in NAMES} | {"path": cell.path}

@@ -6,9 +6,8 @@ weighted sum of the figures of groups: a difference, the mean of several, an int
 
 Its variance has two parts (the multi-bootstrap of Sellam et al. 2022, in closed form):
 
-* Seeds: the variance over seeds, pooled over the groups of a text, as a group of two or three seeds alone
-  hardly knows its own. A group whose seeds spread far more than those of the others, as near the largest
-  learning rate, has a variance of its own.
+* Seeds: the variance over seeds of each group, to which the other groups of the text lend what they know, as
+  one of two or three seeds alone hardly knows its own.
 * Documents: those of the ratio's residuals, document by document, so that what is hard for all cancels.
 
 Noise of a seed on a document is in both, and counted once. Degrees of freedom are Satterthwaite's.
@@ -19,10 +18,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import fdtrc
 
-APART = 0.01
-"""Probability that any group of one text is taken for one whose seeds spread more, where none does."""
+from gptgrid.stages.compare.spread import Spread, spread_from
 
 
 @dataclass(frozen=True)
@@ -41,25 +38,6 @@ class Group:
     def seeds(self) -> int:
         """Return the number of seeds."""
         return len(self.ratios)
-
-
-@dataclass(frozen=True)
-class Spread:
-    """What another seed would change."""
-
-    variance: np.ndarray
-    """Of the ratio of one seed: (groups,); NaN where no group has two seeds."""
-    mixed: np.ndarray
-    """The part of it that is noise of a seed on a document: (groups,)."""
-    df: np.ndarray
-    """Degrees of freedom of the variance: (groups,)."""
-    apart: np.ndarray
-    """Whether it is the group's own, not that of the pool: (groups,) bool."""
-
-    @property
-    def pool_df(self) -> float:
-        """Degrees of freedom of the pool, at least 1."""
-        return max(self.df[~self.apart].max(initial=0.0), 1.0)
 
 
 @dataclass(frozen=True)
@@ -111,38 +89,12 @@ def shifts(rest: np.ndarray, size: np.ndarray) -> np.ndarray:
 
 
 def spread_of(groups: list[Group]) -> Spread:
-    """Return the variance over seeds for each group: that of the pool, or its own.
-
-    A group leaves the pool if its variance is beyond what chance explains beside the others', by an F test
-    with Bonferroni's correction; the widest first, until none is.
-    """
-    df = np.array([group.seeds - 1 for group in groups], dtype=float)
-    squares = np.array([np.square(group.ratios - group.ratios.mean()).sum() for group in groups])
-    mixed = np.array([group.mixed for group in groups])
-    inside = df > 0
-    while inside.sum() > 1:
-        widest = np.flatnonzero(inside)[np.argmax(squares[inside] / df[inside])]
-        others = inside.copy()
-        others[widest] = False
-        with np.errstate(invalid="ignore", divide="ignore"):
-            ratio = squares[widest] / df[widest] / mean_square(squares, df, others)
-        chance = fdtrc(df[widest], df[others].sum(), ratio)
-        if not chance < APART / (df > 0).sum():
-            break
-        inside = others
-    apart = (df > 0) & ~inside
-    own = np.maximum(df, 1)
-    return Spread(
-        variance=np.where(apart, squares / own, mean_square(squares, df, inside)),
-        mixed=np.where(apart, mixed / own, mean_square(mixed, df, inside)),
-        df=np.where(apart, df, df[inside].sum()),
-        apart=apart,
+    """Return what another seed would change in each group, as all of them know it, which share no seed."""
+    return spread_from(
+        squares=np.array([np.square(group.ratios - group.ratios.mean()).sum() for group in groups]),
+        mixed=np.array([group.mixed for group in groups]),
+        df=np.array([group.seeds - 1 for group in groups], dtype=float),
     )
-
-
-def mean_square(squares: np.ndarray, df: np.ndarray, chosen: np.ndarray) -> float:
-    """Return the pooled mean square of some groups; NaN of none."""
-    return squares[chosen].sum() / df[chosen].sum() if chosen.any() else np.nan
 
 
 def contrasts(
@@ -161,19 +113,12 @@ def contrasts(
     means = np.stack([group.nats for group in groups])
     value = weights @ means.sum(axis=1) / size.sum()
     rest = weights @ means - np.outer(value, size)
-    of_seeds = shares * np.nan_to_num(spread.variance)
     noise = variance_over_documents(rest, size)
     noise_df = document_df(rest, size)
-    seeds = of_seeds.sum(axis=1)
+    seeds = shares @ np.nan_to_num(spread.variance)
     documents = np.maximum(noise - shares @ np.nan_to_num(spread.mixed), 0.0)
-    own = np.where(spread.apart, of_seeds, 0.0)
-    uncertain = [
-        np.square(seeds - own.sum(axis=1)) / spread.pool_df,
-        (np.square(own) / np.maximum(spread.df, 1)).sum(axis=1),
-        np.square(noise) / noise_df,
-    ]
     variance = seeds + documents
-    df = satterthwaite(variance, sum(uncertain))
+    df = satterthwaite(variance, spread.uncertain(shares) + np.square(noise) / noise_df)
     known = {"seeds": not np.isnan(spread.variance).any(), "documents": len(size) > 1}
     if not any(known.values()):
         variance, df = np.full_like(value, np.nan), np.full_like(value, np.nan)

@@ -3,8 +3,8 @@
 A group has the figures of comparison.csv on the text that it was trained on. On another, its difference is
 that to the best of the groups which were trained there. Validation chose that one, and the test shares the
 luck of its seeds: p and interval are corrected for all pairs of a group of another text with one of this
-text, by the rules of Bonferroni and Holm. What another seed would change is pooled over the best and the
-groups of other texts.
+text, by the rules of Bonferroni and Holm. One that was trained on a good part of the text has no difference.
+What another seed would change is shared by the best and the groups of other texts.
 
 What a checkpoint of others was trained on is not known. It is the same whichever text's cells have it, so
 that it has one row on each text: that of the text's own group, if there is one.
@@ -45,6 +45,10 @@ COLUMNS = (
 documents that stand in the training text of the group. `status`: finished, diverged or failed, of what the
 figures are of."""
 SCORED = "finished"
+SEEN = "seen in training"
+"""In place of a verdict: the group was trained on so much of the text that figures on it prove nothing."""
+MUCH = 0.1
+"""Share of the bytes of a text from which on that is so. Short lines that many texts have are less."""
 Row = dict[str, Any]
 
 
@@ -230,15 +234,23 @@ def differences(best: list[str], members: dict[str, list[Row]], scores: Scores |
         if not any(cell["status"] == DIVERGED for cell in cells)
     }
     folders = {group: read for group, read in folders.items() if read}
+    seen = {group: {"verdict": SEEN} for group in folders if has_seen(members[group])}
+    folders = {group: read for group, read in folders.items() if group not in seen}
     if scores is None or not folders or not best or best[0] not in scores.groups:
-        return {}
+        return seen
     groups = [scores.groups[best[0]]]
     for read in folders.values():
         nats = [nats_on(scores, "test", cell[0], read_cell(*cell)["test"]) for cell in read]
         groups.append(summarize_group(np.stack(nats), scores.size))
     found = to_the_first(groups, scores.size, rivals=len(scores.groups))
     in_units = {name: found[name] * scores.unit for name in FOUND[:3]}
-    return pd.DataFrame(found | in_units, index=list(folders), dtype=object).to_dict("index")
+    return seen | pd.DataFrame(found | in_units, index=list(folders), dtype=object).to_dict("index")
+
+
+def has_seen(cells: list[Row]) -> bool:
+    """Say whether cells were trained on much of the text that they were scored on."""
+    scored = [cell["in_train"] or {} for cell in cells if cell["status"] == SCORED]
+    return any(seen.get("size_share", 0.0) >= MUCH for seen in scored)
 
 
 def to_the_first(groups: list[Group], size: np.ndarray, rivals: int) -> dict[str, Any]:

@@ -30,7 +30,10 @@ Weights = dict[str, float]
 
 
 def effect_tables(
-    groups: pd.DataFrame, keys: list[str], scores: dict[str, dict[str, Scores]]
+    groups: pd.DataFrame,
+    keys: list[str],
+    scores: dict[str, dict[str, Scores]],
+    repeated: dict[str, list[str]],
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the effects and the interactions on all texts.
 
@@ -38,12 +41,13 @@ def effect_tables(
         groups: the rows of all groups.
         keys: overridden keys.
         scores: text → split → what its groups take by document.
+        repeated: group → overridden keys that change nothing in their entry: it is as if they were not.
     """
     axes = [name for name in NAMES if name not in ("cell", "corpus", "seed")]
     axes += [key for key in keys if not key.startswith("corpus.")]
     effects, interactions = [pd.DataFrame(columns=EFFECTS)], [pd.DataFrame(columns=INTERACTIONS)]
     for text, of_text in scores.items():
-        grid = groups.set_index("group").loc[list(of_text["test"].groups), axes].fillna(UNSET)
+        grid = as_resolved(groups.set_index("group").loc[list(of_text["test"].groups), axes], repeated)
         grid = grid.loc[:, grid.nunique() > 1]
         for tables, columns, rows in (
             (effects, EFFECTS, effects_of(grid)),
@@ -51,6 +55,24 @@ def effect_tables(
         ):
             tables.append(estimated(text, columns, rows, of_text["test"]))
     return tuple(pd.concat(tables, ignore_index=True) for tables in (effects, interactions))
+
+
+def as_resolved(grid: pd.DataFrame, repeated: dict[str, list[str]]) -> pd.DataFrame:
+    """Return the values of the axes: one value where a key is overridden by what its entry has anyway, and
+    where it is not overridden.
+
+    Args:
+        grid: the values of the axes as they are written: (groups, axes).
+        repeated: see `effect_tables`.
+    """
+    found = grid.copy()
+    for key in grid:
+        unset = grid[key].isna()
+        same = [group for group in grid.index if key in repeated.get(group, ())]
+        if unset.any():
+            found.loc[same, key] = None
+    # Groups that are one recipe under several names are there once.
+    return found.fillna(UNSET).drop_duplicates()
 
 
 def effects_of(grid: pd.DataFrame) -> list[tuple[dict[str, str], list[Weights]]]:

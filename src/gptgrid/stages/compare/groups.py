@@ -1,8 +1,8 @@
 """One row per group of cells that differ in their seed alone: means with intervals, and a rank on each text.
 
-Figures are over the cells that did not fail, as a failure says nothing about the recipe. A training that
-diverged does: a group with such a cell has no figures. A group without figures ranks last. The first is the
-best on its text if it can be told from guessing.
+Figures are over the cells that finished. A failure says nothing about the recipe; a training that diverged
+does: the seeds that it left are the lucky ones, so that its group has their figures, but ranks last, like one
+without any, and has no verdict. The first is the best on its text if it can be told from guessing.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ from gptgrid.stages.compare.documents import Scores
 from gptgrid.stages.compare.guessing import has_learned, learned_by_document
 
 STATISTICS = ("mean", "std", "low", "high")
+FINISHED = "finished"
+"""The status of a group with the figures that it is compared by."""
 GUESSING = ("guessing", "val_tokens")
 """Nats per token that guessing by frequency takes on the validation split, and the tokens scored there."""
 
@@ -52,7 +54,10 @@ def group_table(cells: pd.DataFrame, keys: list[str], scores: dict[str, dict[str
     groups["seeds"] = members.size()
     for status in (DIVERGED, FAILED, IMPORTED):
         groups[status] = members["status"].agg(lambda values, status=status: sum(values == status))
-    figures = figure_columns(cells[cells["status"] != FAILED]).reindex(groups.index)
+    groups["status"] = members["status"].agg(group_status)
+    groups["reason"] = pd.Series({name: group_reason(of) for name, of in members}, dtype=object)
+    finished = cells[~cells["status"].isin((DIVERGED, FAILED))]
+    figures = figure_columns(finished).reindex(groups.index)
     losses = zip(figures["val_loss_mean"], groups["guessing"], groups["val_tokens"], strict=True)
     by_document: dict[str, bool] = {}
     for of_text in scores.values():
@@ -60,9 +65,30 @@ def group_table(cells: pd.DataFrame, keys: list[str], scores: dict[str, dict[str
     groups["learned"] = [
         by_document.get(group, has_learned(*row)) for group, row in zip(groups.index, losses, strict=True)
     ]
-    groups["rank"] = ranks(groups["text"], figures)
-    groups["best"] = (groups["rank"] == 1) & groups["learned"]
+    groups["rank"] = ranks(groups["text"], figures.mask(groups[DIVERGED] > 0))
+    groups["best"] = (groups["rank"] == 1) & groups["learned"] & (groups[DIVERGED] == 0)
     return groups.join(figures).reset_index()
+
+
+def group_status(statuses: pd.Series) -> str:
+    """Return how a group ended: diverged if one of its cells did, failed if all did."""
+    if (statuses == DIVERGED).any():
+        return DIVERGED
+    return FAILED if (statuses == FAILED).all() else FINISHED
+
+
+def group_reason(cells: pd.DataFrame) -> str | None:
+    """Return which seeds of a group its figures lack, and why; None where they are of all.
+
+    Args:
+        cells: the rows of its cells.
+    """
+    lost = [
+        f"{len(of)} of {len(cells)} seeds {status}: {'; '.join(of.dropna().unique())}"
+        for status in (DIVERGED, FAILED)
+        if len(of := cells["reason"][cells["status"] == status])
+    ]
+    return "; ".join(lost) or None
 
 
 def group_names(cells: pd.DataFrame) -> list[str]:

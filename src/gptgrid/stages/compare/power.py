@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import stdtrit
 
-from gptgrid.stages.compare.contrasts import Spread, satterthwaite
+from gptgrid.stages.compare.contrasts import satterthwaite
 from gptgrid.stages.compare.selection import Comparison, half_width
+from gptgrid.stages.compare.spread import Spread, known_df, weight_of_common
 
 POWER = 0.8
 """How often a difference is to be told."""
@@ -39,23 +40,24 @@ def seeds_needed(comparison: Comparison, spread: Spread, chosen: int) -> np.ndar
     found = comparison.differences
     if np.isnan(spread.variance).any():
         return np.full(len(found.value), np.nan)
-    own = np.where(spread.apart, spread.variance, 0.0)
-    pool = spread.variance - own
-    pooled_groups = (~spread.apart).sum()
+    prior, variance = np.where(spread.apart, 0.0, spread.prior_df), spread.variance
 
     def told(seeds: np.ndarray) -> np.ndarray:
         """Say whether so many seeds tell each difference: (groups,)."""
-        of_pool = (pool + pool[chosen]) / seeds
-        variance = of_pool + (own + own[chosen]) / seeds + found.documents
+        df = seeds - 1.0
+        common_df = known_df(spread.prior_df, df) * (~spread.apart).sum()
+        of_pair = [(variance / seeds, prior), (variance[chosen] / seeds, prior[chosen])]
+        common = sum(part * weight_of_common(known, df) for part, known in of_pair)
+        total = sum(part for part, _ in of_pair) + found.documents
         uncertain = (
-            of_pool**2 / (pooled_groups * (seeds - 1))
-            + (own**2 + own[chosen] ** 2) / seeds**2 / (seeds - 1)
+            common**2 / common_df
+            + sum(part**2 / (known + df) for part, known in of_pair)
             + found.documents**2 / found.documents_df
         )
-        df = satterthwaite(variance, uncertain)
-        return least_difference(np.sqrt(variance), df, comparison.joint) <= np.abs(found.value)
+        df = satterthwaite(total, uncertain)
+        return least_difference(np.sqrt(total), df, comparison.joint) <= np.abs(found.value)
 
-    few, enough = np.ones(len(own), dtype=int), np.full(len(own), MOST_SEEDS)
+    few, enough = np.ones(len(variance), dtype=int), np.full(len(variance), MOST_SEEDS)
     ever = told(enough)
     while (enough - few > 1).any():
         middle = np.maximum((few + enough) // 2, 2)

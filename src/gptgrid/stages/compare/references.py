@@ -78,8 +78,7 @@ class References:
         rows = [row for rows in self.of_source.values() for row in rows]
         if "cell" not in table:
             rows = [row | {f"{figure}_mean": row.get(figure) for figure in FIGURES} for row in rows]
-            rows = [row | {"best": False} for row in rows]
-            table = table.assign(status=None)
+            rows = [row | {"best": False, "reason": None} for row in rows]
         # As objects: a gap would make floats of integers.
         added = pd.DataFrame(rows, dtype=object).reindex(columns=table.columns)
         return pd.concat([table.astype(object), added], ignore_index=True) if rows else table

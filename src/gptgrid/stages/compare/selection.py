@@ -22,19 +22,16 @@ from scipy.special import stdtr, stdtrit
 from gptgrid.stages.compare.contrasts import (
     Contrasts,
     Group,
-    Spread,
     contrasts,
     document_df,
     satterthwaite,
     shifts,
     spread_of,
 )
+from gptgrid.stages.compare.spread import Spread
 
 LEVEL = 0.05
 """How often a grid of like groups may have any verdict "worse", and an interval may miss."""
-ALLOWANCE = 1.3
-"""Times as large as the drawn one is p, as what is drawn from are estimates themselves: with it, grids of two
-and three seeds hold the level in simulations."""
 DRAWS = 10_000
 """Of grids of like groups: the level comes out within 0.002."""
 DRAWN_GROUPS = 400_000
@@ -113,12 +110,12 @@ def compare_with_chosen(
         # Beyond what can be drawn, all pairs by Bonferroni.
         all_pairs = chance[others] * len(active) * len(others) / 2
         drawn_p = (1 + exceeded) / (1 + len(drawn))
-        p[others] = np.clip(ALLOWANCE * np.minimum(drawn_p, all_pairs), least, 1.0)
+        p[others] = np.clip(np.minimum(drawn_p, all_pairs), least, 1.0)
         worse = others[(p[others] < LEVEL) & (found.value[others] > 0)]
         if not len(worse):
             # The chosen one of each draw is no comparison: its chance is 1.
             single = np.quantile(drawn, LEVEL * len(others) / len(active))
-            joint = np.quantile(smallest, LEVEL / ALLOWANCE)
+            joint = np.quantile(smallest, LEVEL)
             return Comparison(found, p, float(single), float(joint))
         least, active = p[worse].max(), np.setdiff1d(active, worse)
 
@@ -181,17 +178,19 @@ def draw_chances(alike: Alike, active: np.ndarray, draws: int, apart: bool) -> n
     valid, test = (
         generator.standard_normal(shape) @ factor(part[square]).T for part in (alike.valid, alike.test)
     )
+    # What was estimated is known: a group that is lucky has often a larger variance.
+    luck /= np.sqrt(scales(alike.spread, active, generator, draws))
     rows, lowest = np.arange(draws), (luck + valid).argmin(axis=1)
     figure = luck + test
     difference = figure - figure[rows, lowest, None]
-    # Variances as they would be estimated.
-    seeds = alike.seeds[active] * scales(alike.spread, active, generator, draws)
+    seeds = alike.seeds[active]
     variance = np.diag(alike.test[square])
     own = variance - alike.mixed[active]
     pair = np.maximum(np.add.outer(own, own) - 2 * alike.test[square], 0.0)
     df = alike.test_df[active]
+    # As it would be estimated.
     documents = pair[lowest] * generator.chisquare(df, shape) / df
-    error = np.sqrt(seeds + seeds[rows, lowest, None] + documents)
+    error = np.sqrt(seeds + seeds[lowest, None] + documents)
     chance = two_sided(difference, error, pair_df(alike, active, pair)[lowest])
     # What differs by rounding alone, as the same recipe under two names, is never told; nor is the lowest.
     chance[error <= SAME * np.sqrt(variance.mean() + seeds.mean())] = 1.0
@@ -202,10 +201,11 @@ def draw_chances(alike: Alike, active: np.ndarray, draws: int, apart: bool) -> n
 
 def scales(spread: Spread, active: np.ndarray, generator: np.random.Generator, draws: int) -> np.ndarray:
     """Return estimated variances over seeds as multiples of the true ones: (draws, groups)."""
-    apart = spread.apart[active]
-    own = spread.df[active][apart]
-    found = np.repeat(generator.chisquare(spread.pool_df, (draws, 1)) / spread.pool_df, len(active), axis=1)
-    found[:, apart] = generator.chisquare(own, (draws, len(own))) / own
+    common = generator.chisquare(spread.common_df, (draws, 1)) / spread.common_df
+    found = 1 / (1 + spread.common[active] * (1 / common - 1))
+    own = spread.own_df[active]
+    known = np.isfinite(own)
+    found[:, known] *= generator.chisquare(own[known], (draws, known.sum())) / own[known]
     return found
 
 
@@ -217,11 +217,10 @@ def pair_df(alike: Alike, active: np.ndarray, documents: np.ndarray) -> np.ndarr
         active: numbers of the groups.
         documents: variance of each difference for documents: (groups, groups).
     """
-    seeds, apart = alike.seeds[active], alike.spread.apart[active]
-    pool, own = np.where(apart, 0.0, seeds), np.where(apart, seeds, 0.0)
-    own_squares = np.square(own) / np.maximum(alike.spread.df[active], 1.0)
-    uncertain = np.square(np.add.outer(pool, pool)) / alike.spread.pool_df
-    uncertain += np.add.outer(own_squares, own_squares) + np.square(documents) / alike.test_df[active]
+    spread, seeds = alike.spread, alike.seeds[active]
+    own = np.square(seeds) / spread.own_df[active]
+    common = np.square(np.add.outer(*[seeds * spread.common[active]] * 2)) / spread.common_df
+    uncertain = common + np.add.outer(own, own) + np.square(documents) / alike.test_df[active]
     return satterthwaite(np.add.outer(seeds, seeds) + documents, uncertain)
 
 

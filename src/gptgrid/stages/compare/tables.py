@@ -15,7 +15,7 @@ import pandas as pd
 
 from gptgrid.artifact.job import Job
 from gptgrid.stages.compare.cautions import cautions
-from gptgrid.stages.compare.cells import DEFINITION, cell_table, overridden_keys
+from gptgrid.stages.compare.cells import DEFINITION, cell_table, overridden_keys, repeated_keys
 from gptgrid.stages.compare.cross import cross_table, of_cross
 from gptgrid.stages.compare.documents import read_scores
 from gptgrid.stages.compare.effects import effect_tables
@@ -23,6 +23,7 @@ from gptgrid.stages.compare.facts import Inputs
 from gptgrid.stages.compare.groups import group_names, group_table, text_names
 from gptgrid.stages.compare.guessing import guessing_columns
 from gptgrid.stages.compare.references import References
+from gptgrid.stages.compare.samples import of_samples, sample_table, summary_columns
 from gptgrid.stages.compare.verdicts import with_verdicts
 from gptgrid.stages.compare.views import view_tables
 
@@ -41,20 +42,32 @@ def compare(job: Job) -> dict[str, Any]:
     ]
     crossed = cross_table(inputs, cells, groups, scores)
     doubts += of_cross(crossed)
+    samples = sample_table(inputs, cells)
+    doubts += of_samples(samples)
     for text, doubt in doubts:
         print(f"caution: {text}: {doubt}", flush=True)
+    summary = with_columns(summary, summary_columns(samples, cells["cell"]))
     write_table(job.folder / "summary.csv", references.below(references.marked(summary)))
     write_table(job.folder / "comparison.csv", references.below(groups))
     write_table(job.folder / "cautions.csv", pd.DataFrame(doubts, columns=["text", "caution"]))
-    effects, interactions = effect_tables(groups, keys, scores)
+    effects, interactions = effect_tables(groups, keys, scores, repeated_keys(job.config.cells))
     write_table(job.folder / "effects.csv", effects)
     write_table(job.folder / "interactions.csv", interactions)
     write_table(job.folder / "cross.csv", crossed)
+    write_table(job.folder / "samples.csv", samples)
     for name, table in view_tables(inputs, cells).items():
         write_table(job.folder / name, table)
     winners = groups[groups["best"]]
     best = dict(zip(winners["text"], winners["group"], strict=True))
     return {"cells": len(cells), "groups": len(groups), "best": best}
+
+
+def with_columns(summary: pd.DataFrame, columns: dict[str, list[Any]]) -> pd.DataFrame:
+    """Return the rows of summary.csv with more columns, before those that say which artifact a row is of."""
+    wider, place = summary.copy(), summary.columns.get_loc("identity")
+    for offset, (name, values) in enumerate(columns.items()):
+        wider.insert(place + offset, name, pd.Series(values, dtype=object))
+    return wider
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:

@@ -46,7 +46,7 @@ def evaluate_elsewhere(job: Job) -> dict[str, Any]:
         check_text(text, Spelling(codec, marks), codec.eot, corpus, "test")
         seen = in_training(text, corpus, job.inputs.get("trained_on"))
     without_marks = "trained_on" in job.inputs and recipe.get("marks") != "special"
-    module, precision = read_model(job, recipe, device)
+    module, precision = read_model(job, recipe, device, job.config.use)
     split = ScoredSplit("test", text, job.manifest("train")["facts"]["status"] == "diverged")
     conventions = conventions_of(recipe, job.config.stride)
     start = time.perf_counter()
