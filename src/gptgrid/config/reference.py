@@ -111,7 +111,7 @@ def other_names() -> str:
     """Return what keys are called in other projects, as a Markdown table."""
     rows = ["| there | here | |", "|---|---|---|"]
     for name, ours in sorted(SYNONYMS.items()):
-        rows.append(f"| `{name}` | `{places_of(ours)[0]}` | {CONVERSIONS.get(name, '')} |")
+        rows.append(f"| `{name}` | `{places_of(ours)[0]}` | {CONVERSIONS.get(name, 'the same value')} |")
     rows += [f"| `{name}` | | {instead} |" for name, instead in sorted(NO_KEYS.items())]
     return "\n".join(rows) + "\n"
 

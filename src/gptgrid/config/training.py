@@ -88,7 +88,8 @@ class Training(Section):
     """Largest norm of the gradient; 0 is off."""
     precision: Literal["auto", "fp32", "bf16", "bf16_weights", "fp16"] = "auto"
     """`bf16`, `fp16`: autocast, fp16 with a loss scaler. `bf16_weights`: the weights inside the blocks are
-    bf16, too. `auto`: bf16_weights on a CPU or GPU that multiplies bf16 by itself, else fp32.
+    bf16, too. `auto`: bf16_weights on a CPU or GPU that multiplies bf16 by itself, else fp32; on a CPU
+    also fp32 where the tokens of a forward pass × d_model are below 2¹⁴, as rounding does not pay there.
     The weights that are updated and kept, moments and losses are fp32 in each, and so are the logits of a
     validation, whose blocks compute as the training's."""
     ema: Annotated[float, Field(gt=0, lt=1)] | None = None

@@ -30,6 +30,8 @@ TASK_THREADS = 2
 """Cores of an evaluation with tasks, which may take longer than all else in it."""
 ADDRESSES = ("url", "sha256", "train", "valid", "test")
 """Keys of a corpus from the web that say where its files lie; `files` has what counts of them."""
+OF_OWN_TEXT = ("tasks", "cross", "contexts", "checkpoints")
+"""Keys of `evaluation` that a score on another text has nothing of."""
 TRAINING_ONLY = ("use", "continues")
 """Keys of a training recipe that do not decide a training: both weights are kept, and of its parent it is the
 content that counts."""
@@ -348,9 +350,7 @@ class Artifacts:
             read = zip(
                 self.values(self.configuration.experiment.evaluation), marks_of(corpus.value), strict=True
             )
-            config, decided = (
-                {**without(values, "tasks", "cross", "contexts", "checkpoints"), **kind, **marks} for values, marks in read
-            )
+            config, decided = ({**without(values, *OF_OWN_TEXT), **kind, **marks} for values, marks in read)
             folder = f"{self.results}/cells/{cell.name}/cross/{label}"
             self.add(Artifact("evaluate", folder, config, decided, inputs))
 

@@ -89,9 +89,10 @@ class Speeds:
     def seconds_per_sample(self) -> float | None:
         """Seconds for one token of a sample, by those in the store; None without one."""
         found = [
-            seconds / manifest["facts"]["tokens"]
+            seconds / tokens
             for folder, manifest in finished(self.store, "sample")
-            if manifest["facts"]["tokens"] and (seconds := total_seconds(folder))
+            # What judges the samples of others has no tokens of its own.
+            if (tokens := manifest["facts"].get("tokens")) and (seconds := total_seconds(folder))
         ]
         return median(found) if found else None
 

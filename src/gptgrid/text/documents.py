@@ -53,24 +53,27 @@ class DocumentWriter:
         self.file = pq.ParquetWriter(
             path, self.schema, compression="zstd", use_dictionary=False, write_statistics=False
         )
-        self.rows: list[Document] = []
+        self.rows: list[bytes | np.ndarray] = []
+        """Texts in UTF-8, or ids."""
         self.length = 0
 
     def add(self, document: Document) -> None:
         """Add a document behind the others.
 
+        A full row group is written when the next document comes: by then nobody holds the texts of this one.
+
         Raises:
             UserError: it is longer than a document can be.
         """
+        if len(self.rows) >= ROWS or self.length >= LENGTH:
+            self.flush()
         if len(document) > LONGEST:
             raise UserError(
                 f"one document has {len(document):,} characters, more than {LONGEST:,}; cut the text finer "
                 "(`document: blank-line`, `line`, or a delimiter)"
             )
-        self.rows.append(document)
+        self.rows.append(document.encode() if isinstance(document, str) else document)
         self.length += len(document)
-        if len(self.rows) >= ROWS or self.length >= LENGTH:
-            self.flush()
 
     def flush(self) -> None:
         """Write a row group of what was added since the last one."""
@@ -87,13 +90,13 @@ class DocumentWriter:
         if self.rows and kind is None:
             self.flush()
         self.file.close()
+        release_memory()
 
 
-def text_column(texts: list[str]) -> pa.Array:
-    """Return texts as a column; `pa.array` would hold a long one three times while it is made."""
-    encoded = [text.encode() for text in texts]
-    offsets = np.cumsum([0, *map(len, encoded)]).astype(np.int32)
-    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded))]
+def text_column(texts: list[bytes]) -> pa.Array:
+    """Return texts in UTF-8 as a column; `pa.array` would hold a long one twice."""
+    offsets = np.cumsum([0, *map(len, texts)]).astype(np.int32)
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(texts))]
     return pa.Array.from_buffers(pa.string(), len(texts), buffers)
 
 
@@ -123,10 +126,24 @@ def read_file(path: Path) -> Iterator[str] | Iterator[np.ndarray]:
         texts = file.schema_arrow.names == ["text"]
         for group in range(file.num_row_groups):
             if texts:
-                # No name for the column: it would stay in memory beside the texts.
-                yield from file.read_row_group(group).column(0).to_pylist()
+                yield from read_texts(file, group)
             else:
                 yield from (row.values.to_numpy() for row in file.read_row_group(group).column(0))
+
+
+def read_texts(file: pq.ParquetFile, group: int) -> list[str]:
+    """Return the texts of a row group; of what the library needed to unpack them, nothing stays in memory."""
+    column = file.read_row_group(group, use_threads=False).column(0)
+    release_memory()
+    texts = column.to_pylist()
+    del column
+    release_memory()
+    return texts
+
+
+def release_memory() -> None:
+    """Give back what the library keeps for its next buffers: those of a long document are long."""
+    pa.default_memory_pool().release_unused()
 
 
 @dataclass
@@ -146,7 +163,7 @@ class Counts:
         """Count one more document."""
         self.documents += 1
         self.characters += len(text)
-        self.bytes += len(text) if text.isascii() else len(text.encode())
+        self.bytes += utf8_size(text)
         self.words += sum(len(part.split()) for part in parts(text))
         self.newlines += text.count("\n")
         self.spaceless += sum(map(count_spaceless, parts(text, ANYWHERE)))
@@ -184,6 +201,16 @@ def parts(text: str, border: re.Pattern[str] = WHITE) -> Iterator[str]:
         stop = found.end() if found else len(text)
         yield text[start:stop] if stop - start < len(text) else text
         start = stop
+
+
+def utf8_parts(text: str) -> Iterator[bytes]:
+    """Yield a text in UTF-8, in parts."""
+    return (part.encode() for part in parts(text, ANYWHERE))
+
+
+def utf8_size(text: str) -> int:
+    """Return how many bytes a text has in UTF-8."""
+    return len(text) if text.isascii() else sum(map(len, utf8_parts(text)))
 
 
 def is_blank(text: str) -> bool:

@@ -244,7 +244,7 @@ def test_a_checkpoint_of_others_is_a_row_without_training_figures(tmp_path):
     assert row[9] == "–" and row[6] == "worse"
     cell = next(row for row in table_rows(page, "cells") if "gpt2" in row[0])
     assert cell[1] == "imported" and cell[5:7] == ["–", "–"] and cell[-3:-1] == ["–", "–"]
-    assert not any("were trained with the same" in warning for warning in warnings_of(page))
+    assert not any("trainings were made with the same" in warning for warning in warnings_of(page))
     assert '>node-7</th>\n<td class="n" data-value="1">1</td>' in page.replace("</th><td", "</th>\n<td")
 
 
@@ -438,14 +438,18 @@ def test_cautions_stand_in_the_headline_of_their_text(tmp_path):
         assert "2 of 2 trainings have fewer than 100 steps (the shortest 60)" in said
 
 
-def test_a_group_with_a_diverged_cell_has_no_figures_and_is_never_the_best(troubled_page):
+def test_a_group_with_a_diverged_cell_shows_the_others_and_is_never_the_best(troubled_page):
     rows = {(row[0], row[2].split()[1]): row for row in table_rows(troubled_page, "groups")}
     assert rows["tales", "gpt2"][2].endswith("gpt2 best") and "diverged" not in rows["tales", "gpt2"]
     assert rows["tales", "llama"][2].endswith("llama 1 of 2 diverged")
+    assert all(float(rows["tales", "llama"][n]) > 0 for n in FIGURES)
+    assert 'title="1 of 2 seeds diverged: the loss was nan' in troubled_page
     for row in rows.values():
-        if row[2].endswith("diverged"):
+        if row[2].endswith("2 of 2 diverged"):
             assert row[1] == "–" and [row[n] for n in FIGURES] == ["diverged"] * 4
-            assert [row[n] for n in (*range(4, 9), 12, 15, 16)] == ["–"] * 8
+        if row[2].endswith("diverged"):
+            assert row[1] == "–"
+            assert [row[n] for n in (*range(4, 9), 12)] == ["–"] * 6
     assert sum("best" in row[2] for row in rows.values()) == 1
 
 
@@ -545,12 +549,13 @@ def test_differing_devices_precisions_and_versions_are_told(tmp_path):
     path.write_text(json.dumps(json.loads(path.read_text()) | other))
     end = " Figures may differ for that reason alone."
     assert warnings_of(experiment.report()) == [
-        "Not all cells were trained with the same device: cpu (3 cells), cuda (H100) (1 cell)." + end,
-        "Not all cells were trained with the same precision: fp32 (3 cells), bf16 (1 cell)." + end,
-        "Not all cells were trained with the same torch version: 2.13.0 (3 cells), 2.12.1 (1 cell)." + end,
+        "Not all trainings were made with the same device: cpu (3 cells), cuda (H100) (1 cell)." + end,
+        "Not all trainings were made with the same precision: fp32 (3 cells), bf16 (1 cell)." + end,
+        "Not all trainings were made with the same torch version: 2.13.0 (3 cells), 2.12.1 (1 cell)." + end,
     ]
-    assert "All cells: trained with Python version 3.11.7; scored with device cpu, precision fp32" in words(
-        experiment.report()
+    assert (
+        "All trainings were made with Python version 3.11.7; all cells were scored with device cpu, precision fp32"
+        in words(experiment.report())
     )
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
 from safetensors.torch import save
 
 from gptgrid.artifact.job import Job
-from gptgrid.model.generate import generate
+from gptgrid.model.continuation import complete
+from gptgrid.model.decoding import Decoding
 from gptgrid.model.load import STEP, STEP_FILES
 from gptgrid.stages.train import checkpoint
 from gptgrid.stages.train.checkpoint import Progress
@@ -27,7 +27,7 @@ from gptgrid.stages.train.validation import Validation
 from gptgrid.text.readable import excerpt
 from gptgrid.tokens.base import Codec
 
-GREEDY = SimpleNamespace(temperature=0.0, top_k=0, top_p=1.0, repetition_penalty=1.0)
+GREEDY = Decoding(temperature=0.0)
 SAMPLE_TOKENS, SAMPLE_SHOWN = 60, 60
 ALL = "all"
 
@@ -97,11 +97,11 @@ class Observer:
         """Let the model continue the prompt, greedily and shortly; return both. Bare ids have none."""
         prompt = "" if self.codec.kind == "ids" else self.recipe.training.sample_prompt
         with self.meter.aside("sample"), self.learner.evaluating():
-            start, seed = self.codec.begin(prompt), self.recipe.seed
-            ids = generate(self.learner.module, start, GREEDY, SAMPLE_TOKENS, self.codec.eot, seed)
-            text = self.codec.decode(list(ids), continues=True)
-        self.progress["samples"].append({"step": self.progress["step"], "prompt": prompt, "text": text})
-        return prompt + text
+            module, seed = self.learner.module, self.recipe.seed
+            (found,) = complete(module, self.codec, [prompt], GREEDY, SAMPLE_TOKENS, [seed])
+        row = {"step": self.progress["step"], "prompt": prompt, "text": found.text}
+        self.progress["samples"].append(row)
+        return prompt + found.text
 
     def measure(self) -> dict[str, Any]:
         """Add a row of metrics, with a validation where one is due; return it."""

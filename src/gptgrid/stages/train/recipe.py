@@ -55,6 +55,10 @@ class Recipe:
         self.micro_rows = micro_batch_rows(
             self.model, self.vocab_size, training.micro_batch, self.windows.rows, processes
         )
+        rows = micro_batch_rows(self.model, self.vocab_size, training.micro_batch, self.windows.rows)
+        self.activations = rows * self.model.context * self.model.d_model
+        """Tokens of a forward pass of one process × d_model. However many share a batch, a precision that is
+        chosen by it is the same."""
 
     def describe(self) -> dict[str, Any]:
         """Return what config.json holds."""

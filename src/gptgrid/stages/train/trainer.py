@@ -86,7 +86,7 @@ class Trainer:
     def build_learner(self) -> Learner:
         """Return the model with its first weights, once there is memory enough."""
         recipe, recompute = self.recipe, self.job.run.activation_checkpointing
-        precision = choose_precision(recipe.training.precision, self.device)
+        precision = choose_precision(recipe.training.precision, self.device, recipe.activations)
         check_training(recipe.model, recipe.vocab_size, recipe.micro_rows, precision, recompute, self.device)
         with memory_errors(recipe.model, recipe.vocab_size, recipe.micro_rows):
             return Learner(recipe, self.device, precision, recompute)

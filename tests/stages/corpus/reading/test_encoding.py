@@ -263,3 +263,38 @@ def test_whole_novels(encoding):
     data = path.read_bytes().decode().encode(encoding, "ignore")
     text, facts = decode(data)
     assert text == data.decode(encoding).replace("\r\n", "\n") and facts["guessed"]
+
+
+RARE = {
+    "iso8859-3": "Ġurnata sabiħa ħafna għat-tfal żgħar, li kienu qed jilagħbu fil-ġnien ħdejn il-knisja.\n"
+    "Iċ-ċkejknin marru d-dar għax kellhom il-ġuħ.\n",
+    "iso8859-4": "Visi žmonės gimsta laisvi ir lygūs savo orumu ir teisėmis. Vaikai žaidė kieme, o motina\n"
+    "ruošė vakarienę. Ąžuolas augo prie upės, kur žuvys plaukė į šiaurę; čia gyveno ūkininkas.\n",
+    "iso8859-10": "Börnin léku sér í garðinum á meðan móðir þeirra eldaði kvöldmat. Það var kalt, og\n"
+    "ísinn lá yfir ánni.\n",
+    "iso8859-14": "Bhí an ḃean ag dul go dtí an siopa, agus ċonaic sí a fear ḟéin. Ḋún sé an doras, agus\n"
+    "ṫáinig sé aḃaile ar an ḃóṫar ṁór. Ṡíl sé go raiḃ sé déanaċ.\n",
+    "iso8859-16": "Djeca su se igrala u dvorištu, dok je majka kuhala večeru. Šuma je bila puna ptica, žaba\n"
+    "i čudnih glasova; đak je išao kući, a ljudska bića rađaju se slobodna i jednaka.\n",
+}
+
+
+@pytest.mark.parametrize("times", [3, 40])
+@pytest.mark.parametrize("encoding", RARE)
+def test_rare_encodings_of_iso_are_found(encoding, times):
+    assert decode(RARE[encoding].encode(encoding) * times)[0] == RARE[encoding] * times
+
+
+def test_a_usual_encoding_is_found_where_a_rare_one_fits_as_well_and_that_is_told():
+    text = (
+        "Kõik inimesed sünnivad vabadena ja võrdsetena oma väärikuselt ja õigustelt. Šokolaad ja žurnaal.\n"
+    )
+    assert decode(text.encode("cp1257") * 20)[0] == text * 20
+    assert decode(text.encode("iso8859-4") * 20)[0] == text * 20
+    text = (
+        "Toate ființele umane se nasc libere și egale în demnitate și în drepturi. Ele sunt înzestrate cu\n"
+        "rațiune și conștiință și trebuie să se comporte unele față de altele în spiritul fraternității.\n"
+        "Copiii se jucau în grădină, iar mama pregătea cina. În fiecare dimineață, țăranul mergea la câmp.\n"
+    )
+    facts = decode(text.encode("iso8859-16"))[1]
+    assert (facts["encoding"], facts["rival"]) == ("cp1250", "iso8859-16")

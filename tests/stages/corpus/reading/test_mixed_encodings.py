@@ -257,3 +257,12 @@ def test_a_name_in_another_script_is_no_part_in_utf8(encoding, read):
     )
     found, facts = read(text.encode(encoding), encoding=encoding)
     assert found == text and "doubts" not in facts
+
+
+@pytest.mark.parametrize(("language", "other"), [("cp1251 ru", "koi8-r"), ("cp1251 ru", "cp866")])
+def test_a_part_in_another_code_page_in_the_middle_is_told(language, other, read):
+    text = "\n\n".join(paragraphs(language, 2000))
+    around = text.encode(language.split()[0])
+    (doubt,) = read(b"\n\n".join([around, text.encode(other), around]))[1]["doubts"]
+    assert f"some of it looks like {other}" in doubt
+    assert "doubts" not in read(around * 3)[1]

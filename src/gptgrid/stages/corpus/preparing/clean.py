@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from gptgrid.stages.corpus.preparing.near import NearDuplicates
-from gptgrid.text.documents import is_blank
+from gptgrid.text.documents import is_blank, utf8_parts
 
 LOST = "\ufffd"
 """What stands for a character that could not be read."""
@@ -77,10 +77,12 @@ class Cleaner:
         if settings.dedupe == "none":
             return None
         # 16 bytes stand for a document, so that what was seen takes little memory.
-        key = blake2b(text.encode(), digest_size=16).digest()
-        if key in self.seen:
+        digest = blake2b(digest_size=16)
+        for part in utf8_parts(text):
+            digest.update(part)
+        if digest.digest() in self.seen:
             return "duplicate"
-        self.seen.add(key)
+        self.seen.add(digest.digest())
         return "near-duplicate" if self.near and self.near.is_copy(text) else None
 
     def facts(self, private: bool) -> dict[str, Any]:

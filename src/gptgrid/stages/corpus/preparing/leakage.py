@@ -24,7 +24,7 @@ from gptgrid.stages.corpus.preparing.near_copies import NearCopies
 from gptgrid.stages.corpus.preparing.passages import CHARACTERS, WORDS, Passages
 from gptgrid.stages.corpus.preparing.units import units
 from gptgrid.stages.corpus.preparing.wholes import Wholes
-from gptgrid.text.documents import Document, parts, read_documents
+from gptgrid.text.documents import Document, parts, read_documents, utf8_size
 
 COMPARED = 2**20
 """About so many passages of a split are looked for."""
@@ -158,4 +158,4 @@ def document_key(document: Document) -> int:
 
 def document_size(document: Document) -> int:
     """Return the bytes of a text, or the number of its ids."""
-    return len(document.encode()) if isinstance(document, str) and not document.isascii() else len(document)
+    return utf8_size(document) if isinstance(document, str) else len(document)

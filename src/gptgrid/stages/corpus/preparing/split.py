@@ -22,7 +22,7 @@ import numpy as np
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.seeds import derive
-from gptgrid.text.documents import Document
+from gptgrid.text.documents import Document, utf8_parts
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,10 @@ def hash_key(seed: int) -> bytes:
 
 def hash_document(document: Document, key: bytes) -> int:
     """Return a number in [0, 2⁶⁴) that the document and the key decide."""
-    data = document.encode() if isinstance(document, str) else document.tobytes()
-    return int.from_bytes(blake2b(data, digest_size=8, key=key).digest(), "little")
+    digest = blake2b(digest_size=8, key=key)
+    for part in utf8_parts(document) if isinstance(document, str) else (document.tobytes(),):
+        digest.update(part)
+    return int.from_bytes(digest.digest(), "little")
 
 
 def decide(sizes: Sizes, shares: list[float], by: str, continuous: bool, remedy: str) -> Cut:

@@ -93,16 +93,23 @@ def doubts_of_parts(found: Scan, encoding: str) -> list[str]:
     """Return what to say where a part of a text seems to be in another encoding; nothing where none does."""
     codec = codecs.lookup(encoding).name
     alike = codec if codec in ONE_BYTE else WINDOWS.get(codec, codec)
-    if any(has_foreign_words(part, alike) for part in (found.sample, found.last)):
+    if any(has_foreign_words(part, alike) for part in (found.sample, found.last, *found.others)):
         sign = "letters of two scripts stand in one word, or words of one among those of another"
     elif other := guess_of_end(found.last, alike):
         sign = f"its end looks like {other}"
+    elif alike in ONE_BYTE and (other := guess_of_any(found.others, alike)):
+        sign = f"some of it looks like {other}"
     else:
         return []
     return [
         f"read as {encoding}, but {sign}: a part of the file seems to be in another encoding; look at it, "
         "and convert its parts to one"
     ]
+
+
+def guess_of_any(blocks: list[bytes], encoding: str) -> str | None:
+    """Return the encoding that the end of one of some blocks is in, if that is surely another; else None."""
+    return next(filter(None, (guess_of_end(block, encoding) for block in blocks)), None)
 
 
 def guess_of_end(block: bytes, encoding: str) -> str | None:

@@ -24,16 +24,19 @@ ASIAN = {
     "cp949": (),
 }
 """Encodings in which a character has one byte or several → variants with other rare characters."""
+RARE = ("iso8859-4", "iso8859-3", "iso8859-10", "iso8859-14", "iso8859-16")
+"""For languages that other encodings have, too, or that few texts are in."""
 OLD = ("cp850", "cp437", "cp852", "cp866", "mac-roman", "mac-cyrillic")
 """Of DOS and of old Macs."""
 LATIN = (
     *("cp1252", "cp1250", "iso8859-2", "cp1254", "cp1257", "iso8859-15"),
+    *RARE,
     *("cp850", "cp437", "cp852", "mac-roman"),
 )
 """Most of their letters are ASCII."""
 ONE_BYTE = (
     *("cp1252", "cp1250", "iso8859-2", "cp1251", "koi8-r", "koi8-u", "iso8859-5", "cp1253", "iso8859-7"),
-    *("cp1254", "cp1255", "cp1256", "cp1257", "cp874", "iso8859-15", *OLD),
+    *("cp1254", "cp1255", "cp1256", "cp1257", "cp874", "iso8859-15", *RARE, *OLD),
 )
 """Encodings in which each character has one byte, more usual ones first."""
 LIKELY = (*ONE_BYTE[: -len(OLD)], *ASIAN, *OLD)
@@ -70,6 +73,8 @@ FOREIGN_WORD = regex.compile(r"(?V1)(?<!\p{L})[[\p{L}\p{M}]--[a-zA-Z]]{5,}(?!\p{
 """A word of another script, without ASCII letters."""
 FOREIGN_LETTER = regex.compile(r"(?iV1)[a-z]+[\p{L}--\p{Latin}][a-z]+")
 """A word of ASCII letters with a letter of another script inside."""
+SIGN_AT_LETTER = regex.compile(r"[©®¼½¾¹²³±¦§¤¶¬¸¨¢]\p{L}|\p{L}[©®¼½¾±¦§¤¶¬¸¨¢]")
+"""A sign in the place of a letter."""
 MANY_FOREIGN = 5
 """So many of these words that are different are none that a writer makes."""
 
@@ -85,8 +90,8 @@ class Guess:
 
     @property
     def is_toss_up(self) -> bool:
-        """Whether nothing speaks for it: an old encoding is no match for one of today that fits as well."""
-        return any(rival not in OLD for rival in self.rivals)
+        """Whether nothing speaks for it: an old or rare encoding is no match for a usual one that fits."""
+        return not {*OLD, *RARE}.issuperset(self.rivals)
 
 
 def guess(sample: bytes) -> Guess | None:
@@ -102,10 +107,15 @@ def guess(sample: bytes) -> Guess | None:
     if found and evidence(sample, found.encoding) < TELLING:
         doubt = other_text(sample, found.encoding, (western.ENCODING, *found.rivals, *LIKELY))
         return replace(found, doubt=doubt)
-    is_latin_9 = found and found.encoding in LATIN and not found.rivals and not ISO_CONTROLS.search(sample)
+    if found is None:
+        return None
+    rare = next((rival for rival in found.rivals if rival in RARE), None)
+    is_latin_9 = (
+        found.encoding in LATIN and set(found.rivals) <= set(RARE) and not ISO_CONTROLS.search(sample)
+    )
     if is_latin_9 and few_differ(sample, found.encoding, LATIN_9):
         return replace(found, doubt=LATIN_9)
-    return found
+    return replace(found, doubt=rare) if rare else found
 
 
 def few_differ(sample: bytes, encoding: str, other: str) -> bool:
@@ -233,6 +243,7 @@ def rank(sample: bytes, encodings: Sequence[str]) -> Guess | None:
         compat_names=False,
         include_encodings=[*encodings, "ascii"],
         no_match_encoding="ascii",
+        empty_input_encoding="ascii",
     )
     found = {match["encoding"]: match["confidence"] for match in matches if match["encoding"] in encodings}
     telling = telling_words(sample)
@@ -246,8 +257,12 @@ def rank(sample: bytes, encodings: Sequence[str]) -> Guess | None:
     least = NEAR * max(found[name] for name in fitting)
     near = sorted((odd[name], encodings.index(name), name) for name in fitting if found[name] >= least)
     best, text = near[0][2], telling.decode(near[0][2], "replace")
-    equal = (name for share, _, name in near if share == near[0][0])
-    return Guess(best, tuple(name for name in equal if telling.decode(name, "replace") != text))
+    equal = [name for share, _, name in near if share == near[0][0]]
+    rivals = [name for name in equal if telling.decode(name, "replace") != text]
+    # A rare encoding is the right one only where a usual one has signs in the places of letters.
+    signs = {name: len(SIGN_AT_LETTER.findall(telling.decode(name, "replace"))) for name in (best, *rivals)}
+    rare = min((name for name in rivals if name in RARE), key=signs.get, default=best)
+    return Guess(rare) if signs[rare] < signs[best] else Guess(best, tuple(rivals))
 
 
 def telling_words(sample: bytes) -> bytes:

@@ -95,7 +95,8 @@ def values(column: pa.Array, before: int, field: str, name: str) -> list[Any]:
                 raise UserError(
                     f"{name}, row {row}: the field {field!r} is not UTF-8, as texts in parquet are: byte "
                     f"{error.object[error.start]:#04x} at offset {error.start} of it; write the file again, "
-                    "with texts that were read in their encoding"
+                    "with texts that were read in their encoding (`encoding` and `errors` have no effect on "
+                    "parquet)"
                 ) from None
         raise
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import BinaryIO
 
 import numpy as np
@@ -19,6 +19,8 @@ CONTROL = re.compile(rb"(?<![\x80-\xff])[\x80-\x9f]")
 SHORT, SHORT_IN_ASIAN = 3, 16
 """So many characters of UTF-8 in a row are a word that happens to be such. In Asian encodings, Russian and
 Greek words have many of them."""
+PLACES = 16
+"""Blocks of a file whose encoding is looked at."""
 UNLIKELY = 0.001
 """How many rows as long as the longest there may be by chance where it is none."""
 
@@ -35,6 +37,12 @@ class Scan:
     """What stands around it, or around the first escape of a text that is ASCII."""
     last: bytes = b""
     """The last block that has one."""
+    others: list[bytes] = field(default_factory=list)
+    """Some of the blocks that have one, as far apart as PLACES of them can be."""
+    stride: int = 1
+    """One in so many of them is kept."""
+    blocks: int = 0
+    """How many have one."""
     faults: int = 0
     """Bytes, or beginnings of characters, that are not UTF-8."""
     fitting: int = 0
@@ -92,6 +100,7 @@ class Scan:
                 self.longest, self.longest_at = number, offset + BEYOND.search(data).start()
             return
         self.last = data
+        self.keep(data)
         self.has_controls = self.has_controls or CONTROL.search(data) is not None
         points = np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32)
         places = np.flatnonzero(points > 0x7F)
@@ -106,6 +115,15 @@ class Scan:
             row = starts[lengths.argmax()]
             first, last = places[row], places[row + self.longest - 1]
             self.longest_at = offset + data.index(text[first : last + 1].encode())
+
+    def keep(self, block: bytes) -> None:
+        """Keep a block among `others`, if it is its turn; twice as far apart once there are too many."""
+        if self.blocks % self.stride == 0:
+            self.others.append(block)
+        self.blocks += 1
+        if len(self.others) > PLACES:
+            del self.others[1::2]
+            self.stride *= 2
 
 
 def scan(block: bytes, stream: BinaryIO, sample: int) -> Scan:
