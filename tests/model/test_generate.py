@@ -1,51 +1,103 @@
-"""Generation draws as asked, stops where it should, and its cache changes nothing."""
-
-from types import SimpleNamespace
+"""Texts are continued side by side as if each were alone, and the cache changes nothing."""
 
 import pytest
 import torch
+from models import CHOICES, CONTEXT, ENCODERS, EOT, GPTS, VOCAB, make, named
 
 from gptgrid.artifact.errors import UserError
-from gptgrid.config.experiment import Decoding
-from gptgrid.config.models import Model
-from gptgrid.model.build import build
-from gptgrid.model.generate import Reader, generate, select
-from gptgrid.model.initialize import initialize
+from gptgrid.model import generate
+from gptgrid.model.decoding import Decoding
+from gptgrid.model.generate import Reader, Rows, check
 
-VOCAB, EOT = 29, 28
-
-
-def make(**switches: object) -> torch.nn.Module:
-    config = Model(**{"n_layer": 2, "n_head": 2, "d_model": 32, "context": 8, "init_std": 0.3, **switches})
-    module = build(config, VOCAB, EOT)
-    initialize(module, 3)
-    return module.eval()
+GREEDY = Decoding(temperature=0)
+POSITIONS = [choice["position"] for choice in CHOICES["position"]]
+PROMPTS = [[EOT, 1], [EOT, *range(9)], [EOT], [EOT, 4, EOT, 5], [i % VOCAB for i in range(3 * CONTEXT)]]
+"""Of unlike lengths, one beyond the context."""
 
 
 def continued(
     module: torch.nn.Module, count: int = 40, seed: int = 0, prompt: tuple = (EOT, 1), **decoding
-) -> list[int]:
-    return list(generate(module, list(prompt), Decoding(**decoding), count, EOT, seed, ignore_eos=True))
+) -> list:
+    rows = Rows(module, [list(prompt)], Decoding(**decoding), EOT, [seed])
+    return [token.id for _ in range(count) for _, token in rows.advance()]
 
 
-@pytest.mark.parametrize(
-    "switches",
-    [
-        *({"position": position} for position in ("learned", "sinusoidal", "rope", "alibi", "none")),
-        {"preset": "llama", "window": 3, "window_pattern": "SL", "document_mask": True},
-    ],
-    ids=str,
-)
-def test_cached_equals_uncached_far_beyond_the_context(switches: dict) -> None:
+def uncached(module: torch.nn.Module, ids: list[int], start: int) -> torch.Tensor:
+    """Return the logits after ids of which the context begins at `start`."""
+    with torch.inference_mode():
+        return module(torch.tensor([ids[start:]]))[0, -1]
+
+
+class Alone:
+    """The law of a full context, for one text: its older half is dropped."""
+
+    def __init__(self, ids: list[int]) -> None:
+        self.ids, self.start = list(ids), max(0, len(ids) - CONTEXT)
+
+    def append(self, index: int) -> None:
+        self.ids.append(index)
+        if len(self.ids) - self.start > CONTEXT:
+            self.start = len(self.ids) - CONTEXT // 2
+
+
+@pytest.mark.parametrize("frozen", [True, False], ids=["packed", "as it is"])
+@pytest.mark.parametrize("switches", [*GPTS, *ENCODERS], ids=named)
+def test_texts_side_by_side_are_read_as_each_alone_without_a_cache(switches: dict, frozen: bool) -> None:
+    """Rows of unlike lengths, far beyond the context; one leaves in the middle."""
+    module = make(**switches).requires_grad_(not frozen)
+    reader, alone = Reader(module, PROMPTS), [Alone(ids) for ids in PROMPTS]
+    for step in range(2 * CONTEXT):
+        if step == 5:
+            reader.keep([0, 2, 3, 4])
+            alone = [alone[row] for row in (0, 2, 3, 4)]
+        logits = reader.next_logits()
+        expected = torch.stack([uncached(module, text.ids, text.start) for text in alone])
+        torch.testing.assert_close(logits, expected, rtol=1e-5, atol=1e-5)
+        # Ends of text now and then, at other places in each text.
+        chosen = [
+            EOT if (len(text.ids) + 2 * row) % 7 == 0 else (step + row) % EOT
+            for row, text in enumerate(alone)
+        ]
+        reader.append(chosen)
+        for text, index in zip(alone, chosen, strict=True):
+            text.append(index)
+
+
+@pytest.mark.parametrize("context", [1, 2, 3])
+def test_the_shortest_contexts(context: int) -> None:
+    module = make(context=context)
+    ids = continued(module, 9, temperature=0)
+    start, text = 0, [EOT, 1]
+    for index in ids:
+        if len(text) - start > context:
+            start = len(text) - (context if len(text) == 2 else max(1, context // 2))
+        assert index == int(uncached(module, text, start).argmax())
+        text.append(index)
+
+
+@pytest.mark.parametrize("position", POSITIONS)
+def test_texts_that_go_on_are_kept_in_the_order_that_is_asked_for(position: str) -> None:
+    module = make(position=position)
+    reader = Reader(module, [[EOT, 1], [EOT, 2, 3]])
+    before = reader.next_logits()
+    reader.keep([1, 1, 0])
+    torch.testing.assert_close(reader.next_logits(), before[[1, 1, 0]], rtol=1e-5, atol=1e-5)
+    reader.append([5, 6, 7])
+    expected = [uncached(module, ids, 0) for ids in ([EOT, 2, 3, 5], [EOT, 2, 3, 6], [EOT, 1, 7])]
+    torch.testing.assert_close(reader.next_logits(), torch.stack(expected), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("switches", [{}, {"preset": "encoder"}], ids=named)
+def test_a_text_does_not_depend_on_its_neighbours(switches: dict) -> None:
     module = make(**switches)
-    ids = [EOT, 1]
-    with_cache = Reader(module, len(ids))
-    without = Reader(module, len(ids))
-    without.cached = False
-    for _ in range(30):
-        logits = with_cache.next_logits(ids)
-        torch.testing.assert_close(logits, without.next_logits(ids), rtol=1e-4, atol=1e-4)
-        ids.append(EOT if len(ids) % 7 == 0 else int(logits.argmax()))
+    together = Rows(module, PROMPTS, Decoding(), EOT, range(len(PROMPTS)))
+    texts = [[] for _ in PROMPTS]
+    for step in range(30):
+        for row, token in together.advance():
+            texts[row].append(token.id)
+        together.end({1} if step == 9 else set())
+    for row, prompt in enumerate(PROMPTS):
+        assert texts[row] == continued(module, 10 if row == 1 else 30, seed=row, prompt=prompt)
 
 
 def test_greedy_takes_the_likeliest_of_a_plain_loop() -> None:
@@ -61,70 +113,25 @@ def test_same_seed_same_text_and_another_seed_another() -> None:
     assert continued(module, seed=1) != continued(module, seed=2)
 
 
-def test_encoder_generates_without_a_cache() -> None:
-    ids = continued(make(preset="encoder"))
-    assert len(ids) == 40
-    assert all(0 <= i < VOCAB for i in ids)
-
-
-def test_stops_at_the_end_of_text_unless_told_not_to() -> None:
-    module = make()
-    with torch.no_grad():
-        module.head.weight.zero_()
-    first = continued(module, 3, temperature=0)[0]  # all logits are equal: the first id
-    assert list(generate(module, [1], Decoding(temperature=0), 9, first, 0)) == []
-    assert len(list(generate(module, [1], Decoding(temperature=0), 9, first, 0, ignore_eos=True))) == 9
-
-
 def test_a_prompt_longer_than_the_context_is_read_from_its_end() -> None:
     module = make()
     long = [i % VOCAB for i in range(20)]
-    assert continued(module, 1, prompt=tuple(long), temperature=0) == continued(
-        module, 1, prompt=tuple(long[-8:]), temperature=0
+    assert continued(module, 1, prompt=long, temperature=0) == continued(
+        module, 1, prompt=long[-CONTEXT:], temperature=0
     )
 
 
-def frequencies(logits: torch.Tensor, draws: int = 4000, seen: tuple = (), **decoding) -> torch.Tensor:
-    generator = torch.Generator().manual_seed(0)
-    chosen = [select(logits, Decoding(**decoding), set(seen), generator) for _ in range(draws)]
-    return torch.bincount(torch.tensor(chosen), minlength=len(logits)) / draws
-
-
-@pytest.mark.parametrize(
-    "decoding",
-    [
-        {},
-        {"temperature": 0.5},
-        {"top_k": 3},
-        {"top_p": 0.7},
-        {"top_p": 0.01},
-        {"temperature": 1.5, "top_k": 5, "top_p": 0.8, "repetition_penalty": 1.4},
-    ],
-)
-def test_draws_have_the_probabilities_of_transformers(decoding: dict) -> None:
-    from transformers import (
-        RepetitionPenaltyLogitsProcessor,
-        TemperatureLogitsWarper,
-        TopKLogitsWarper,
-        TopPLogitsWarper,
-    )
-
-    logits = torch.tensor([2.0, -1.0, 0.5, 1.9, 0.0, -3.0, 1.0])
-    seen = [0, 1, 5]
-    scores = logits[None]
-    if "repetition_penalty" in decoding:
-        scores = RepetitionPenaltyLogitsProcessor(decoding["repetition_penalty"])(
-            torch.tensor([seen]), scores
-        )
-    scores = TemperatureLogitsWarper(decoding.get("temperature", 1.0))(None, scores)
-    if "top_k" in decoding:
-        scores = TopKLogitsWarper(decoding["top_k"])(None, scores)
-    if "top_p" in decoding:
-        scores = TopPLogitsWarper(decoding["top_p"])(None, scores)
-    expected = scores[0].softmax(-1)
-    frequency = frequencies(logits, seen=tuple(seen), **decoding)
-    torch.testing.assert_close(frequency, expected, rtol=0, atol=0.03)
-    assert ((frequency > 0) <= (expected > 0)).all()
+def test_probabilities_are_the_model_s_own_whatever_the_decoding() -> None:
+    module = make()
+    rows = Rows(module, [[EOT, 1]], Decoding(temperature=0.1, top_k=2, repetition_penalty=2.0), EOT, [0], 3)
+    ((_, token),) = rows.advance()
+    logprobs = uncached(module, [EOT, 1], 0).log_softmax(-1)
+    assert token.logprob == pytest.approx(float(logprobs[token.id]), abs=1e-5)
+    best = logprobs.topk(3)
+    assert [index for index, _ in token.alternatives] == best.indices.tolist()
+    assert [value for _, value in token.alternatives] == pytest.approx(best.values.tolist(), abs=1e-5)
+    rows = Rows(module, [[EOT, 1]], GREEDY, EOT, [0], VOCAB + 5)
+    assert len(rows.advance()[0][1].alternatives) == VOCAB
 
 
 @pytest.mark.parametrize("penalty", [1.3, 2.0])
@@ -136,7 +143,7 @@ def test_the_penalty_counts_text_and_not_the_mark_between_documents(penalty: flo
     module = make(context=64) if cached else make(context=64, preset="encoder")
     with torch.no_grad():  # often, but not always, the likeliest
         module.head.bias = torch.nn.Parameter(torch.zeros(VOCAB))
-        module.head.bias[EOT] = 1.5
+        module.head.bias[EOT] = 3.0
     ids, ends = [EOT, 1, EOT, 2], 0
     for _ in range(40):
         logits = module(torch.tensor([ids]))[0, -1:].detach()
@@ -162,63 +169,76 @@ TINY, HUGE = (5e-324, 1e-39, 1e-7), (1e39, 1e308)
     [
         *(("temperature", value) for value in (*TINY, *HUGE)),
         *(("top_p", value) for value in TINY),
+        *(("min_p", value) for value in (*TINY, 1.0)),
         *(("repetition_penalty", value) for value in (*TINY, *HUGE)),
-        ("top_k", VOCAB + 1),
-        ("top_k", 10**30),
+        *(("top_k", value) for value in (VOCAB + 1, 10**30)),
+        *(("no_repeat_ngram", value) for value in (1, 10**30)),
     ],
 )
 @pytest.mark.parametrize("rest", [{}, {"temperature": 0}], ids=["drawn", "greedy"])
 def test_settings_at_their_edges_give_text(key: str, value: float, rest: dict) -> None:
-    assert len(continued(make(), 12, **{**rest, key: value})) == 12
+    assert len(continued(make(), 40, **{**rest, key: value})) == 40
 
 
 @pytest.mark.parametrize(
-    "edge", [{"temperature": TINY[0]}, {"temperature": 1e-39}, {"top_p": TINY[0]}, {"top_k": 1}]
+    "edge",
+    [{"temperature": TINY[0]}, {"temperature": 1e-39}, {"top_p": TINY[0]}, {"top_k": 1}, {"min_p": 1.0}],
 )
 def test_the_narrowest_draw_is_the_greedy_one(edge: dict) -> None:
     module = make()
     assert continued(module, **edge) == continued(module, temperature=0)
 
 
-@pytest.mark.parametrize(
-    ("changes", "expected"),
-    [
-        ({"temperature": -1.0}, "temperature is -1.0"),
-        ({"temperature": float("nan")}, "temperature is nan"),
-        ({"temperature": float("inf")}, "temperature is inf"),
-        ({"top_p": float("nan")}, "top_p is nan"),
-        ({"repetition_penalty": float("nan")}, "repetition_penalty is nan"),
-        ({"repetition_penalty": float("inf")}, "repetition_penalty is inf"),
-        ({"top_k": -1}, "top_k is -1"),
-        ({"top_p": 0.0}, "top_p is 0.0"),
-        ({"top_p": 1.1}, "top_p is 1.1"),
-        ({"repetition_penalty": 0.0}, "repetition_penalty is 0.0"),
-    ],
-)
-def test_settings_out_of_range_are_refused(changes: dict, expected: str) -> None:
-    decoding = SimpleNamespace(**{**Decoding().model_dump(), **changes})
-    with pytest.raises(UserError, match=expected):
-        generate(make(), [1], decoding, 5, EOT, 0)
-
-
 @pytest.mark.parametrize("count", [0, -1])
 def test_no_tokens_at_all_are_refused(count: int) -> None:
     with pytest.raises(UserError, match=f"max_new_tokens is {count}; ask for one at least"):
-        generate(make(), [1], Decoding(), count, EOT, 0)
+        check(make(), [[1]], Decoding(), count, [0])
 
 
 @pytest.mark.parametrize("seed", [-(2**63), -1, 2**63, 2**64 - 1])
 def test_every_seed_of_torch_draws(seed: int) -> None:
+    check(make(), [[1]], Decoding(), 1, [seed])
     assert len(continued(make(), 3, seed=seed)) == 3
 
 
 @pytest.mark.parametrize("seed", [-(2**63) - 1, 2**64])
 def test_a_seed_beyond_those_of_torch_is_refused(seed: int) -> None:
     with pytest.raises(UserError, match=f"seed is {seed}; it must lie between"):
-        generate(make(), [1], Decoding(), 5, EOT, seed)
+        check(make(), [[1]], Decoding(), 5, [seed])
 
 
 @pytest.mark.parametrize("prompt", [[], [VOCAB], [-1]])
 def test_prompts_outside_the_vocabulary_are_refused(prompt: list[int]) -> None:
     with pytest.raises(UserError, match="prompt"):
-        generate(make(), prompt, Decoding(), 5, EOT, 0)
+        check(make(), [[1], prompt], Decoding(), 5, [0, 0])
+
+
+def test_logits_that_are_no_numbers_are_refused() -> None:
+    module = make()
+    with torch.no_grad():
+        module.norm.weight.fill_(float("nan"))
+    with pytest.raises(UserError, match="the model's predictions are no numbers"):
+        continued(module, 1)
+
+
+def test_a_model_that_may_learn_is_never_packed() -> None:
+    module = make()
+    before = continued(module, 20, temperature=0)
+    with torch.no_grad():
+        module.head.weight.neg_()
+    assert continued(module, 20, temperature=0) != before
+    assert generate.packed(module) is module
+
+
+def test_a_model_is_packed_once_and_forgotten_with_it() -> None:
+    import gc
+    import weakref
+
+    module = make().requires_grad_(False)
+    twin = generate.packed(module)
+    assert twin is not module
+    assert generate.packed(module) is twin
+    gone = weakref.ref(twin)
+    del module, twin
+    gc.collect()
+    assert gone() is None

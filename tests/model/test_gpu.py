@@ -7,9 +7,9 @@ import pytest
 import torch
 from models import EOT, VOCAB, documents, make, named
 
-from gptgrid.config.experiment import Decoding
 from gptgrid.model import flex
-from gptgrid.model.generate import generate
+from gptgrid.model.decoding import Decoding
+from gptgrid.model.generate import Rows
 from gptgrid.model.score import score
 from gptgrid.tokens.shards import Shards
 
@@ -53,7 +53,8 @@ def test_scores_and_greedy_texts_are_those_of_a_cpu(switches: dict) -> None:
     for device in ("cpu", "cuda"):
         there = copy.deepcopy(module).to(device)
         nats.append(score(there, Shards([ids]), 12, 6).nats)
-        texts.append(list(generate(there, [EOT, 1, 2], GREEDY, 40, None, 1)))
+        rows = Rows(there, [[EOT, 1, 2], [EOT, 3]], GREEDY, None, [1, 1])
+        texts.append([[token.id for _, token in rows.advance()] for _ in range(40)])
     np.testing.assert_allclose(nats[1], nats[0], atol=2e-4)
     assert abs(nats[1].mean() - nats[0].mean()) < 1e-5
     assert texts[0] == texts[1]

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 
 import checkpoints
 import pytest
@@ -17,7 +16,8 @@ from gptgrid.config.checkpoints import read_checkpoint
 from gptgrid.config.models import Model
 from gptgrid.model.build import build
 from gptgrid.model.cost import count_parameters
-from gptgrid.model.generate import generate
+from gptgrid.model.decoding import Decoding
+from gptgrid.model.generate import Rows
 from gptgrid.model.huggingface import read_weights
 
 THETA = {"rope_theta": 200.0, "rope_type": "default"}
@@ -90,8 +90,8 @@ def test_weights_in_several_files_with_an_index(tmp_path: Path) -> None:
 
 def test_wide_heads_generate_with_a_cache_what_they_predict_without(tmp_path: Path) -> None:
     ours = read(write(tmp_path / "it", qwen3()))
-    greedy = SimpleNamespace(temperature=0, top_k=0, top_p=1.0, repetition_penalty=1.0)
-    found = [256, *generate(ours, [256], greedy, 10, 256, 0, True)]
+    rows = Rows(ours, [[256]], Decoding(temperature=0), 256, [0])
+    found = [256, *(token.id for _ in range(10) for _, token in rows.advance())]
     logits = ours(torch.tensor([found]))[0]
     assert found[1:] == logits[:-1].argmax(-1).tolist()
 

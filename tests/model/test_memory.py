@@ -9,7 +9,8 @@ import torch
 from gptgrid.artifact.errors import UserError
 from gptgrid.config.models import Model
 from gptgrid.model import memory
-from gptgrid.model.memory import check_inference, check_memory, memory_left
+from gptgrid.model.build import build
+from gptgrid.model.memory import cache_bytes, check_inference, check_memory, memory_left
 
 CPU = torch.device("cpu")
 VERSION_1 = {"memory.limit_in_bytes": "{limit}", "memory.usage_in_bytes": "{used}"}
@@ -97,3 +98,21 @@ def test_weights_for_a_gpu_pass_through_the_machine(monkeypatch):
         check_inference(Model(), 257, 1, torch.device("cuda"))
     small.update(cuda=10**12)
     check_inference(Model(), 257, 1, torch.device("cuda"))
+
+
+@pytest.mark.parametrize(
+    "keys", [{}, {"preset": "llama", "n_kv_head": 2}, {"preset": "llama", "head_dim": 6}], ids=str
+)
+def test_keys_and_values_take_what_a_cache_has(keys):
+    config = Model(**keys)
+    cache = build(config, 257, 256).new_cache(3)
+    assert 3 * cache_bytes(config) == cache.keys.nbytes + cache.values.nbytes
+
+
+def test_texts_that_are_continued_need_room_for_keys_and_values(monkeypatch):
+    monkeypatch.setattr(memory, "memory_left", lambda device: 10**8)
+    check_inference(Model(), 257, 16, CPU)
+    with pytest.raises(UserError, match=r"keys and values of 200 texts 0\.21 GB"):
+        check_inference(Model(), 257, 200, CPU, generates=True)
+    encoder = Model(preset="encoder")
+    check_inference(encoder, 257, 16, CPU, generates=True)

@@ -6,6 +6,8 @@ import pytest
 from making import make, plan_of
 
 from gptgrid.config.read import ConfigError
+from gptgrid.plan.causes import listed
+from gptgrid.plan.cost import Costs
 
 CONFIG = {
     "corpora": {
@@ -22,6 +24,8 @@ CONFIG = {
     ],
 }
 JUDGED = "results/default/samples/toy"
+CELLS = ("corpus", "tokenizer", "encode", "train", "evaluate", "sample")
+"""The stages without the overviews."""
 
 
 def changed(**sampling: object) -> dict:
@@ -51,6 +55,15 @@ def test_seeds_of_one_group_have_no_judge():
 def test_beginnings_of_documents_are_continued_and_judged():
     plan = make(changed(prompts={"from": "test", "documents": 3, "take": "half"}))
     assert not plan.failures() and plan.manifest(plan.artifacts[JUDGED])["facts"]["cells"] == 4
+
+
+def test_of_the_many_inputs_of_a_judge_a_plan_says_how_many_changed():
+    judge = plan_of(CONFIG).artifacts[JUDGED]
+    assert listed(judge, [*judge.inputs][:3]) == "3 of its 12 inputs"
+
+
+def test_the_speed_of_sampling_is_that_of_cells_and_not_of_judges():
+    assert Costs(make(CONFIG, *CELLS)).speeds.seconds_per_sample > 0
 
 
 @pytest.mark.parametrize(

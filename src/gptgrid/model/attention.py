@@ -38,7 +38,7 @@ class KVCache:
         """Place behind the last of them."""
 
     def begin(self, time: int) -> int | Tensor:
-        """Make ready for `time` more tokens of each sequence, one where their lengths differ; return `start`."""
+        """Make room for `time` more tokens of each sequence, one where lengths differ; return `start`."""
         alike = len(set(self.lengths)) == 1
         self.start = self.lengths[0] if alike else torch.tensor(self.lengths, device=self.keys.device)
         self.end = max(self.lengths) + time
@@ -67,7 +67,7 @@ class KVCache:
         return self.documents[:, : self.end]
 
     def replace(self, rows: list[int], other: KVCache, lengths: list[int]) -> None:
-        """Take some sequences, by their numbers, from another cache, as many tokens of each as `lengths` says."""
+        """Take sequences `rows` from another cache, as many tokens of each as `lengths` says."""
         for own, new in ((self.keys, other.keys), (self.values, other.values)):
             own[:, rows, :, : other.end] = new[:, :, :, : other.end]
         self.documents[rows, : other.end] = other.documents[:, : other.end]

@@ -1,8 +1,8 @@
 """Beam search: the likeliest text that is found while so many beginnings of texts are kept at a time.
 
-Nothing is drawn. A text's score is the sum of its log probabilities over its number of tokens to the power of
-the length penalty, as in transformers (there with `early_stopping="never"`): the search ends once no beginning
-can become better than the best text that has ended.
+Nothing is drawn. A text's score is the sum of its log probabilities over its number of tokens to the power
+of the length penalty, as in transformers (there with `early_stopping="never"`): the search ends once no
+beginning can become better than the best text that has ended.
 """
 
 from __future__ import annotations
@@ -53,7 +53,9 @@ def search(
         logits = reader.next_logits()
         logprobs = logits.double().log_softmax(dim=-1)
         histories = [History(decoding, prompt + [t.id for t in beam.tokens], eot) for beam in beams]
-        scores = adjust(logprobs, decoding, histories) + torch.tensor([[beam.score] for beam in beams])
+        for row, history in zip(logprobs.numpy(), histories, strict=True):
+            adjust(row, decoding, history)  # in place
+        scores = logprobs + torch.tensor([[beam.score] for beam in beams])
         # Twice as many as go on, as half of them may end.
         found = scores.flatten().topk(min(2 * decoding.beams, scores.numel()))
         kept = []

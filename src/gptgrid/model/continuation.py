@@ -183,7 +183,7 @@ class Text:
         """Tokens that were not given out, each with the place of its first character and behind its last."""
 
     def add(self, token: Token) -> tuple[str, tuple[Token, ...], str | None]:
-        """Take the next token; return what may be shown now: text, tokens, and the finish, as of a `Piece`."""
+        """Take the next token; return what may be shown now: text, tokens and finish of a `Piece`."""
         if token.id == self.eot:
             return self.show(len(self.text), "end")
         start = len(self.text)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from gptgrid.artifact.errors import UserError
 
-LARGEST = torch.finfo(torch.float64).max
+LARGEST = np.finfo(np.float64).max
 
 
 @dataclass(frozen=True)
@@ -101,83 +101,78 @@ def choose(
 ) -> list[int]:
     """Choose the next id of each text.
 
+    One text after the other, by NumPy, which sorts ten times as fast as torch.
+
     Args:
         logits: (text, vocabulary), on the CPU.
         decoding: the settings.
         histories: of the texts.
         generators: of the draws, one for each text, so that none depends on its neighbours.
     """
-    scores = adjust(logits.double(), decoding, histories)  # settings near 0 do not vanish in double
-    if decoding.temperature == 0:
-        return scores.argmax(dim=-1).tolist()
-    points = [torch.rand(1, dtype=torch.float64, generator=generator) for generator in generators]
-    return draw(probabilities(scores, decoding), torch.stack(points)).tolist()
+    chosen = []
+    for row, history, generator in zip(logits.numpy(), histories, generators, strict=True):
+        scores = row.astype(np.float64)  # in which settings near 0 do not vanish
+        adjust(scores, decoding, history)
+        if decoding.temperature == 0:
+            chosen.append(int(scores.argmax()))
+        else:
+            point = float(torch.rand(1, dtype=torch.float64, generator=generator))
+            chosen.append(draw(probabilities(scores, decoding), point))
+    return chosen
 
 
-def adjust(scores: Tensor, decoding: Decoding, histories: Sequence[History]) -> Tensor:
-    """Return scores (text, vocabulary) float64 after what the texts have said, in place.
+def adjust(scores: np.ndarray, decoding: Decoding, history: History) -> None:
+    """Change the scores (vocabulary,) float64 by what the text has said.
 
     The repetition penalty divides positive ones by itself and multiplies others (Keskar et al. 2019). Tokens
     that would repeat an n-gram get -inf, unless none would be left.
     """
-    for row, history in zip(scores, histories, strict=True):
-        if decoding.repetition_penalty != 1 and history.said:
-            said = torch.tensor(sorted(history.said))
-            before, penalty = row[said], decoding.repetition_penalty
-            penalized = torch.where(before > 0, before / penalty, before * penalty)
-            row[said] = penalized.clamp(-LARGEST, LARGEST)
-        if decoding.no_repeat_ngram and len(banned := history.banned()) < len(row):
-            row[banned] = -inf
-    return scores
+    if decoding.repetition_penalty != 1 and history.said:
+        said, penalty = sorted(history.said), decoding.repetition_penalty
+        before = scores[said]
+        with np.errstate(over="ignore"):
+            penalized = np.where(before > 0, before / penalty, before * penalty)
+        scores[said] = penalized.clip(-LARGEST, LARGEST)
+    if decoding.no_repeat_ngram and len(banned := history.banned()) < len(scores):
+        scores[banned] = -inf
 
 
-def probabilities(scores: Tensor, decoding: Decoding) -> Tensor:
-    """Return what to draw by: (text, vocabulary), 0 for tokens that the settings leave out.
+def probabilities(scores: np.ndarray, decoding: Decoding) -> np.ndarray:
+    """Return what to draw by, of scores (vocabulary,) float64: 0 for tokens that the settings leave out.
 
     Top-p leaves the likeliest tokens that together reach p (Holtzman et al. 2020); min-p those that are at
     least so likely in units of the likeliest (Nguyen et al. 2024). Of equal tokens the first ones stay.
-
-    Args:
-        scores: (text, vocabulary) float64.
-        decoding: temperature, top_k, top_p, min_p.
     """
     # Against the largest, so that no quotient but those of the unlikely ones becomes infinite.
-    scores = (scores - scores.amax(dim=-1, keepdim=True)) / decoding.temperature
-    if 0 < decoding.top_k < scores.shape[-1]:
-        count = torch.full((len(scores), 1), decoding.top_k)
-        scores = scores.where(likeliest(scores, falling(scores), count), -inf)
-    chances = torch.softmax(scores, dim=-1)
+    with np.errstate(over="ignore"):
+        chances = np.exp((scores - scores.max()) / decoding.temperature)
+    if 0 < decoding.top_k < len(chances):
+        last = np.partition(scores, -decoding.top_k)[-decoding.top_k]
+        chances[left_out(scores, last, decoding.top_k)] = 0
+    chances /= chances.sum()
     if decoding.top_p < 1:
-        ordered = falling(chances)
-        likelier = ordered.cumsum(dim=-1) - ordered  # probability of all tokens before each
-        count = (likelier < decoding.top_p).sum(dim=-1, keepdim=True)
-        chances = chances.where(likeliest(chances, ordered, count), 0)
+        ordered = np.sort(chances)[::-1]
+        # The sum of all before it is less than p: so is that of the first, of none.
+        count = 1 + int(np.searchsorted(ordered[:-1].cumsum(), decoding.top_p))
+        chances[left_out(chances, ordered[count - 1], count)] = 0
     if decoding.min_p:
-        chances = chances.where(chances >= decoding.min_p * chances.amax(dim=-1, keepdim=True), 0)
+        chances[chances < decoding.min_p * chances.max()] = 0
     return chances
 
 
-def falling(values: Tensor) -> Tensor:
-    """Return each row of values (text, vocabulary) sorted, the largest in front; NumPy is ten times as fast."""
-    return torch.from_numpy(np.sort(values.numpy(), axis=-1)).flip(-1)
+def left_out(values: np.ndarray, last: float, count: int) -> np.ndarray:
+    """Say which values are not among the `count` largest, of which `last` is the smallest."""
+    out = values < last
+    surplus = len(values) - np.count_nonzero(out) - count
+    if surplus:
+        out[np.flatnonzero(values == last)[-surplus:]] = True
+    return out
 
 
-def likeliest(values: Tensor, ordered: Tensor, count: Tensor) -> Tensor:
-    """Say which values (text, vocabulary) are among the `count` (text, 1) largest; of equal ones the first.
+def draw(chances: np.ndarray, point: float) -> int:
+    """Return an index of chances (vocabulary,), which are at least 0 and not all 0, in proportion to them.
 
-    `ordered` are the same values, the largest in front.
+    `point`, from 0 to below 1, says which part of their sum lies before the drawn one.
     """
-    last = ordered.gather(-1, count - 1)
-    above, equal = values > last, values == last
-    return above | (equal & (equal.cumsum(dim=-1) <= count - above.sum(dim=-1, keepdim=True)))
-
-
-def draw(chances: Tensor, points: Tensor) -> Tensor:
-    """Return an index for each row of chances (text, vocabulary), in proportion to them.
-
-    Args:
-        chances: at least 0, not all 0.
-        points: (text, 1) float64, from 0 to below 1: which part of their sum lies before the drawn one.
-    """
-    sums = chances.cumsum(dim=-1)
-    return torch.searchsorted(sums, points * sums[:, -1:], right=True)[:, 0]
+    sums = chances.cumsum()
+    return int(np.searchsorted(sums, point * sums[-1], side="right"))

@@ -138,7 +138,7 @@ class Reader:
         self.cache.replace(behind, cache, [len(ids) for ids in earlier])
 
     def batch(self, texts: list[list[int]]) -> Tensor:
-        """Return texts as one tensor (text, time); what fills the shorter ones up stands behind all they see."""
+        """Return texts as one tensor (text, time); what fills up the shorter ones stands behind them."""
         return pad_sequence(list(map(torch.tensor, texts)), batch_first=True).to(self.device)
 
     def append(self, ids: Sequence[int]) -> None:

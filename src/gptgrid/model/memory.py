@@ -56,7 +56,7 @@ def activation_bytes(
 
 
 def cache_bytes(config: Model) -> int:
-    """Return the bytes of the keys and values of one text that is continued: those of a whole context, in fp32."""
+    """Return the bytes of keys and values of a text that is continued: of a whole context, in fp32."""
     if config.preset == "encoder":
         return 0  # keeps none
     return 4 * 2 * config.n_layer * config.n_kv_head * head_width(config) * config.context

@@ -49,9 +49,11 @@ def packed(module: nn.Module) -> nn.Module:
 
 
 def twin(module: nn.Module) -> nn.Module:
-    """Return a copy that shares all tensors, its linear layers packed."""
+    """Return a copy for prediction that shares all tensors: linear layers packed, nothing dropped."""
     if type(module) is nn.Linear:
         return PackedLinear(module)
+    if type(module) is nn.Dropout:
+        return nn.Identity()
     other = copy.copy(module)
     other._modules = {name: child and twin(child) for name, child in module._modules.items()}
     return other
