@@ -204,9 +204,9 @@ class Run(Section):
     """Programs that may compute on one GPU at the same time: small cells do not fill it."""
     compile: Literal["auto"] | bool = "auto"
     """torch.compile; `auto`: on a GPU, where the training is long enough to pay for it."""
-    cuda_graphs: bool = False
-    """Launch all kernels of a pass at once, on a GPU: for models so small that it waits for them. The bits
-    stay the same. It serves trainings without dropout and document_mask whose `micro_batch` is the whole
+    cuda_graphs: Literal["auto"] | bool = "auto"
+    """Launch all kernels of a pass at once, on a GPU; `auto`: for models so small that it waits for them. The
+    bits stay the same. It serves trainings without dropout and document_mask whose `micro_batch` is the whole
     batch; others go on without."""
     activation_checkpointing: bool = False
     """Compute activations again in the backward pass in place of keeping them: less memory, the same bits."""

@@ -95,6 +95,15 @@ def test_what_is_compiled_is_not_recorded(make_job, monkeypatch):
         assert learner.logits == ("compiled" if compiled else "recorded")
 
 
+@pytest.mark.parametrize(("limit", "recorded"), [(1e3, False), (1e9, True)])
+def test_auto_records_small_steps_alone(limit, recorded, make_job, monkeypatch):
+    monkeypatch.setattr(compilation, "can_be_recorded", lambda *_: True)
+    monkeypatch.setattr(compilation, "record", lambda *_: "recorded")
+    monkeypatch.setattr(compilation, "SMALL_STEP", limit)
+    run = SimpleNamespace(compile=False, cuda_graphs="auto")
+    assert speed_up(Trainer(make_job()).learner, run, processes=1, steps=12) == (False, recorded)
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "bf16_weights", "fp16"])
 def test_graphs_give_the_bits_of_single_launches(train, precision):
