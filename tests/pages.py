@@ -23,7 +23,7 @@ BLOCK = re.compile(r"^```(\S+)?([^\n]*)\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
 COMMAND = "$ "
 MORE = "…"
 """Stands for lines that are left out."""
-SHOWN = 30
+SHOWN = 32
 """Lines of an output that a page shows at most."""
 PYTHON = f"'{sys.executable}'"
 PROGRAMS = f"""\

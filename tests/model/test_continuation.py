@@ -14,7 +14,8 @@ from gptgrid.model.continuation import Text, complete, left_out, stream
 from gptgrid.model.decoding import Decoding
 from gptgrid.model.generate import Token
 from gptgrid.model.initialize import initialize
-from gptgrid.tokens.codec import BytesCodec
+from gptgrid.tokens.codec import BpeCodec, BytesCodec
+from gptgrid.tokens.patterns import GPT2
 
 BYTES, BPE = BytesCodec(), CODECS["bpe"]
 GREEDY = Decoding(temperature=0)
@@ -197,3 +198,23 @@ def test_what_the_context_has_no_room_for() -> None:
     module = make()
     assert left_out(module, list(range(16))) == 0
     assert left_out(module, list(range(20))) == 4
+
+
+def test_no_character_is_lost_where_a_token_ends_inside_the_next_one() -> None:
+    pieces = [bytes([index]) for index in range(256)]
+    pieces += [b"\xe4\xb8", b"\xe7\x8b", b"\xe4\xb8\x80", b"\xe4\xb8\x80\xe7", b"\x8b\x90"]
+    codec = BpeCodec("bpe", GPT2, pieces, [])
+    module, across = make(codec), pieces.index(b"\xe4\xb8\x80\xe7")
+    with torch.no_grad():  # so that such tokens come often
+        module.head.weight[across] += 3 * module.head.weight[pieces.index(b"a")]
+    seeds, met = range(40), 0
+    found = complete(
+        module, codec, ["a"] * len(seeds), Decoding(temperature=2.0), 30, list(seeds), ignore_eos=True
+    )
+    for continuation in found:
+        ids = [token.id for token in continuation.tokens]
+        content = codec.decode_bytes(ids)
+        whole = codecs.getincrementaldecoder("utf-8")(errors="replace").decode(content)
+        assert continuation.text == whole
+        met += b"\xe4\xb8\x80" in content
+    assert met

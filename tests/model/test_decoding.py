@@ -1,5 +1,7 @@
 """Each setting leaves the tokens, and gives them the probabilities, that transformers does."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -135,11 +137,25 @@ def test_a_ban_on_all_tokens_bans_none() -> None:
         ("top_k", -1),
         ("no_repeat_ngram", -1),
         ("beams", 0),
+        ("beams", 257),
     ],
 )
 def test_settings_out_of_range_are_refused(setting: str, value: float) -> None:
     with pytest.raises(UserError, match=f"{setting} is {value}; "):
         Decoding(**{setting: value}).check()
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("top_k", 2.5), ("beams", True), ("temperature", "1"), ("min_p", None), ("stop", "a"), ("stop", (1,))],
+)
+def test_settings_of_another_type_are_refused(setting: str, value: object) -> None:
+    with pytest.raises(UserError, match=re.escape(f"{setting} is {value!r}; expected ")):
+        Decoding(**{setting: value}).check()
+
+
+def test_numbers_of_numpy_are_settings() -> None:
+    Decoding(temperature=1, top_k=np.int64(3), top_p=np.float32(0.5)).check()
 
 
 def test_an_empty_stop_text_is_refused() -> None:

@@ -191,7 +191,8 @@ def finish():
         # Programs of another run with the same names may have shown theirs in the meantime.
         plan.look()
         plan.show()
-        print(*outcome(plan), sep="\n", file=sys.stderr, flush=True)
+        for line in outcome(plan):
+            print(line, file=sys.stderr, flush=True)
     if failures := plan.failures():
         lines = [f"{reason} ({len(names)} artifacts lack it)" for reason, names in failures.items()]
         raise WorkflowError(

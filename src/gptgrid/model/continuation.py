@@ -132,7 +132,8 @@ def followed(rows: Rows, texts: list[Text]) -> Iterator[Piece]:
         ended = set()
         for row, token in rows.advance():
             text, tokens, finish = texts[row].add(token)
-            if tokens or finish:
+            # The end of a character may come before the token that holds it is whole.
+            if text or tokens or finish:
                 yield Piece(row, text, tokens, finish)
             if finish:
                 ended.add(row)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from math import inf
+from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +19,8 @@ from torch import Tensor
 
 from gptgrid.artifact.errors import UserError
 
+MOST_BEAMS = 256
+"""Each has a cache of its own of all that it has read."""
 LARGEST = np.finfo(np.float64).max
 
 
@@ -47,8 +51,10 @@ class Decoding:
         """Refuse settings that mean nothing.
 
         Raises:
-            UserError: a value is out of range.
+            UserError: a value is out of range, or of another type.
         """
+        for field in fields(self):
+            check_type(field.name, getattr(self, field.name), type(field.default))
         for name, (valid, expected) in {
             "temperature": (0 <= self.temperature < inf, "0 is greedy, above 0 draws"),
             "top_k": (self.top_k >= 0, "0 is off, above 0 keeps that many tokens"),
@@ -59,12 +65,39 @@ class Decoding:
                 self.no_repeat_ngram >= 0,
                 "0 is off, above 0 no so many tokens come twice in a row",
             ),
-            "beams": (self.beams >= 1, "1 is off, above 1 searches with that many beams"),
+            "beams": (
+                1 <= self.beams <= MOST_BEAMS,
+                f"1 is off, above 1 searches with that many beams, {MOST_BEAMS} at most",
+            ),
             "length_penalty": (-10 <= self.length_penalty <= 10, "it must lie between -10 and 10"),
             "stop": (all(self.stop), "an empty text would stop at once"),
         }.items():
             if not valid:
                 raise UserError(f"{name} is {getattr(self, name)}; {expected}")
+
+
+def check_type(name: str, value: Any, kind: type) -> None:
+    """Refuse a setting that is not of the type of its default; a whole number is a number, too.
+
+    Raises:
+        UserError: it is of another type.
+    """
+    if kind is int:
+        check_whole(name, value)
+    elif kind is float and (isinstance(value, bool) or not isinstance(value, Real)):
+        raise UserError(f"{name} is {value!r}; expected a number")
+    elif kind is tuple and not (isinstance(value, tuple) and all(isinstance(text, str) for text in value)):
+        raise UserError(f"{name} is {value!r}; expected a tuple of texts")
+
+
+def check_whole(name: str, value: Any) -> None:
+    """Refuse what is no whole number.
+
+    Raises:
+        UserError: it is none.
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise UserError(f"{name} is {value!r}; expected a whole number")
 
 
 class History:

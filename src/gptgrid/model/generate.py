@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from gptgrid.artifact.errors import UserError
-from gptgrid.model.decoding import Decoding, History, choose
+from gptgrid.model.decoding import Decoding, History, check_whole, choose
 from gptgrid.model.packed import packed
 
 SEEDS = range(-(2**63), 2**64)
@@ -171,9 +171,11 @@ def check(
         UserError: a setting out of range, or a prompt that is empty or beyond the vocabulary.
     """
     decoding.check()
+    check_whole("max_new_tokens", max_new_tokens)
     if max_new_tokens < 1:
         raise UserError(f"max_new_tokens is {max_new_tokens}; ask for one at least")
     for seed in seeds:
+        check_whole("seed", seed)
         if seed not in SEEDS:
             raise UserError(f"seed is {seed}; it must lie between -2^63 and 2^64 - 1")
     for prompt in prompts:

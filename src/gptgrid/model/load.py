@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import nn
+from torch import Tensor, nn
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.identity import namespace
@@ -21,6 +22,7 @@ WEIGHTS = {"best": "model.safetensors", "last": "last.safetensors"}
 STEP = "step-"
 STEP_FILES = f"{STEP}*.safetensors"
 """Weights that a training kept on its way, `step-NNNNNNNN.safetensors`."""
+EMBEDDING = "embedding.tokens.weight"
 KEYS = {"model", "vocab_size", "eot", "training", "seed"}
 """What config.json of a trained cell has."""
 
@@ -59,13 +61,30 @@ def load_model(folder: Path, device: torch.device | str = "cpu", use: str = "bes
     module = build(namespace(recipe["model"]), recipe["vocab_size"], recipe["eot"])
     try:
         weights = load_file(path)
-        if getattr(module.config, "tie_embeddings", False):
-            weights.setdefault("head.weight", weights["embedding.tokens.weight"])
-        module.load_state_dict(weights)
-    except (OSError, SafetensorError, RuntimeError, KeyError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"{path} cannot be read as the weights of config.json: {reason}") from None
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"{path} cannot be read as weights: {error}") from None
+    if getattr(module.config, "tie_embeddings", False) and EMBEDDING in weights:
+        weights.setdefault("head.weight", weights[EMBEDDING])
+    if said := difference(module.state_dict(), weights):
+        raise UserError(f"{path} is of another model than config.json: {said}")
+    module.load_state_dict(weights)
     return module.to(device).eval().requires_grad_(False)
+
+
+def difference(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> str | None:
+    """Return the first difference of weights from those of a model in names and shapes; None if there is none."""
+    for name, tensor in own.items():
+        if name not in weights:
+            return f"it has no {name}"
+        if weights[name].shape != tensor.shape:
+            return f"its {name} is {shape(weights[name])}, that of the model {shape(tensor)}"
+    spare = [name for name in weights if name not in own]
+    return f"the model has no {spare[0]}, which it has" if spare else None
+
+
+def shape(tensor: Tensor) -> str:
+    """Return the sizes of a tensor as people write them."""
+    return " × ".join(map(str, tensor.shape)) or "a single number"
 
 
 def with_context(module: nn.Module, context: int, eot: int | None) -> nn.Module:

@@ -84,6 +84,8 @@ def check_inference(
     if device.type != "cpu":
         check_memory(reading, torch.device("cpu"), advice)
         reading = {"weights of the model": weights}
+    else:
+        reading["matrices as the processor reads them fastest"] = weights
     if generates:
         # Twice while prompts are read, or texts that are full of context.
         reading[f"keys and values of {rows} texts"] = 2 * rows * cache_bytes(config)

@@ -1,4 +1,4 @@
-"""A model whose matrices lie in memory as oneDNN reads them fastest, for a CPU that generates.
+"""A model whose matrices lie in memory as oneDNN reads them fastest, for a CPU that scores or generates.
 
 torch multiplies fp32 by MKL, which on processors that are not Intel's takes twice as long, and four times for
 a few rows. oneDNN has the faster kernels, but torch offers them only to what its compiler makes: without
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 ROWS = 16
-"""For which the blocks of a matrix are laid out: of those tried, the best for 1 to 100."""
+"""Rows that a matrix is laid out for: of those tried, the best for 1 to 100, and as good for 4,096."""
 TWINS: WeakKeyDictionary[nn.Module, nn.Module] = WeakKeyDictionary()
 """Models and what was made of them."""
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-if TYPE_CHECKING:
-    from gptgrid.tokens.shards import Shards
+from gptgrid.model.packed import packed
+from gptgrid.tokens.shards import Shards
 
 BATCH_TOKENS = 4096
 """Most tokens of one forward pass: enough to keep a processor busy, few enough for little memory."""
@@ -230,7 +230,7 @@ def predict(module: nn.Module, ids: np.ndarray, skipped: int) -> tuple[Tensor, T
     device = next(module.parameters()).device
     inputs = torch.from_numpy(ids[:, :-1]).to(device)  # (rows, time)
     targets = torch.from_numpy(ids[:, 1 + skipped :]).to(device)
-    return module(inputs)[:, skipped:].float(), targets
+    return packed(module)(inputs)[:, skipped:].float(), targets
 
 
 def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:

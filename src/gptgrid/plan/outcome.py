@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
 from pathlib import Path
 
 from gptgrid.plan.plan import Plan
@@ -40,11 +41,11 @@ def try_it(cell: Path, private: bool) -> list[str]:
     if private or not samples.is_file():
         return [f"  gptgrid generate {cell}"]
     first = json.loads(samples.read_text(encoding="utf-8").splitlines()[0])
-    prompt = json.dumps(first["prompt"], ensure_ascii=False)
-    return [
-        f'  "{excerpt(first["prompt"] + first["text"], SHOWN)}"',
-        f"  gptgrid generate {cell} --prompt {prompt}",
-    ]
+    shown, prompt = excerpt(first["prompt"] + first["text"], SHOWN), first["prompt"]
+    # Half a document is no prompt to type.
+    typed = prompt.isprintable() and 0 < len(prompt) <= SHOWN
+    again = f" --prompt {shlex.quote(prompt)}" if typed else ""
+    return [f'  "{shown}"', f"  gptgrid generate {cell}{again}"]
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
