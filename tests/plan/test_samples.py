@@ -82,6 +82,43 @@ def test_documents_as_prompts_are_checked(prompts, said):
     assert said in str(caught.value)
 
 
+def test_a_prompt_twice_is_refused():
+    with pytest.raises(ConfigError) as caught:
+        plan_of(changed(prompts=["a", "b", "a"]))
+    said = "sampling.prompts: 'a' is there twice; `count` gives several continuations of one prompt"
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("sampling", "lengths"),
+    [
+        ({"count": 3}, [2]),
+        ({"count": 3, "decodings": {"drawn": {"temperature": 1}}}, [2] * 3),
+        ({"count": 3, "decodings": {"beams": {"temperature": 1, "beams": 4}}}, [2] * 4),
+        # Of bytes, the text has 8; the ends of documents add a little.
+        ({"prompts": {"from": "test", "documents": 2}}, [9] * 2),
+    ],
+)
+def test_the_tokens_of_samples_are_those_that_go_through_the_model(sampling, lengths):
+    plan = make(changed(**sampling), "corpus", "tokenizer", "encode")
+    sample = plan.artifacts["results/default/cells/toy.bytes.small.base.s1/sample"]
+    assert Costs(plan).samples({"sample": sample}, None) == lengths
+
+
+def test_tokens_of_documents_follow_the_bytes_of_a_token():
+    config = changed(prompts={"from": "test", "documents": 2}, max_new_tokens=50)
+    config["tokenizers"]["char"] = {"kind": "bpe", "vocab_size": 400}
+    key = "results/default/cells/toy.char.small.base.s1/sample"
+    plan = plan_of(config)
+    assert Costs(plan).samples({"sample": plan.artifacts[key]}, None) == [50] * 2
+    plan = make(config, "corpus", "tokenizer", "encode")
+    (one, other) = Costs(plan).samples({"sample": plan.artifacts[key]}, None)
+    assert one == other and 50 < one < 200
+    config["sampling"]["decodings"] = {"beams": {"beams": 2}}
+    plan = make(config, "corpus", "tokenizer", "encode")
+    assert Costs(plan).samples({"sample": plan.artifacts[key]}, None) == [200] * 4
+
+
 def test_one_continuation_a_prompt_is_no_cause():
     key = "results/default/cells/toy.bytes.small.base.s1/sample"
     plans = [plan_of(changed(**values)) for values in ({}, {"count": 1}, {"count": 2})]

@@ -187,7 +187,7 @@ def snapshot(folder: Path) -> dict[str, int]:
         ({"corpora": {"mine": {"document": "whole"}}}, "corpora/mine", "document: line → whole"),
         ({"corpora": {"mine": {"document": "whole"}}}, "shards/bytes@mine", "its corpus changed"),
         ({"corpora": {"mine": {"document": "whole"}}}, CELL, "its shards changed"),
-        ({"training": {"base": {"steps": 3}}}, "compare", "4 of its 9 inputs changed"),
+        ({"training": {"base": {"steps": 3}}}, "compare", "6 of its 11 inputs changed"),
         ({"grid": [{"seed": [1, 2, 5]}]}, "compare", "cells changed"),
         ({"grid": [{"seed": [1, 2, 5]}]}, CELL.replace("s1", "s5"), "not there"),
     ],

@@ -155,8 +155,8 @@ class Causes:
 
 
 def listed(artifact: Artifact, names: list[str]) -> str:
-    """Return inputs in words: `its shards and tokenizer`; of the many that an overview has, how many."""
-    if artifact.stage in OVERVIEWS:
+    """Return inputs in words: `its shards and tokenizer`; of an overview's or a judge's many, how many."""
+    if artifact.stage in OVERVIEWS or artifact.partial:
         return f"{len(names)} of its {len(artifact.inputs)} inputs"
     return f"its {' and '.join(names)}"
 

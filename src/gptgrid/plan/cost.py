@@ -25,6 +25,7 @@ from gptgrid.plan.artifacts import Artifact, is_imported
 from gptgrid.plan.plan import Plan
 from gptgrid.plan.speed import FORWARD, Speeds
 from gptgrid.stages.evaluate.contexts import can_see
+from gptgrid.stages.sample.prompts import BYTES_PER_TOKEN
 from gptgrid.stages.train import intervals, power_laws
 from gptgrid.stages.train.budget import longer_than_asked, remarks, total_steps
 from gptgrid.stages.train.observation import SAMPLE_TOKENS
@@ -293,9 +294,10 @@ class Costs:
             self.scored_once[known] = scored_positions(tokens - 1, context, stride, starts)
         return self.scored_once[known]
 
-    @staticmethod
-    def samples(runs: dict[str, Artifact], budget: Budget) -> list[int]:
+    def samples(self, runs: dict[str, Artifact], budget: Budget) -> list[int]:
         """Return the tokens of each sample during and after a training, if none ends early.
+
+        A beam search has as many of them as beams.
 
         Args:
             runs: folder → artifact of a cell, for what would run.
@@ -307,13 +309,32 @@ class Costs:
         ):
             lengths += [SAMPLE_TOKENS] * times_due(every, budget)
         if (sample := runs.get("sample")) is not None:
-            asked = sample.config
-            prompts, drawn = asked["prompts"], [d["temperature"] > 0 for d in asked["decodings"].values()]
+            prompts = sample.config["prompts"]
             number = len(prompts) if isinstance(prompts, list) else prompts["documents"]
-            lengths += (
-                [asked["max_new_tokens"]] * number * sum(asked["count"] if draws else 1 for draws in drawn)
-            )
+            for decoding in sample.config["decodings"].values():
+                beams = decoding.get("beams", 1)
+                draws = decoding["temperature"] > 0 and beams == 1
+                rows = sample.config.get("count", 1) if draws else beams
+                lengths += [self.sample_length(sample, beams)] * number * rows
         return lengths
+
+    def sample_length(self, sample: Artifact, beams: int) -> int:
+        """Return the tokens of a sample of a cell at most, as far as its text is known.
+
+        The continuation of a document is cut after so many bytes; beams are searched for as many tokens as a
+        text of that size may have.
+        """
+        tokens, train = sample.config["max_new_tokens"], sample.inputs["train"]
+        if isinstance(sample.config["prompts"], list):
+            return tokens
+        size = BYTES_PER_TOKEN * tokens
+        if beams > 1:
+            return size
+        encoded = train.inputs.get("shards")
+        facts = encoded and self.facts(encoded)
+        counts = facts["splits"][sample.config["prompts"]["from"]] if facts else {}
+        # Bare ids have no bytes, and continue an empty prompt.
+        return ceil(size * counts["tokens"] / counts["bytes"]) if counts.get("bytes") else tokens
 
     # ------------------------------------------------------------------------------------- model
 
