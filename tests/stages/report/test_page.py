@@ -269,6 +269,25 @@ def test_equal_budgets_and_fronts(page, tmp_path):
     assert 'id="equal"' not in alone and 'id="pareto"' not in alone and 'id="budgets-title"' not in alone
 
 
+def test_weights_on_the_way_are_a_table_where_they_were_scored(page, tmp_path):
+    assert 'id="checkpoints"' not in page
+    small = Experiment(tmp_path, ("tales",), ("bpe",), ("gpt2",), seeds=(1,))
+    path = small.inputs["evaluate:tales.bpe.gpt2.base.s1"] / "evaluation.json"
+    evaluation = json.loads(path.read_text())
+    figures = {
+        "valid": {"val_loss": 3.0, "bpb": 1.5},
+        "test": {"test_loss": 2.5, "bpb": 1.25, "perplexity": 12.2},
+    }
+    evaluation["checkpoints"] = [{"step": 25, **figures}]
+    path.write_text(json.dumps(evaluation))
+    steps = json.loads((small.inputs["train:tales.bpe.gpt2.base.s1"] / "manifest.json").read_text())["facts"][
+        "steps"
+    ]
+    assert table_rows(small.report(), "checkpoints") == [
+        ["tales.bpe.gpt2.base.s1", "25", f"{100 * 25 / steps:.0f} %", "1.5000", "1.2500", "2.5000"]
+    ]
+
+
 def test_laws_or_the_reason_why_there_is_none(tmp_path, page):
     sizes = ({"model.n_layer": 2}, {"model.n_layer": 4})
     experiment = Experiment(tmp_path, ("tales",), ("bpe",), ("gpt2",), (1,), sizes)

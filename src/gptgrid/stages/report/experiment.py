@@ -60,6 +60,8 @@ class ReportContent:
     """Of pareto.csv the groups on a front."""
     laws: list[Row]
     """scaling.csv, without recipes of one size and budget."""
+    checkpoints: list[Row]
+    """checkpoints.csv: weights that trainings kept on their way."""
     evaluations: list[Row]
     """Of each group: see `group_evaluations`."""
     curves: list[Row]
@@ -116,6 +118,7 @@ def read_experiment(job: Job) -> ReportContent:
         leaders=leaders(rows_of(read_table(tables / "equal.csv"))),
         fronts=fronts(rows_of(read_table(tables / "pareto.csv"))),
         laws=laws(rows_of(read_table(tables / "scaling.csv"))),
+        checkpoints=rows_of(read_table(tables / "checkpoints.csv")),
         evaluations=group_evaluations(job, rows_of(groups), cells, private),
         curves=learning_curves(job, cells),
         samples=[row for number, cell in shown for row in read_samples(job, number, cell)],
