@@ -10,7 +10,7 @@ import torch
 from cells import evaluation_job, tiny, uniform, write_cell
 from safetensors.torch import save_file
 
-from gptgrid.api import TrainedCell, find, load
+from gptgrid.api import TrainedCell, find, load, table
 from gptgrid.artifact.errors import UserError
 from gptgrid.stages.evaluate.evaluation import evaluate
 from gptgrid.tokens.codec import BytesCodec, IdsCodec, write_codec
@@ -139,6 +139,45 @@ def test_a_cell_reads_marks_as_its_corpus_did(tmp_path):
 def test_encode_and_decode(cell):
     assert cell.encode("aé") == [97, 195, 169]
     assert cell.decode(cell.encode(TEXT)) == TEXT
+
+
+@pytest.mark.parametrize("ids", [[1, 2, 99999], [-1], [1.5], "a", None])
+def test_decode_refuses_what_is_no_id(cell, ids):
+    with pytest.raises(
+        UserError, match=r"ids must lie in 0 to 256; found|expected ids, whole numbers; found"
+    ):
+        cell.decode(ids)
+    assert cell.decode(torch.tensor([97, 98])) == "ab"
+
+
+@pytest.mark.parametrize(
+    ("use", "said"),
+    [
+        (lambda cell: cell.generate("a", top_k=2.5), "top_k is 2.5; expected a whole number"),
+        (lambda cell: cell.generate("a", temperature="1"), "temperature is '1'; expected a number"),
+        (lambda cell: cell.generate("a", stop=5), "stop is 5; expected a text or several"),
+        (lambda cell: cell.generate("a", stop=["b", 5]), r"stop is \['b', 5\]; expected a text or several"),
+        (lambda cell: cell.generate("a", stop=None), "stop is None; expected a text or several"),
+        (lambda cell: cell.generate("a", seed=1.5), "seed is 1.5; expected a whole number"),
+        (lambda cell: cell.stream("a", seed=None), "seed is None; expected a whole number"),
+        (
+            lambda cell: cell.generate("a", max_new_tokens=2.5),
+            "max_new_tokens is 2.5; expected a whole number",
+        ),
+        (lambda cell: cell.stream(["a", "b"]), r"prompt is \['a', 'b'\]; expected a text"),
+        (lambda cell: cell.generate(None), "prompt is None; expected a text or several"),
+        (lambda cell: cell.generate(["a", 5]), r"prompt is \['a', 5\]; expected a text or several"),
+        (lambda cell: cell.encode(5), "text is 5; expected a text"),
+        (lambda cell: cell.score(None), "text is None; expected a text"),
+        (lambda cell: cell.forward(None), "expected ids, whole numbers; found None"),
+        (lambda cell: cell.forward([1.5]), r"expected ids, whole numbers; found \[1.5\]"),
+        (lambda cell: cell.generate("a", beams=300), "beams is 300; 1 is off.*256 at most"),
+        (lambda cell: cell.embeddings([0.5]), r"expected ids, whole numbers; found \[0.5\]"),
+    ],
+)
+def test_values_of_another_type_are_refused(cell, use, said):
+    with pytest.raises(UserError, match=said):
+        use(cell)
 
 
 def test_forward_gives_logits_after_each_token(cell):
@@ -386,6 +425,36 @@ def test_a_cell_that_is_not_trained_yet_is_said_to_be(results, names):
         load(results / "first" / "cells" / "tales.char.encoder.base.s1")
 
 
+def test_a_cell_that_is_not_trained_yet_is_said_to_be_for_its_path_too(results):
+    cell = results / "first" / "cells" / "tales.char.encoder.base.s1"
+    with pytest.raises(UserError) as caught:
+        find(str(cell), results)
+    assert str(caught.value).startswith(f"{cell} is not trained yet (it has no train/model.safetensors)")
+    nowhere = f"{results}/first/cells/nowhere"
+    with pytest.raises(UserError, match=f"no trained cell matches '{nowhere}'"):
+        find(nowhere, results)
+
+
+@pytest.mark.parametrize("missing", ["config.json", "codec.json"])
+def test_what_a_cell_lacks_is_said(folder, tmp_path, missing):
+    cell = tmp_path / "my" / "cells" / folder.name
+    shutil.copytree(folder, cell)
+    (cell / "train" / missing).unlink()
+    for names in (folder.name, str(cell), str(cell / "train")):
+        with pytest.raises(UserError, match=rf"{folder.name}\S* is no whole cell: it has no {missing}"):
+            find(names, tmp_path)
+    with pytest.raises(UserError, match=rf"is not a trained cell: .* and found no {missing}"):
+        load(cell)
+
+
+def test_load_takes_names_as_find_does(folder, tmp_path, monkeypatch):
+    shutil.copytree(folder, tmp_path / "results" / "my" / "cells" / folder.name)
+    monkeypatch.chdir(tmp_path)
+    assert load("tales gpt2 s1", "cpu").context == 8
+    with pytest.raises(UserError, match="no trained cell matches 'tales llama'; there are"):
+        load("tales llama")
+
+
 def test_a_cell_that_the_grid_no_longer_has_is_found_by_its_path_alone(tmp_path):
     for name in ("toy.char.gpt2.base.s1", "toy.char.old.base.s1"):
         (train := tmp_path / "my" / "cells" / name / "train").mkdir(parents=True)
@@ -411,3 +480,10 @@ def test_a_long_list_is_cut(tmp_path):
     with pytest.raises(UserError, match="matches 30 cells") as caught:
         find("toy", tmp_path)
     assert "… and 10 more" in str(caught.value)
+
+
+def test_tables_are_chosen_from_what_is_returned(tmp_path):
+    with pytest.raises(UserError, match=r"samples is no folder of results.*table\('mine'\)\['samples'\]"):
+        table("mine", "samples")
+    with pytest.raises(UserError, match="mine is no finished experiment"):
+        table("mine", tmp_path)

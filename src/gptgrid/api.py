@@ -1,6 +1,6 @@
 """Trained cells for notebooks and scripts, and the parts that they are made of.
 
-`cell = load(find("tales bpe llama s1"))`, then generate, stream, score, forward, attention, embeddings.
+`cell = load("tales bpe llama s1")`, then generate, stream, score, forward, attention, embeddings.
 `cells(experiment)` lists the cells of an experiment, `table(experiment)` returns its tables, `compare(a, b)`
 puts two results beside each other.
 
@@ -61,7 +61,8 @@ def table(experiment: str | Path, root: str | Path = "results") -> dict[str, pd.
 
     Args:
         experiment: its name, or the folder of its results.
-        root: where the experiments lie.
+        root: the folder in which the experiments lie. Tables are chosen from what is returned:
+            `table("mine")["samples"]`.
 
     Raises:
         UserError: there are no such tables.
@@ -70,6 +71,11 @@ def table(experiment: str | Path, root: str | Path = "results") -> dict[str, pd.
     from gptgrid.plan.versus import read_table
 
     folder = experiment_folder(str(experiment), root)
+    if folder is None and not Path(root).is_dir():
+        raise UserError(
+            f"{root} is no folder of results; tables are chosen from what is returned: "
+            f"table({str(experiment)!r})[{str(root)!r}]"
+        )
     if folder is None:
         names = sorted(path.parents[1].name for path in Path(root).glob(f"*/{SUMMARY}"))
         raise UserError(

@@ -226,3 +226,10 @@ class Terminal:
 def take_terminal() -> None:
     """Make the terminal the one whose Ctrl-C this process hears."""
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+def test_that_a_text_has_ended_is_said(tmp_path):
+    cell = write_cell(tmp_path / "cell", uniform(257, likely=256))
+    said, messages = piped(cell, "a\n\n")
+    assert said == "\n\n"
+    assert messages == "gptgrid: the text has ended; /reset begins a new one\n" * 2

@@ -300,3 +300,28 @@ def test_ctrl_c_ends_quietly_with_what_has_been_printed(tmp_path):
         rest, said = process.communicate(timeout=30)
     assert process.returncode == 130 and said == b""
     assert set(rest) <= set(b"A\n") and rest.endswith(b"\n")
+
+
+def test_help_says_how_to_write_a_line_end():
+    said = invoke("generate", "--help", env={"COLUMNS": "300", "TERM": "dumb"})
+    for option in ("--prompt", "--stop"):
+        line = next(line for line in said.splitlines() if line.startswith(f"│ {option} "))
+        assert "$'" in line and "\\n" in line
+
+
+def test_beam_search_gives_one_text_of_each_prompt(folder):
+    arguments = ["generate", str(folder), "--prompt", "a", "--beams", "2", *OPTIONS]
+    one = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    three = CliRunner().invoke(app, [*arguments, "--count", "3"], catch_exceptions=False)
+    assert three.stdout == one.stdout and one.stderr == ""
+    assert three.stderr == "gptgrid: beam search draws nothing: one text of each prompt, not 3\n"
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_ctrl_c_leaves_no_line_among_json(folder, monkeypatch, as_json):
+    def interrupted(*values, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("gptgrid.model.continuation.stream", interrupted)
+    result = CliRunner().invoke(app, ["generate", str(folder), *(["--json"] if as_json else [])])
+    assert result.exit_code == 130 and result.stdout == ("" if as_json else "\n")

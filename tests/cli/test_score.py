@@ -80,6 +80,37 @@ def test_what_cannot_be_scored_is_said(folder, tmp_path, content, said):
     assert result.stdout == ""
 
 
+def test_the_other_texts_are_scored_where_one_cannot_be(folder, texts, tmp_path):
+    (tmp_path / "empty.txt").touch()
+    (tmp_path / "latin.txt").write_bytes(b"caf\xe9")
+    bad = [str(tmp_path / name) for name in ("empty.txt", "latin.txt")]
+    result = CliRunner().invoke(app, ["score", str(folder), texts[0], *bad, texts[1], "--json"])
+    assert result.exit_code == 1
+    found = json.loads(result.stdout)
+    assert [row["file"] for row in found["files"]] == texts
+    assert found["together"]["bytes"] == sum(row["bytes"] for row in found["files"])
+    lines = result.stderr.splitlines()
+    assert [line.split(": ")[1] for line in lines] == bad and "it is empty" in lines[0]
+
+
+def test_what_is_no_file_or_given_twice_is_said(folder, texts, tmp_path):
+    for files, said in (
+        ([str(tmp_path)], f"{tmp_path} is a folder; give the files in it"),
+        ([texts[0], texts[1], texts[0]], f"{texts[0]} is given twice"),
+    ):
+        result = CliRunner().invoke(app, ["score", str(folder), *files])
+        assert isinstance(result.exception, UserError) and said in str(result.exception)
+
+
+def test_too_few_bare_ids_are_said(tmp_path):
+    cell = write_cell(tmp_path / "cell", tiny(10), IdsCodec(10))
+    (tmp_path / "ids.txt").write_text("1")
+    result = CliRunner().invoke(app, ["score", str(cell), str(tmp_path / "ids.txt")])
+    assert str(result.exception).endswith(
+        "no token to score: of ids, the first one is not predicted; give two"
+    )
+
+
 def test_bare_ids_have_no_bytes(tmp_path):
     cell = write_cell(tmp_path / "cell", tiny(10), IdsCodec(10))
     (tmp_path / "ids.txt").write_text("1 2 3\n4")

@@ -106,7 +106,19 @@ def test_the_seeds_of_a_cell_are_one_tokenizer(tmp_path, monkeypatch):
             tmp_path / f"results/one/cells/toy.char.gpt2.base.s{seed}/train", tiny(282), CODECS["char"]
         )
     monkeypatch.chdir(tmp_path)
-    assert "1 tokens, 3 bytes" in invoke("toy gpt2", "狐")
+    said = CliRunner().invoke(app, ["tokenize", "toy gpt2", "狐"], catch_exceptions=False)
+    assert "1 token, 3 bytes, 1 character: " in said.stdout
+    assert said.stderr == "gptgrid: results/one/cells/toy.char.gpt2.base.s1\n"
+
+
+def test_the_tokenizer_that_parts_of_a_name_mean_is_said(tmp_path, monkeypatch):
+    (folder := tmp_path / "data" / "tokenizers" / "bpe@tales").mkdir(parents=True)
+    write_codec(CODECS["bpe"], folder / "codec.json")
+    monkeypatch.chdir(tmp_path)
+    for name in ("bpe", "bpe@tales"):
+        said = CliRunner().invoke(app, ["tokenize", name, "fox"], catch_exceptions=False)
+        assert said.stderr == "gptgrid: data/tokenizers/bpe@tales\n"
+    assert CliRunner().invoke(app, ["tokenize", "data/tokenizers/bpe@tales", "fox"]).stderr == ""
 
 
 @pytest.mark.parametrize(
@@ -137,3 +149,10 @@ def test_tokenizing_does_not_wait_for_torch(codec):
     code = f"import sys\nfrom gptgrid.cli.main import app\ntry: app(['tokenize', {codec!r}, 'a'])\nfinally: print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.endswith("\nFalse\n"), done.stderr
+
+
+def test_the_name_of_the_end_of_text_stays_text_and_help_says_so(codec):
+    assert "special" not in invoke(codec, "<|endoftext|>", "--marks").splitlines()[1]
+    said = CliRunner().invoke(app, ["tokenize", "--help"], env={"COLUMNS": "300", "TERM": "dumb"}).stdout
+    [line] = [line for line in said.splitlines() if "--marks" in line]
+    assert "that of the end of text stays text" in line

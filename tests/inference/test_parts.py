@@ -104,8 +104,10 @@ def test_special_tokens_are_shown_or_hidden_and_read_where_one_says_so():
     assert tokenizer.encode_documents(["<|u|>"], marks=True) == [256, 257]
 
 
-def test_what_is_learned_is_what_the_workflow_learns(tmp_path):
-    texts = ["the cat and the hat", "that is the cat", "天地天地 <|endoftext|>"] * 300
+@pytest.mark.parametrize("times", [1, 300])
+def test_what_is_learned_is_what_the_workflow_learns(tmp_path, times):
+    texts = ["the cat and the hat", "that is the cat", "天地天地 <|endoftext|>"] * times
+    texts += ["天" * 90, "of understanding"]
     write_documents(tmp_path / "train-00000.parquet", texts)
     facts = {"splits": {"train": {"bytes": sum(len(text.encode()) for text in texts)}}}
     (tmp_path / "manifest.json").write_text(json.dumps({"facts": facts}))
@@ -115,6 +117,22 @@ def test_what_is_learned_is_what_the_workflow_learns(tmp_path):
         expected = MAKERS[kind](Job(made, {"corpus": tmp_path}, tmp_path, tmp_path), {})
         found = train_tokenizer(texts, kind, vocab_size=280, special_tokens=["<|u|>"])
         assert found.codec.to_json() == expected.to_json()
+
+
+def test_a_vocabulary_that_is_smaller_than_asked_for_is_told_in_the_numbers_that_were_asked_for(capsys):
+    found = train_tokenizer("aaaa bbbb", vocab_size=270, special_tokens=["<|u|>"])
+    assert found.vocab_size < 270
+    assert capsys.readouterr().out == (
+        f"the text has no more pairs to merge: {found.vocab_size} tokens, not 270\n"
+    )
+
+
+@pytest.mark.parametrize("texts", [[], "", ["", ""], iter(())])
+def test_nothing_is_learned_from_no_text(texts):
+    for kind in ("bpe", "char"):
+        with pytest.raises(UserError, match="there is no text to learn from"):
+            train_tokenizer(texts, kind)
+    assert train_tokenizer(texts, "bytes").vocab_size == 257
 
 
 @pytest.mark.parametrize(

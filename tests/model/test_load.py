@@ -39,7 +39,9 @@ def test_what_differs_from_the_model_is_said(tmp_path: Path) -> None:
     }
     for said, tensors in others.items():
         save_file(tensors, folder / "model.safetensors")
-        with pytest.raises(UserError, match=rf"model\.safetensors is of another model than config\.json: {said}"):
+        with pytest.raises(
+            UserError, match=rf"model\.safetensors is of another model than config\.json: {said}"
+        ):
             load_model(folder)
     weights = load_file(write_cell(tmp_path / "tied", tiny(257, tie_embeddings=True)) / "model.safetensors")
     del weights[name]

@@ -231,10 +231,14 @@ class Chat:
                 "from now on its oldest part is not read",
                 err=True,
             )
+        said = False
         with closing(pieces):
             for piece in pieces:
                 typer.echo(piece, nl=False)
+                said = said or bool(piece)
         typer.echo()
+        if self.conversation.ended and not said:
+            typer.echo("gptgrid: the text has ended; /reset begins a new one", err=True)
 
     def help(self) -> None:
         """Print what can be typed."""

@@ -27,7 +27,10 @@ ROWS = 16
 
 def generate(
     cells: CellNames,
-    prompt: Annotated[str | None, typer.Option(help="Text to continue. Default: the model begins.")] = None,
+    prompt: Annotated[
+        str | None,
+        typer.Option(help="Text to continue; $'one\\ntwo' has a line end. Default: the model begins."),
+    ] = None,
     file: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="Prompts, one a line; empty lines are left out; - is stdin."),
@@ -54,7 +57,8 @@ def generate(
     ] = 1,
     length_penalty: Annotated[float, typer.Option(help="Of this search; above 0 favours long texts.")] = 1.0,
     stop: Annotated[
-        list[str] | None, typer.Option(help="A text at which to stop; may be given several times.")
+        list[str] | None,
+        typer.Option(help="A text at which to stop, $'\\n' for a line end; may be given several times."),
     ] = None,
     seed: Annotated[
         int, typer.Option(help="The same seed draws the same text. Of several texts, each has the next.")
@@ -96,6 +100,9 @@ def generate(
         stop=tuple(stop or ()),
     )
     decoding.check()
+    if beams > 1 and count > 1:
+        typer.echo(f"gptgrid: beam search draws nothing: one text of each prompt, not {count}", err=True)
+        count = 1
     asked = Asked(decoding, max_new_tokens, seed, ignore_eos)
     found = [load_cell(name, device, weights) for name in cells]
 
@@ -117,7 +124,8 @@ def generate(
             texts = [prompt or ""] if file is None else read_lines(file)
             write([text for text in texts for _ in range(count)])
     except KeyboardInterrupt:
-        typer.echo()
+        if not as_json:
+            typer.echo()
         raise typer.Exit(130) from None
 
 

@@ -37,7 +37,7 @@ def neighbours(
     Examples:
 
       gptgrid neighbours "tales bpe llama s1" " fox" " bear"
-      gptgrid neighbours "tales bpe llama s1" " Monday" --count 6 --json
+      gptgrid neighbours "tales bpe llama s1" " mouse" --count 6 --json
     """
     from gptgrid.inference.vocabulary import neighbours as find_neighbours
 

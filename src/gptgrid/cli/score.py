@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -31,7 +32,8 @@ def score(
 
     Each file is one document, of any size. It is scored as the evaluation
     scores: on windows that overlap by half a context, each token once. The
-    worst places are passages of about a hundred bytes.
+    worst places are passages of about a hundred bytes. Of a file that cannot be
+    scored an error is told, and the others have their figures all the same.
 
     Examples:
 
@@ -39,17 +41,48 @@ def score(
       gptgrid score "tales bpe llama s1" chapters/*.txt --worst 10
       unzip -p book.zip | gptgrid score "tales bpe llama s1" - --json
     """
-    if missing := [name for name in files if name != "-" and not Path(name).is_file()]:
-        raise UserError(f"there is no file {missing[0]}")
+    check_names(files)
     from gptgrid.inference.text_score import together
 
     folder, trained = load_cell(cell, device, weights)
-    found = {name: score_file(trained, name, worst) for name in files}
+    found, errors = score_files(trained, files, worst)
+    if not found:
+        raise UserError("\n".join(errors))
     all_of_them = together(text.score for text in found.values())
     if as_json:
         typer.echo(json.dumps(as_data(folder, found, all_of_them), ensure_ascii=False))
     else:
         show(found, all_of_them)
+    for error in errors:
+        typer.echo(f"gptgrid: {error}", err=True)
+    if errors:
+        raise typer.Exit(1)
+
+
+def check_names(files: list[str]) -> None:
+    """Refuse names of texts before anything takes long.
+
+    Raises:
+        UserError: there is no such file, or one is given twice.
+    """
+    for name, path in ((name, Path(name)) for name in files if name != "-"):
+        if path.is_dir():
+            raise UserError(f"{name} is a folder; give the files in it")
+        if not path.exists():
+            raise UserError(f"there is no file {name}")
+    if twice := [name for name, times in Counter(files).items() if times > 1]:
+        raise UserError(f"{twice[0]} is given twice; give each text once")
+
+
+def score_files(cell: TrainedCell, files: list[str], worst: int) -> tuple[dict[str, TextScore], list[str]]:
+    """Return how well a cell predicts the texts of files, and what is wrong with the others."""
+    found, errors = {}, []
+    for name in files:
+        try:
+            found[name] = score_file(cell, name, worst)
+        except UserError as error:
+            errors.append(str(error))
+    return found, errors
 
 
 def score_file(cell: TrainedCell, name: str, worst: int) -> TextScore:

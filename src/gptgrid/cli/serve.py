@@ -28,6 +28,7 @@ def serve(
 
     The API has /v1/completions, /v1/chat/completions and /v1/models, also with the keys top_k, min_p,
     repetition_penalty, no_repeat_ngram, beams, length_penalty, ignore_eos and truncate_prompt_tokens.
+    A request without `model` is answered by the first cell; /v1/models has the names of all.
     Choice number i of an answer is drawn by the seed `seed` + i. A prompt that is longer than the context is
     refused, unless truncate_prompt_tokens is -1; of a chat the oldest part is left out. Then usage has the
     number of tokens as prompt_tokens_left_out.

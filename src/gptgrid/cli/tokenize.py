@@ -35,7 +35,11 @@ def tokenize(
     file: Annotated[Path | None, typer.Option(help="Tokenize the text of a file, in UTF-8.")] = None,
     table: Annotated[bool, typer.Option("--table", help="Print the whole vocabulary instead.")] = False,
     marks: Annotated[
-        bool, typer.Option("--marks", help="Names of special tokens in the text are these.")
+        bool,
+        typer.Option(
+            "--marks",
+            help="Names of special tokens in the text are these; that of the end of text stays text.",
+        ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON; bytes are in hex.")] = False,
 ) -> None:
@@ -52,12 +56,15 @@ def tokenize(
       gptgrid tokenize gpt2 --table | less
       echo "天地玄黄" | gptgrid tokenize gpt2 -
     """
-    from gptgrid.inference.vocabulary import Vocabulary, find_codec
+    from gptgrid.inference.vocabulary import Vocabulary, find_tokenizer, read_tokenizer
 
     if (text is not None) + (file is not None) + table != 1:
         raise UserError("give one of a text, --file and --table")
+    place = find_tokenizer(tokenizer)
+    if str(place) != tokenizer.rstrip("/"):
+        typer.echo(f"gptgrid: {place}", err=True)
     with redirect_stdout(sys.stderr):  # what is said of a tokenizer is no part of the output
-        vocabulary = Vocabulary(find_codec(tokenizer))
+        vocabulary = Vocabulary(read_tokenizer(place))
     if table:
         tokens = list(vocabulary.all())
         echo_json(list(map(token_json, tokens))) if as_json else echo_tokens(tokens, last_only=True)
@@ -108,12 +115,18 @@ def sizes(tokens: Sequence[Token], text: str | None) -> dict[str, Any]:
 
 def told(facts: dict[str, Any]) -> str:
     """Return these sizes as a sentence."""
+    tokens = number(facts["count"], "token")
     if facts["bytes"] is None:
-        return f"{facts['count']:,} tokens"
+        return tokens
     return (
-        f"{facts['count']:,} tokens, {facts['bytes']:,} bytes, {facts['characters']:,} characters: "
+        f"{tokens}, {number(facts['bytes'], 'byte')}, {number(facts['characters'], 'character')}: "
         f"{facts['bytes_per_token']:.2f} bytes and {facts['characters_per_token']:.2f} characters a token"
     )
+
+
+def number(count: int, what: str) -> str:
+    """Return a number of things."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def echo_tokens(tokens: Iterable[Token], last_only: bool = False) -> None:

@@ -6,8 +6,9 @@ machine works.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
+from operator import index
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,10 @@ from torch import Tensor, nn
 from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.manifest import MANIFEST, read_manifest
 from gptgrid.inference.attention import recording
-from gptgrid.inference.find import FILES, train_folder
+from gptgrid.inference.find import FILES, find, lacking, train_folder
 from gptgrid.metrics import figures
 from gptgrid.model.continuation import complete, stream
-from gptgrid.model.decoding import Decoding
+from gptgrid.model.decoding import Decoding, check_whole
 from gptgrid.model.device import find_device
 from gptgrid.model.load import STEP, STEP_FILES, WEIGHTS, load_model, read_recipe
 from gptgrid.model.score import default_stride, score
@@ -70,19 +71,26 @@ class TrainedCell:
 
         The names of special tokens in it are text; with `marks` those tokens. Default: as in the corpus that
         the cell was trained on.
+
+        Raises:
+            UserError: it is no text.
         """
+        check_text("text", text)
         return self.codec.encode_marked(text) if self.reads(marks) else self.codec.encode(text)
 
     def reads(self, marks: bool | None) -> bool:
         """Say whether names of special tokens in a text are these; None asks the corpus of the cell."""
         return self.marks if marks is None else marks
 
-    def decode(self, ids: list[int], special: bool = False) -> str:
+    def decode(self, ids: Iterable[int], special: bool = False) -> str:
         """Return the text of token ids, with `special` the names of special tokens, too.
 
         Bytes that are no UTF-8 become U+FFFD.
+
+        Raises:
+            UserError: an id beyond the vocabulary.
         """
-        return self.codec.decode(ids, special)
+        return self.codec.decode(checked_ids(ids, self.codec.vocab_size), special)
 
     @torch.inference_mode()
     def forward(self, text: str | Sequence[int]) -> Tensor:
@@ -133,7 +141,7 @@ class TrainedCell:
             ids = self.encode(word) if isinstance(word, str) else [word]
             if not ids:
                 raise UserError(f"{word!r} has no token")
-            rows.append(table[self.checked(ids)].mean(dim=0))
+            rows.append(table[checked_ids(ids, self.module.vocab_size)].mean(dim=0))
         return torch.stack(rows) if rows else table[:0]
 
     def tokens(self, text: str | Sequence[int]) -> Tensor:
@@ -142,21 +150,10 @@ class TrainedCell:
         Raises:
             UserError: nothing to read, more than the model sees at once, or an id beyond the vocabulary.
         """
-        ids = self.encode(text) if isinstance(text, str) else list(text)
+        ids = self.encode(text) if isinstance(text, str) else checked_ids(text, self.module.vocab_size)
         if not 1 <= len(ids) <= self.context:
             raise UserError(f"{len(ids)} tokens; the model reads 1 to {self.context} at once")
-        return torch.tensor([self.checked(ids)], device=next(self.module.parameters()).device)
-
-    def checked(self, ids: list[int]) -> list[int]:
-        """Return ids, all of which the vocabulary has.
-
-        Raises:
-            UserError: one lies beyond it.
-        """
-        size = self.module.vocab_size
-        if not all(0 <= token < size for token in ids):
-            raise UserError(f"ids must lie in 0 to {size - 1}; found {min(ids)} to {max(ids)}")
-        return ids
+        return torch.tensor([ids], device=next(self.module.parameters()).device)
 
     def generate(
         self,
@@ -194,9 +191,10 @@ class TrainedCell:
             What follows the prompt: whole characters. For several prompts, as many.
 
         Raises:
-            UserError: there is no such setting, or a value is out of range.
+            UserError: there is no such setting, or a value is out of range or of another type.
         """
-        prompts = [prompt] if isinstance(prompt, str) else list(prompt)
+        prompts = texts_of("prompt", prompt)
+        check_whole("seed", seed)
         seeds = range(seed, seed + len(prompts))
         found = complete(
             self.module,
@@ -222,6 +220,7 @@ class TrainedCell:
     ) -> Iterator[str]:
         """Return an iterator of the text of `generate` in pieces, as they come; closing it ends the
         computation. None of them breaks a character. Arguments and errors are those of `generate`."""
+        check_text("prompt", prompt)
         pieces = stream(
             self.module,
             self.codec,
@@ -247,9 +246,10 @@ class TrainedCell:
             UserError: the text has nothing to score.
             ValueError: the stride is not between 1 and the context.
         """
+        check_text("text", text)
         tokens = Shards([np.array(self.codec.begin(text, self.reads(marks)))])
         if len(tokens) < 2:
-            raise UserError("the text has no token to score: a text needs one, bare ids two")
+            raise nothing_to_score(self.codec)
         stride = default_stride(self.context) if stride is None else stride
         nats = float(score(self.module, tokens, self.context, stride).nats.sum())
         size = None if self.codec.kind == "ids" else len(text.encode())
@@ -257,17 +257,61 @@ class TrainedCell:
         return Score(nats, len(tokens) - 1, size, found["bpb"], found["perplexity"])
 
 
+def check_text(name: str, value: Any) -> None:
+    """Refuse what is no text.
+
+    Raises:
+        UserError: it is none.
+    """
+    if not isinstance(value, str):
+        raise UserError(f"{name} is {value!r:.100}; expected a text")
+
+
+def texts_of(name: str, value: Any) -> tuple[str, ...]:
+    """Return a text, or several, as several.
+
+    Raises:
+        UserError: one is no text.
+    """
+    if isinstance(value, str):
+        return (value,)
+    texts = tuple(value) if isinstance(value, Iterable) else (value,)
+    if not all(isinstance(text, str) for text in texts):
+        raise UserError(f"{name} is {value!r:.100}; expected a text or several")
+    return texts
+
+
+def checked_ids(ids: Iterable[int], vocab_size: int) -> list[int]:
+    """Return ids as a list.
+
+    Raises:
+        UserError: one is no whole number, or lies beyond the vocabulary.
+    """
+    try:
+        found = list(map(index, ids.tolist() if isinstance(ids, Tensor) else ids))
+    except TypeError:
+        raise UserError(f"expected ids, whole numbers; found {ids!r:.100}") from None
+    if not all(0 <= value < vocab_size for value in found):
+        raise UserError(f"ids must lie in 0 to {vocab_size - 1}; found {min(found)} to {max(found)}")
+    return found
+
+
+def nothing_to_score(codec: Codec) -> UserError:
+    """Return what to say of a text without a token that is predicted."""
+    reason = "of ids, the first one is not predicted; give two" if codec.kind == "ids" else "it is empty"
+    return UserError(f"the text has no token to score: {reason}")
+
+
 def drawing(settings: dict[str, Any]) -> Decoding:
     """Return how tokens are chosen where a person says nothing else: drawn, and not among the unlikely ones.
 
     Raises:
-        UserError: there is no such setting.
+        UserError: there is no such setting, or `stop` is no text.
     """
     known = [field.name for field in fields(Decoding)]
     if unknown := settings.keys() - set(known):
         raise UserError(f"there is no setting {min(unknown)!r}; there are {', '.join(known)}")
-    stop = settings.get("stop", ())
-    return Decoding(**{**DRAWN, **settings, "stop": (stop,) if isinstance(stop, str) else tuple(stop)})
+    return Decoding(**{**DRAWN, **settings, "stop": texts_of("stop", settings.get("stop", ()))})
 
 
 def load(path: str | Path, device: str = "auto", weights: str | int | None = None) -> TrainedCell:
@@ -275,7 +319,8 @@ def load(path: str | Path, device: str = "auto", weights: str | int | None = Non
 
     Args:
         path: the folder of a cell (`results/<experiment>/cells/<cell>`), its `train` folder, a copy of that,
-            or a file of weights in it, such as `model.safetensors` or `step-00000512.safetensors`.
+            or a file of weights in it, such as `model.safetensors` or `step-00000512.safetensors`; or parts
+            of the name of a cell under `results`, as for `gptgrid.api.find`.
         device: auto, cpu, cuda or mps; `auto` takes cuda, then mps, then cpu.
         weights: best (of the lowest validation loss), last, or the number of a step whose weights were kept
             (`checkpoints` of the training recipe). Default: the file that `path` names, or those that the
@@ -283,14 +328,16 @@ def load(path: str | Path, device: str = "auto", weights: str | int | None = Non
             copied alone.
 
     Raises:
-        UserError: the folder is not a trained cell, there are no such weights, or the machine has no such
-            device.
+        UserError: the folder is not a trained cell, none or several have such a name, there are no such
+            weights, or the machine has no such device.
     """
-    folder = train_folder(Path(path))
+    path = path_of(path)
+    folder = train_folder(path)
     if folder is None:
         raise UserError(
-            f"{path} is not a trained cell: looked for {', '.join(FILES)} there and in its folder train; "
-            "give a folder under results/<experiment>/cells/, or run snakemake to train it"
+            f"{path} is not a trained cell: looked for {', '.join(FILES)} there and in its folder train, and "
+            f"found no {', '.join(lacking(path))}; give a folder under results/<experiment>/cells/, or run "
+            "snakemake to train it"
         )
     recipe, codec = read_recipe(folder), read_codec(folder)
     # The embedding of an imported model may have more rows than its tokenizer has tokens.
@@ -300,8 +347,22 @@ def load(path: str | Path, device: str = "auto", weights: str | int | None = Non
             f"codec.json in {folder} has {codec.vocab_size:,} tokens, but the model "
             f"{recipe['vocab_size']:,}: they are of different cells"
         )
-    file = weights_file(Path(path), folder, weights)
+    file = weights_file(path, folder, weights)
     return TrainedCell(load_model(folder, find_device(device), file), codec, recipe)
+
+
+def path_of(name: str | Path) -> Path:
+    """Return a path that is there, or that of the cell of a name.
+
+    Raises:
+        UserError: no cell matches, or several do.
+    """
+    try:
+        if Path(name).exists():
+            return Path(name)
+    except (OSError, ValueError):  # no file has such a name
+        pass
+    return find(str(name))
 
 
 def weights_file(path: Path, folder: Path, weights: str | int | None) -> str:

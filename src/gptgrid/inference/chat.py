@@ -136,6 +136,8 @@ class Conversation:
         """Answers since the beginning, or since the seed was set."""
         self.left_out = 0
         """Tokens of the text, its oldest ones, for which the context had no room at the last answer."""
+        self.ended = False
+        """Whether the last answer ended with the end of text, and not at a limit or a stop text."""
 
     @property
     def text(self) -> str:
@@ -214,11 +216,12 @@ class Conversation:
 
     def said(self, pieces: Iterator[Piece]) -> Generator[str, None, None]:
         """Yield the texts of some pieces, and note them as said by the model."""
-        answer = ""
+        answer, self.ended = "", False
         try:
             with closing(pieces):
                 for piece in pieces:
                     answer += piece.text
+                    self.ended = piece.finish == "end"
                     yield piece.text
         finally:
             self.messages.append(Message(MODEL, answer))

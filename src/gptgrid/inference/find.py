@@ -29,6 +29,36 @@ def train_folder(path: Path) -> Path | None:
         return None
 
 
+def lacking(path: Path) -> list[str]:
+    """Return the files of a trained cell that a folder, or its `train`, does not have."""
+    home = path / "train" if (path / "train").is_dir() else path
+    return [name for name in FILES if not (home / name).is_file()]
+
+
+def is_unfinished(path: Path) -> bool:
+    """Say whether a folder is that of a cell, or its `train`, which lacks files."""
+    try:
+        if not path.is_dir() or not path.name or not (missing := lacking(path)):
+            return False
+    except (OSError, ValueError):  # no file has such a name
+        return False
+    return path.parent.name == "cells" or len(missing) < len(FILES)
+
+
+def unfinished(path: Path) -> UserError:
+    """Return what to say of the folder of a cell that lacks files."""
+    missing = lacking(path)
+    if FILES[0] in missing:
+        where = FILES[0] if path.name == "train" else f"train/{FILES[0]}"
+        return UserError(
+            f"{path} is not trained yet (it has no {where}); run snakemake, which goes on where a training "
+            "was interrupted"
+        )
+    return UserError(
+        f"{path} is no whole cell: it has no {missing[0]}; copy its `train` folder again, with all its files"
+    )
+
+
 def experiment_folder(name: str, root: str | Path) -> Path | None:
     """Return the folder of an experiment that has tables; None if it is no experiment.
 
@@ -100,24 +130,23 @@ def matching(names: str, root: str | Path) -> list[Path]:
     """
     if train_folder(Path(names)):
         return [Path(names)]
+    if is_unfinished(Path(names)):
+        raise unfinished(Path(names))
     folders = {label_of(folder): folder for folder in sorted(Path(root).glob("*/cells/*"))}
     cells = {label: folder for label, folder in folders.items() if train_folder(folder)}
-    names = names.removeprefix(f"{root}/").rstrip("/")
+    parts = names.removeprefix(f"{root}/").rstrip("/")
     left = {label for label, folder in cells.items() if is_left_over(folder)}
-    found = match(names, [label for label in cells if label not in left])
+    found = match(parts, [label for label in cells if label not in left])
     if found:
         return [cells[label] for label in found]
-    if found := match(names, sorted(left)):
+    if found := match(parts, sorted(left)):
         paths = listed([str(cells[label]) for label in found])
         raise UserError(
             f"{names!r} matches only what the grid of its experiment does not have; to use it all "
             f"the same, give its path:\n{paths}"
         )
-    if found := match(names, [label for label in folders if label not in cells]):
-        raise UserError(
-            f"{folders[found[0]]} is not trained yet (it has no train/{FILES[0]}); run snakemake, which goes "
-            "on where a training was interrupted"
-        )
+    if found := match(parts, [label for label in folders if label not in cells]):
+        raise unfinished(folders[found[0]])
     there = (
         f"there are:\n{listed(list(cells))}"
         if cells

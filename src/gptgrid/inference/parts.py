@@ -7,6 +7,7 @@ defaults and the same errors.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,10 +18,11 @@ from torch.nn import functional
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.config import errors, models, tokenizers
+from gptgrid.inference.cell import checked_ids
 from gptgrid.model.build import build
 from gptgrid.model.initialize import initialize
 from gptgrid.tokens.base import Codec
-from gptgrid.tokens.codec import BpeCodec, BytesCodec, CharCodec, write_codec
+from gptgrid.tokens.codec import BytesCodec, CharCodec, write_codec
 from gptgrid.tokens.huggingface import to_tokenizer_json
 from gptgrid.tokens.patterns import PATTERNS
 
@@ -148,7 +150,7 @@ def train_tokenizer(
         special_tokens: names of tokens beside the end of text that stand for no text, such as `<|user|>`.
 
     Raises:
-        UserError: a value is out of range.
+        UserError: a value is out of range, or there is no text to learn from.
     """
     # What learns is imported where it is used: whoever loads a cell does not wait for it.
     from gptgrid.stages.tokenizer import make
@@ -159,15 +161,25 @@ def train_tokenizer(
     if kind == "bpe":
         entry |= {"vocab_size": vocab_size, "pattern": pattern}
     made = checked(tokenizers.Tokenizer, "tokenizers", entry)
-    documents = [texts] if isinstance(texts, str) else texts
-    special = made.special_tokens
-    if made.kind == "bpe":
-        cut = PATTERNS[made.pattern]
-        merges = make.learn_merges(documents, made.vocab_size - 1 - len(special), cut)
-        return Tokenizer(BpeCodec("bpe", cut, merges, special))
+    if made.kind == "bytes":
+        return Tokenizer(BytesCodec(made.special_tokens))
+    documents = not_empty([texts] if isinstance(texts, str) else texts)
     if made.kind == "char":
-        return Tokenizer(CharCodec(make.learn_characters(documents), special))
-    return Tokenizer(BytesCodec(special))
+        return Tokenizer(CharCodec(make.learn_characters(documents), made.special_tokens))
+    return Tokenizer(make.learn_bpe(documents, made.vocab_size, PATTERNS[made.pattern], made.special_tokens))
+
+
+def not_empty(texts: Iterable[str]) -> Iterable[str]:
+    """Return texts, at least one of which is not empty.
+
+    Raises:
+        UserError: all are.
+    """
+    texts = iter(texts)
+    for text in texts:
+        if text:
+            return chain([text], texts)
+    raise UserError("there is no text to learn from: give one of at least one character")
 
 
 def load_tokenizer(name: str | Path) -> Tokenizer:
@@ -183,18 +195,6 @@ def load_tokenizer(name: str | Path) -> Tokenizer:
     from gptgrid.inference.vocabulary import find_codec
 
     return Tokenizer(find_codec(str(name)))
-
-
-def checked_ids(ids: Iterable[int], vocab_size: int) -> list[int]:
-    """Return ids as a list.
-
-    Raises:
-        UserError: one lies beyond the vocabulary.
-    """
-    ids = torch.as_tensor(ids).tolist() if isinstance(ids, Tensor) else list(ids)
-    if not all(0 <= index < vocab_size for index in ids):
-        raise UserError(f"ids must lie in 0 to {vocab_size - 1}; found {min(ids)} to {max(ids)}")
-    return ids
 
 
 def checked(kind: Any, section: str, entry: dict[str, Any]) -> Any:

@@ -19,7 +19,7 @@ from typing import BinaryIO
 import numpy as np
 
 from gptgrid.artifact.errors import UserError
-from gptgrid.inference.cell import Score, TrainedCell
+from gptgrid.inference.cell import Score, TrainedCell, nothing_to_score
 from gptgrid.inference.passages import Passage, Passages
 from gptgrid.metrics import figures
 from gptgrid.model.score import Batch, batch_losses, default_stride, rows_at_once
@@ -60,7 +60,7 @@ def score_text(cell: TrainedCell, pieces: Iterable[str], worst: int = 5) -> Text
         write_shard(path, encode(codec, size.count(pieces), cell.marks), codec.vocab_size)
         tokens = Shards([read_shard(path)])
         if len(tokens) < 2:
-            raise UserError("the text has no token to score: a text needs one, bare ids two")
+            raise nothing_to_score(codec)
         passages = None if codec.kind == "ids" else Passages(codec, tokens, cell.marks, worst)
         total = []
         for nats in blocks(losses(cell, tokens)):

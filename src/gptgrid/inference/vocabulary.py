@@ -258,7 +258,16 @@ def nearest(vectors: Tensor, group: list[int], count: int) -> list[tuple[int, fl
 
 
 def find_codec(name: str) -> Codec:
-    """Return the tokenizer that is meant.
+    """Return the tokenizer that is meant; see `find_tokenizer`.
+
+    Raises:
+        UserError: nothing is meant, or several are, or it is damaged.
+    """
+    return read_tokenizer(find_tokenizer(name))
+
+
+def find_tokenizer(name: str) -> Path | str:
+    """Return where the tokenizer lies that is meant, or the name of a published one.
 
     Args:
         name: a codec.json, a tokenizer.json, a folder with a codec.json, the name of a tokenizer under data/
@@ -268,25 +277,36 @@ def find_codec(name: str) -> Codec:
         UserError: nothing is meant, or several are.
     """
     path = Path(name)
-    if path.suffix == ".json" and is_file(path):
-        return read_file(path)
-    if is_file(path / "codec.json"):
-        return read_codec(path)
+    if (path.suffix == ".json" and is_file(path)) or is_file(path / "codec.json"):
+        return path
     made = [folder.name for folder in sorted(FOLDER.glob("*")) if is_file(folder / "codec.json")]
     found = match(name, made)
     if len(found) > 1 and name not in found:
         raise UserError(f"{name!r} matches {len(found)} tokenizers; add a part of the name:\n{listed(found)}")
     if found:
-        return read_codec(FOLDER / (name if name in found else found[0]))
+        return FOLDER / (name if name in found else found[0])
     if name in PUBLISHED:
-        return PUBLISHED[name]()
+        return name
     try:
-        return read_codec(train_folder(find_cells(name)[0]))
+        return find_cells(name)[0]
     except UserError as error:
         raise UserError(
             f"{error}\nNor is it a tokenizer: {FOLDER} has {', '.join(made) or 'none'}; published ones are "
             f"{', '.join(PUBLISHED)}"
         ) from None
+
+
+def read_tokenizer(place: Path | str) -> Codec:
+    """Return the tokenizer that `find_tokenizer` found.
+
+    Raises:
+        UserError: it is damaged.
+    """
+    if isinstance(place, str):
+        return PUBLISHED[place]()
+    if place.suffix == ".json" and is_file(place):
+        return read_file(place)
+    return read_codec(place if is_file(place / "codec.json") else train_folder(place))
 
 
 def is_file(path: Path) -> bool:

@@ -72,7 +72,7 @@ def load_model(folder: Path, device: torch.device | str = "cpu", use: str = "bes
 
 
 def difference(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> str | None:
-    """Return the first difference of weights from those of a model in names and shapes; None if there is none."""
+    """Return in what name or shape weights first differ from those of a model; None if in none."""
     for name, tensor in own.items():
         if name not in weights:
             return f"it has no {name}"

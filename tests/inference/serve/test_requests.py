@@ -48,7 +48,6 @@ MEGABYTE = b"x" * 2**20
         ({"prompt": [[1], []]}, "prompt", "prompt must be"),
         ({"prompt": [257]}, "prompt", "prompt: an id does not lie in 0 to 256, the vocabulary"),
         ({"prompt": [-1]}, "prompt", "prompt: an id does not lie in 0 to 256"),
-        ({"model": None}, "model", "model is missing; there are one, two"),
     ],
 )
 def test_a_wrong_value_is_named(post, body, param, expected):
@@ -127,6 +126,16 @@ def test_a_form_of_another_page_is_no_request(post):
         "/v1/completions", content=json.dumps({"model": "one"}), headers={"Content-Type": "text/plain"}
     )
     assert found.status_code == 415
+
+
+def test_the_first_cell_answers_where_none_is_named(post):
+    for path, body in (
+        ("completions", {"prompt": "a"}),
+        ("chat/completions", {"messages": [{"role": "user", "content": "a"}]}),
+    ):
+        for model in ({}, {"model": None}):
+            found = post(f"/v1/{path}", {**body, **model, "max_tokens": 1})
+            assert (found.status_code, found.json()["model"]) == (200, "one")
 
 
 def test_what_is_not_there_is_404_and_what_cannot_be_done_405(url, post):

@@ -63,3 +63,11 @@ def test_lines_break_at_blanks_and_between_chinese_characters():
 )
 def test_numbers_are_short(value, text):
     assert number_text(value) == text
+
+
+@pytest.mark.parametrize(("columns", "width"), [(None, 100), ("30", 60), ("80", 80), ("200", 100)])
+def test_lines_are_as_wide_as_the_terminal(monkeypatch, columns, width):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    if columns:
+        monkeypatch.setenv("COLUMNS", columns)
+    assert make_console(io.StringIO()).width == width

@@ -126,15 +126,13 @@ class Server:
         }
 
     def cell(self, name: str | None) -> tuple[str, TrainedCell]:
-        """Return the cell of a name, or the only one.
+        """Return the cell of a name, or the first one.
 
         Raises:
-            RequestError: there is none, or several.
+            RequestError: there is none.
         """
-        if name is None and len(self.cells) == 1:
-            name = next(iter(self.cells))
         if name is None:
-            raise RequestError(400, f"model is missing; there are {', '.join(self.cells)}", param="model")
+            name = next(iter(self.cells))
         if name not in self.cells:
             message = f"there is no model {name[:200]!r}; there are {', '.join(self.cells)}"
             raise RequestError(404, message, "model_not_found", "model")

@@ -55,9 +55,13 @@ class Teller:
         told = []
         for token in tokens:
             others = [self.name(index, logprob) for index, logprob in token.alternatives]
-            told.append(Told(self.name(token.id, token.logprob), others, self.place))
             shown = self.codec.decode_bytes([token.id], self.marks).removeprefix(prefix)
-            self.place += len(self.decoder.decode(shown))
+            waiting = self.decoder.getstate()[0]
+            first = self.decoder.decode(shown[:1])
+            # The first byte shows that those that waited are no character: the sign for them is theirs.
+            broken = waiting and first.startswith("\ufffd") and waiting + shown[:1] != "\ufffd".encode()
+            told.append(Told(self.name(token.id, token.logprob), others, self.place + bool(broken)))
+            self.place += len(first + self.decoder.decode(shown[1:]))
             prefix = b""
         return tuple(told)
 

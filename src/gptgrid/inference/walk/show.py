@@ -1,8 +1,9 @@
-"""The steps of a walk in a terminal, at most 100 columns wide; colours in a terminal alone."""
+"""The steps of a walk in a terminal, 60 to 100 columns wide; colours in a terminal alone."""
 
 from __future__ import annotations
 
 import math
+import os
 import sys
 from collections.abc import Iterable
 from typing import TextIO
@@ -18,7 +19,8 @@ from gptgrid.inference.walk.step import Step, Table, Value
 from gptgrid.inference.walk.walk import Walk
 from gptgrid.inference.walk.words import Words
 
-WIDTH = 100
+NARROWEST, WIDTH = 60, 100
+"""Columns."""
 LABEL, HEADER = 14, 7
 """Cells of the label of a row, and of a column's name over numbers."""
 PARTS = regex.compile(r"[“‘（]?\p{Han}[，。、：；？！”’）]*\s*|[^\s\p{Han}]+\s*|\s+")
@@ -28,10 +30,11 @@ CROWDED = 5
 
 
 def make_console(file: TextIO | None = None) -> Console:
-    """Return where to print: as wide as the terminal, at most 100 columns; 100 in a file or pipe."""
+    """Return where to print: as wide as the terminal or COLUMNS, but 60 to 100 columns; else 100."""
     file = file or sys.stdout
     console = Console(file=file, highlight=False, markup=False, emoji=False)
-    console.width = min(WIDTH, console.width) if console.is_terminal else WIDTH
+    known = console.is_terminal or "COLUMNS" in os.environ
+    console.width = max(NARROWEST, min(WIDTH, console.width)) if known else WIDTH
     return console
 
 

@@ -6,7 +6,7 @@ What a codec does with text is defined in gptgrid.tokens.codec.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,8 +79,8 @@ def make_bpe(job: Job, about: dict[str, Any]) -> Codec:
     size = job.manifest("corpus")["facts"]["splits"]["train"]["bytes"]
     pattern = PATTERNS[config.pattern]
     share = affordable_share(job.inputs["corpus"], size, pattern, config.memory)
-    drawn = Draw(training_spans(training_text(job), share * size), share)
-    ranks = learn_merges(drawn, config.vocab_size - 1 - len(config.special_tokens), pattern)
+    drawn = Draw(training_spans(training_text(job), size, share), share)
+    codec = learn_bpe(drawn, config.vocab_size, pattern, config.special_tokens)
     if not drawn.bytes:
         raise UserError(
             f"`memory` of {config.memory:,} bytes takes nothing of {size:,} bytes of text; raise it"
@@ -92,7 +92,7 @@ def make_bpe(job: Job, about: dict[str, Any]) -> Codec:
             f"take more memory than {config.memory / 1e6:,.0f} MB; raise `memory` for more",
             flush=True,
         )
-    return BpeCodec("bpe", pattern, ranks, config.special_tokens)
+    return codec
 
 
 def make_ids(job: Job, about: dict[str, Any]) -> Codec:
@@ -119,6 +119,25 @@ def learn_characters(documents: Iterable[str]) -> str:
     return "".join(sorted(characters))
 
 
+def learn_bpe(
+    documents: Iterable[str], vocab_size: int, pattern: str, special: Sequence[str] = ()
+) -> BpeCodec:
+    """Return a byte pair encoding learned from some documents; say so if its vocabulary is smaller than asked
+    for.
+
+    Args:
+        documents: texts.
+        vocab_size: the bytes, the merges, the end of text, and the special tokens.
+        pattern: how text is cut into pieces.
+        special: names of special tokens beside the end of text.
+    """
+    ranks = learn_merges(documents, vocab_size - 1 - len(special), pattern)
+    codec = BpeCodec("bpe", pattern, ranks, special)
+    if codec.vocab_size < vocab_size:
+        print(f"the text has no more pairs to merge: {codec.vocab_size} tokens, not {vocab_size}", flush=True)
+    return codec
+
+
 def learn_merges(documents: Iterable[str], tokens: int, pattern: str) -> list[bytes]:
     """Return at most so many tokens by byte pair encoding: the 256 bytes, then the merges.
 
@@ -128,8 +147,6 @@ def learn_merges(documents: Iterable[str], tokens: int, pattern: str) -> list[by
     trainer = rustbpe.Tokenizer()
     trainer.train_from_iterator(iter(documents), tokens, pattern=pattern)
     ranks = sorted(trainer.get_mergeable_ranks(), key=lambda entry: entry[1])
-    if len(ranks) < tokens:
-        print(f"the text has no more pairs to merge: {len(ranks)} tokens, not {tokens}", flush=True)
     return [bytes(piece) for piece, _ in ranks]
 
 

@@ -72,12 +72,22 @@ def bytes_of_pieces(texts: list[str], pattern: str) -> tuple[int, int]:
     return different, sum(len(piece.encode()) for piece, number in counts.items() if number == 1)
 
 
-def training_spans(documents: Iterable[str], bytes_to_draw: float) -> Iterator[str]:
-    """Yield documents in spans: so short that some hundred of them come to what is to be drawn.
+def training_spans(documents: Iterable[str], size: int, share: float) -> Iterator[str]:
+    """Yield documents in spans, cut where the pattern cuts anyway.
 
-    They are cut where the pattern cuts anyway, and otherwise only where it does not for a long while.
+    Where a share of them is to be drawn, spans are so short that some hundred of them come to it; they are
+    then cut elsewhere, too, where the pattern does not cut for a long while.
+
+    Args:
+        documents: texts.
+        size: bytes of all of them.
+        share: what is to be drawn, in (0, 1].
     """
-    length = max(1, min(SPAN, int(bytes_to_draw / SPANS)))
+    if share == 1:
+        for text in documents:
+            yield from spans(text, SPAN)
+        return
+    length = max(1, min(SPAN, int(share * size / SPANS)))
     for text in documents:
         for span in spans(text, length):
             yield from (span[start : start + 4 * length] for start in range(0, len(span), 4 * length))
