@@ -262,13 +262,23 @@ class Experiment:
         facts["truth"] = {**worth(0.875), "ended": None, "mean_tokens": None}
         self.put(f"sample:{cell}", facts, samples_jsonl=lines(rows))
 
-    def judge(self, corpus: str, **figures: float) -> None:
-        """Let the first cell on a text judge the samples of all others: decoding → bits per byte."""
+    def judge(self, corpus: str, truth: dict[str, float] | None = None, **figures: float) -> None:
+        """Let the first cell on a text judge the samples of all others.
+
+        Args:
+            corpus: the text.
+            truth: judge → bits per byte of true continuations.
+            figures: decoding → bits per byte.
+        """
         own = [cell["cell"] for cell in self.cells if cell["corpus"] == corpus]
         judged = {
             name: {"bits_per_byte": bits, "bytes": 9, "judge": own[0]} for name, bits in figures.items()
         }
-        self.put(f"judged:{corpus}", {}, judged_json=json.dumps(dict.fromkeys(own[1:], judged)))
+        truths = {
+            cell: {"bits_per_byte": bits, "bytes": 9, "judge": cell} for cell, bits in (truth or {}).items()
+        }
+        found = {**dict.fromkeys(own[1:], judged), "truth": truths}
+        self.put(f"judged:{corpus}", {}, judged_json=json.dumps(found))
 
 
 def worth(distinct: float) -> dict[str, Any]:

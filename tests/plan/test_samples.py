@@ -119,6 +119,12 @@ def test_tokens_of_documents_follow_the_bytes_of_a_token():
     assert Costs(plan).samples({"sample": plan.artifacts[key]}, None) == [200] * 4
 
 
+def test_bare_ids_continue_one_empty_prompt():
+    plan = plan_of(changed(prompts=["a", "b"]))
+    sample = plan.artifacts["results/default/cells/noise.ids.small.base.s1/sample"]
+    assert Costs(plan).samples({"sample": sample}, None) == [2]
+
+
 def test_one_continuation_a_prompt_is_no_cause():
     key = "results/default/cells/toy.bytes.small.base.s1/sample"
     plans = [plan_of(changed(**values)) for values in ({}, {"count": 1}, {"count": 2})]

@@ -12,13 +12,15 @@ from checkout import Checkout
 
 CELLS = 3
 OVERVIEWS = {"compare": 1, "report": 1}
-AFTER_TRAIN = {"evaluate": CELLS, "sample": CELLS, **OVERVIEWS}
+SAMPLES = CELLS + 1
+"""Of each cell, and how likely the best other cell finds those of all."""
+AFTER_TRAIN = {"evaluate": CELLS, "sample": SAMPLES, **OVERVIEWS}
 FROM_TRAIN = {"train": CELLS, **AFTER_TRAIN}
 FROM_ENCODE = {"encode": 2, **FROM_TRAIN, "evaluate": CELLS + 2}
 FROM_CORPUS = {"corpus": 1, "tokenizer": 1, **FROM_ENCODE, "evaluate": CELLS + 3}
 """What needs no network is evaluated on both encoded texts, and on the text."""
 EVERYTHING = {**FROM_CORPUS, "tokenizer": 2}
-ONE_CELL = {"train": 1, "evaluate": 1, "sample": 1, **OVERVIEWS}
+ONE_CELL = {"train": 1, "evaluate": 1, "sample": 2, **OVERVIEWS}
 CELL = "results/small/cells/mine.bpe.gpt2.base.s1"
 SUMMARY = "results/small/compare/summary.csv"
 
@@ -250,7 +252,7 @@ def report_files(checkout: Checkout) -> None:
     ("change", "expected"),
     [
         (edit_config(models__llama__n_layer=2), ONE_CELL),
-        (edit_config(sampling__prompts=["a", "dog"]), {"sample": CELLS, "report": 1}),
+        (edit_config(sampling__prompts=["a", "dog"]), {"sample": SAMPLES, **OVERVIEWS}),
         (report_files, {"report": 1}),
         (edit_the_text, FROM_CORPUS),
     ],
@@ -332,10 +334,10 @@ def test_a_view_can_be_named(checkout: Checkout) -> None:
     assert checkout.run(SUMMARY) == {}
     assert (checkout.folder / SUMMARY).is_file()
     edit_config(models__llama__n_layer=2)(checkout)
-    expected = {"train": 1, "evaluate": 1, "compare": 1}
+    expected = {"train": 1, "evaluate": 1, "sample": 2, "compare": 1}
     assert checkout.run(SUMMARY) == expected
     assert "mine.bytes.llama" in (checkout.folder / SUMMARY).read_text()
-    assert checkout.stale() == {"sample": 1, "report": 1}
+    assert checkout.stale() == {"report": 1}
     assert "nothing in its grid makes results/small/cells/none" in checkout.snakemake(
         "results/small/cells/none/train/model.safetensors", code=1
     )

@@ -121,7 +121,7 @@ class Decoding(Section):
     0 is off."""
     no_repeat_ngram: Annotated[int, Field(ge=0), Neutral(0)] = 0
     """Let no n tokens in a row come twice; 0 is off."""
-    beams: Annotated[Size, Neutral(1)] = 1
+    beams: Annotated[int, Field(ge=1, le=256), Neutral(1)] = 1
     """Beam search that keeps so many beginnings of texts at a time; 1 is off. It draws nothing, so that
     temperature, top_k, top_p and min_p have no effect."""
     length_penalty: Annotated[float, Field(ge=-10, le=10), Neutral(1.0)] = 1.0
@@ -183,6 +183,17 @@ class Sampling(Section):
         "nucleus": Decoding(temperature=0.8, top_p=0.95),
     }
     """Name → how to decode."""
+
+    @field_validator("prompts")
+    @classmethod
+    def check_prompts(cls, prompts: list[str] | DocumentPrompts) -> list[str] | DocumentPrompts:
+        texts = prompts if isinstance(prompts, list) else []
+        for text in texts:
+            if texts.count(text) > 1:
+                raise ValueError(
+                    f"{text!r} is there twice; `count` gives several continuations of one prompt"
+                )
+        return prompts
 
 
 class Run(Section):

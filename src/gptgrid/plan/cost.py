@@ -311,6 +311,8 @@ class Costs:
         if (sample := runs.get("sample")) is not None:
             prompts = sample.config["prompts"]
             number = len(prompts) if isinstance(prompts, list) else prompts["documents"]
+            if sample.inputs["train"].inputs["tokenizer"].config["kind"] == "ids":
+                number = 1  # an empty one
             for decoding in sample.config["decodings"].values():
                 beams = decoding.get("beams", 1)
                 draws = decoding["temperature"] > 0 and beams == 1

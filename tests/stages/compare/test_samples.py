@@ -40,6 +40,18 @@ def test_a_row_for_each_cell_and_decoding_below_the_true_continuations(tmp_path)
     assert samples[1]["reason"] == f"{why}; bpb: there is no other cell on this text to judge it"
 
 
+def test_true_continuations_have_the_figure_of_each_judge(tmp_path):
+    experiment = Experiment(tmp_path, *GRID)
+    experiment.judge("tales", truth={FIRST: 1.25, SECOND: 1.75}, greedy=1.5)
+    samples, _, _ = run(experiment)
+    assert [(row["decoding"], row["bpb"], row["judge"]) for row in samples[:3]] == [
+        ("truth", "1.25", FIRST),
+        ("truth", "1.75", SECOND),
+        ("greedy", "", ""),
+    ]
+    assert samples[0]["copied"] == samples[1]["copied"] == "0.125"
+
+
 def test_summary_has_the_decoding_of_the_most_varied_samples(tmp_path):
     experiment = Experiment(tmp_path, *GRID)
     experiment.judge("tales", greedy=1.5, nucleus=2.5)

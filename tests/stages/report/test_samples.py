@@ -32,10 +32,23 @@ def test_a_row_for_each_cell_and_decoding_and_the_true_continuations(tmp_path):
     page = made(tmp_path).report()
     rows = table(page)
     assert len(rows) == 5
-    assert sum("llama 1 greedy 1.500 25.0 % 75.0 % 12.5 % 9" in row for row in rows) == 1
-    assert sum("gpt2 1 nucleus – 75.0 % 25.0 % 12.5 % 9" in row for row in rows) == 1
+    assert sum("llama 1 greedy 1.500 gpt2 25.0 % 75.0 % 12.5 % 9" in row for row in rows) == 1
+    assert sum("gpt2 1 nucleus – – 75.0 % 25.0 % 12.5 % 9" in row for row in rows) == 1
     assert rows[-1].startswith("tales true continuations – –") and rows[-1].endswith("12.5 % 9")
-    assert "runs of two words" in " ".join(page.split()) and "chrF" not in page.split("</style>")[1].split("<script")[0]
+    assert (
+        "runs of two words" in " ".join(page.split())
+        and "chrF" not in page.split("</style>")[1].split("<script")[0]
+    )
+
+
+def test_true_continuations_show_what_they_take_under_each_judge(tmp_path):
+    experiment = Experiment(tmp_path, *GRID)
+    truth = {"tales.char.gpt2.base.s1": 1.25, "tales.char.llama.base.s1": 1.75}
+    experiment.judge("tales", truth=truth, greedy=1.5)
+    compare(experiment.compare_job())
+    rows = table(experiment.report())
+    assert rows[-2].startswith("tales true continuations – – 1.250 gpt2")
+    assert rows[-1].startswith("tales true continuations – – 1.750 llama")
 
 
 def test_what_a_sample_copied_stands_beside_it(tmp_path):

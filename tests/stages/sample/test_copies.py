@@ -6,7 +6,7 @@ import pytest
 
 from gptgrid.stages.sample import copies
 from gptgrid.stages.sample.copies import RUN, find_copies
-from gptgrid.stages.sample.units import CHARACTERS, WORDS
+from gptgrid.stages.sample.units import CHARACTERS, MIXED, WORDS
 
 WORD = [
     "Once",
@@ -81,13 +81,32 @@ def test_a_long_document_is_read_in_parts_and_no_span_is_cut(unit, monkeypatch):
     monkeypatch.setattr("gptgrid.text.documents.PART", 100)
     monkeypatch.setattr(copies, "PART", 100)
     source = random.Random(1)
-    units = [chr(source.randrange(0x4E00, 0x9000)) for _ in range(3000)]
+    units = [chr(source.randrange(0xAC00, 0xD700)) for _ in range(3000)]
     samples = [units[start : start + 170] for start in range(0, 2800, 37)]
     text = unit.join(units)
     pieces = [piece for _, piece in copies.stretches([text], unit, 169)]
     assert max(map(len, pieces)) <= 170 + 100
     for sample, found in zip(samples, find_copies([text], samples, unit), strict=True):
         assert (found.copied, found.longest, found.span) == (170 - RUN + 1, 170, unit.join(sample))
+
+
+def test_a_copied_passage_of_a_mixed_text_has_its_blanks():
+    english = " ".join(WORD)
+    documents = [f"他说：{english}。今天天气很好，我们去公园散步。"]
+    samples = [MIXED.split(text) for text in (f"Yes {english[5:-5]} No", "我今天天气很好，我们走")]
+    first, second = find_copies(documents, samples, MIXED)
+    assert (first.runs, first.copied, first.longest) == (10, 8, 15)
+    assert (first.before, first.span) == ("他说：Once", english[5:-5])
+    assert (second.runs, second.copied, second.longest) == (4, 2, 9)
+    assert (second.span, second.behind) == ("今天天气很好，我们"[:9], "去公园散步。")
+
+
+@pytest.mark.parametrize("text", ["今天天气很好我们去公园散步" * 60, "the fox " * 100, "the fox，今天" * 80])
+def test_a_long_mixed_text_is_cut_between_units(text, monkeypatch):
+    monkeypatch.setattr("gptgrid.text.documents.PART", 100)
+    pieces = [list(piece) for _, piece in copies.stretches([text], MIXED, 0)]
+    assert [unit for piece in pieces for unit in piece] == MIXED.split(text)
+    assert max(map(len, pieces)) <= 110
 
 
 def test_no_span_goes_on_in_another_document_or_sample():

@@ -38,7 +38,8 @@ def judge(tmp_path):
                 inputs[f"{stage}:{cell}"] = folder / stage
                 (folder / stage).mkdir()
             (folder / "evaluate" / "manifest.json").write_text(json.dumps({"facts": {"val_bpb": loss}}))
-            lines = [dict(zip(("prompt", "decoding", "text"), row, strict=True)) for row in rows]
+            keys = ("prompt", "decoding", "text", "document", "truth")
+            lines = [dict(zip(keys, row, strict=False)) for row in rows]
             (folder / "sample" / "samples.jsonl").write_text(
                 "".join(json.dumps(line) + "\n" for line in lines)
             )
@@ -95,6 +96,23 @@ def test_figures_are_those_of_one_token_after_the_other(judge, prompt):
 def test_a_cell_that_wrote_nothing_has_no_figure(judge):
     found, _ = judge({"a.s1": 1.0, "b.s1": 2.0}, [("a", "greedy", "")])
     assert found["a.s1"]["greedy"] == {"bits_per_byte": None, "bytes": 0, "judge": "b.s1"}
+
+
+def test_true_continuations_are_judged_once_each_by_every_judge(judge):
+    module = tiny(257)
+    rows = [
+        ("a fox", decoding, text, 7, " went")
+        for decoding, text in (("greedy", " went"), ("nucleus", " and"), ("nucleus", " or"))
+    ]
+    found, _ = judge({"a.s1": 1.0, "b.s1": 2.0}, rows, modules={"a.s1": module})
+    truth = found.pop("truth")
+    assert found.keys() == truth.keys() == {"a.s1", "b.s1"}
+    assert truth["a.s1"] == {
+        "bits_per_byte": found["b.s1"]["greedy"]["bits_per_byte"],
+        "bytes": 5,
+        "judge": "a.s1",
+    }
+    assert truth["b.s1"]["bits_per_byte"] == pytest.approx(math.log2(257), rel=1e-6)
 
 
 def test_marks_in_samples_are_what_they_are_in_the_corpus(judge):

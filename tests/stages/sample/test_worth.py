@@ -7,7 +7,7 @@ from cells import write_corpus
 from gptgrid.stages.sample.agreement import agreement, tokenizer_for
 from gptgrid.stages.sample.diversity import diversity, self_bleu
 from gptgrid.stages.sample.prompts import document_prompts, first_bytes
-from gptgrid.stages.sample.units import CHARACTERS, IDS, WORDS, unit_of
+from gptgrid.stages.sample.units import CHARACTERS, IDS, MIXED, WORDS, spaced, unit_of
 
 CHINESE = "今天天气很好，我们去公园散步。"
 
@@ -47,9 +47,9 @@ def test_self_bleu_is_high_among_like_texts():
     assert "nrefs:2" in signature and "tok:13a" in signature
     others = ["a lamp stood in some dark corner", "nobody knew what that could mean"]
     assert self_bleu([text, *others], "13a")[0]["self_bleu"] < 20
-    # With blanks for borders a Chinese text would be one word.
+    # As words between blanks, two Chinese texts would be unlike.
     halves = [CHINESE[:8] + "他说", CHINESE[:8] + "没有"]
-    assert self_bleu(halves, "zh")[0]["self_bleu"] > 50 > self_bleu(halves, "13a")[0]["self_bleu"]
+    assert self_bleu(halves, "zh")[0]["self_bleu"] > 50
 
 
 def test_bleu_and_chrf_of_the_truth_itself_are_100():
@@ -60,28 +60,67 @@ def test_bleu_and_chrf_of_the_truth_itself_are_100():
 
 
 @pytest.mark.parametrize(
-    ("unit", "text", "tokenizer"),
+    ("unit", "tokenizer"),
     [
-        (WORDS, CHINESE, "13a"),
-        (IDS, "7 7", "13a"),
-        (CHARACTERS, CHINESE, "zh"),
-        (CHARACTERS, "ひらがなとかたかな", "char"),
-        (CHARACTERS, "", "zh"),
+        (WORDS, "13a"),
+        (IDS, "13a"),
+        (MIXED, "zh"),
+        (CHARACTERS, "char"),
     ],
 )
-def test_the_script_decides_on_the_tokenizer_of_sacrebleu(unit, text, tokenizer):
-    assert tokenizer_for(unit, text) == tokenizer
+def test_the_unit_decides_on_the_tokenizer_of_sacrebleu(unit, tokenizer):
+    assert tokenizer_for(unit) == tokenizer
+
+
+def test_english_beside_chinese_is_compared_by_words():
+    pairs = [
+        ("a lamp stood in some dark corner of it", "the fox went home over the old stone hill"),
+        (CHINESE, "他们昨天没有说什么话就走了。"),
+    ]
+    texts, truths = zip(*pairs, strict=True)
+    in_words = agreement(texts[:1], truths[:1], "13a")[0]["bleu"]
+    mixed = agreement(texts, truths, tokenizer_for(MIXED))[0]["bleu"]
+    assert mixed < in_words + 5 < agreement(texts, truths, "char")[0]["bleu"]
+    # Other scripts without blanks are set apart as Chinese is.
+    kana = ["ひらがなとかたかなの", "ひらがなとかんじのは"]
+    assert agreement(kana[:1], kana[1:], "zh")[0]["bleu"] > 20
+    assert spaced("ไทย and 今天") == " ไ  ท  ย  and  今  天 "
 
 
 def test_the_training_text_decides_on_the_unit():
     counts = {"bytes": 1000, "characters": 1000, "words": 200, "spaceless": 0}
     assert unit_of(counts) is WORDS
-    assert unit_of({**counts, "spaceless": 900}) is CHARACTERS
+    assert unit_of({**counts, "spaceless": 210}) is unit_of({**counts, "spaceless": 900}) is MIXED
+    assert unit_of({**counts, "words": 2, "spaceless": 900}) is MIXED
     assert unit_of({**counts, "words": 2}) is CHARACTERS
     assert unit_of(dict.fromkeys(counts)) is IDS
 
 
+@pytest.mark.parametrize("unit", [WORDS, MIXED])
+def test_letters_of_scripts_without_blanks_are_units_and_other_letters_make_words(unit):
+    text = "The fox said “今天 很好，Python3里！” and\twent\0home"
+    units = ["The", "fox", "said", "“", "今", "天", "很", "好", "，", "Python3", "里", "！", "”"]
+    units += ["and", "went", "home"]
+    assert list(unit.split(text)) == units
+    assert unit.show(units) == "The fox said “今天很好，Python3里！” and went home"
+
+
+def test_a_passage_has_the_same_units_whatever_else_the_text_has():
+    passage = "fox，home\x1fand"
+    assert MIXED.split(passage) == MIXED.split(f"{passage} 今")[:-1] == ["fox", "，", "home", "and"]
+
+
+def test_mixed_texts_are_cut_between_units(corpus):
+    documents = ["the fox went home and 他说今天", f"{CHINESE}the fox went home"]
+    first, second = ask(corpus(documents), unit=MIXED)
+    assert (first.text, first.truth) == ("the fox went", " home and 他说今天")
+    assert (second.text, second.truth) == (CHINESE, "the fox went home")
+
+
 def test_the_rest_of_a_word_of_the_prompt_is_no_unit():
+    assert MIXED.after("今", "天 很\n好") == ["天", "很", "好"]
+    assert MIXED.after("今", "ab cd") == ["ab", "cd"]
+    assert MIXED.after("ab", "c今") == ["今"]
     assert WORDS.after("Once upon a ti", "me there  was") == ["there", "was"]
     assert WORDS.after("Once upon a", " time\nthere") == ["time", "there"]
     assert WORDS.after("Once upon a ", "time") == WORDS.after("", "time") == ["time"]

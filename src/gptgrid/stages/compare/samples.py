@@ -2,7 +2,8 @@
 
 `bpb` is what the samples take under the best other cell of the text, `judge`; `copied` is the share of their
 runs of 8 units that stand in the training text. A row without a cell is of the true continuations of
-documents: what they share with the training text, nobody copied.
+documents: what they share with the training text, nobody copied. Where they are the ones that the prompts
+have, there is such a row for each judge.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import pandas as pd
 from gptgrid.stages.compare.facts import Inputs
 
 TRUTH = "truth"
-"""The decoding of rows of true continuations."""
+"""The decoding of rows of true continuations, and what judged.json has of them."""
 FIGURES = (
     *("samples", "ended", "mean_tokens", "mean_bytes"),
     *("distinct_1", "distinct_2", "distinct_3", "self_bleu", "repetition"),
@@ -24,7 +25,8 @@ FIGURES = (
 )
 """As the facts of `sample` call them."""
 COLUMNS = ("text", "group", "cell", "decoding", "unit", *FIGURES, "bpb", "judge", "reason")
-"""`unit`: what is counted, words, characters or ids. `reason`: why figures are missing."""
+"""`unit`: what is counted: words, words and letters (those of scripts without blanks), characters or ids.
+`reason`: why figures are missing."""
 SUMMARY = {"distinct_2": "distinct_2", "repetition": "repetition", "copied": "copied", "bpb": "sample_bpb"}
 """Column of samples.csv → what summary.csv calls it. It has one decoding, `sampled`, of each cell."""
 MUCH = 0.1
@@ -45,10 +47,12 @@ def sample_table(inputs: Inputs, cells: pd.DataFrame) -> pd.DataFrame:
     for text, members in cells.groupby("text", sort=False):
         facts = [inputs.facts(f"sample:{name}") or {} for name in members["cell"]]
         truth = next((found for found in facts if found.get(TRUTH)), None)
-        if truth:
-            rows.append({"text": text, **row_of(truth, truth[TRUTH], TRUTH)})
         # All cells on a text have the same corpus.
         judged = judgement(inputs, asked[members["cell"].iloc[0]].shards.split("@", 1)[1])
+        if truth:
+            row = {"text": text, **row_of(truth, truth[TRUTH], TRUTH)}
+            of_judges = {} if isinstance(judged, str) else judged.get(TRUTH, {})
+            rows += [row | bits_of(found) for found in of_judges.values()] or [row]
         for name, group in zip(members["cell"], members["group"], strict=True):
             rows += ({"text": text, "group": group, **row} for row in cell_rows(inputs, name, judged))
     return pd.DataFrame(rows, columns=COLUMNS, dtype=object)
@@ -69,9 +73,14 @@ def cell_rows(inputs: Inputs, cell: str, judged: dict[str, Row] | str) -> Iterat
         found = {} if isinstance(judged, str) else judged.get(cell, {}).get(decoding, {})
         if not found:
             row["reason"] = join([row["reason"], f"bpb: {judged if isinstance(judged, str) else NO_JUDGE}"])
-        yield {"cell": cell, **row, "bpb": found.get("bits_per_byte"), "judge": found.get("judge")}
+        yield {"cell": cell, **row, **bits_of(found)}
     if not facts.get("decodings"):
         yield {"cell": cell, "reason": inputs.job.failed.get(name, "an older source made its samples")}
+
+
+def bits_of(found: Row) -> Row:
+    """Return what a judge makes of some texts, as columns."""
+    return {"bpb": found.get("bits_per_byte"), "judge": found.get("judge")}
 
 
 def row_of(facts: Row, figures: Row, decoding: str) -> Row:

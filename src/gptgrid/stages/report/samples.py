@@ -65,11 +65,14 @@ def worth_table(rows: list[Row], groups: list[Row], cells: list[Row]) -> dict[st
         cells: of summary.csv.
 
     Returns:
-        `rows`, with `about`, the group, and `seed`; `truths`, those of true continuations; `units`, what is
-        counted; `compared`, whether there are true continuations to compare with.
+        `rows`, with `about`, the group, and `seed`; `truths`, those of true continuations; both with
+        `judged_by`, the label of the group of the judge; `units`, what is counted; `compared`,
+        whether there are true continuations to compare with.
     """
     about = {group["group"]: group for group in groups}
     seeds = {cell["cell"]: cell["seed"] for cell in cells}
+    labels = {row["cell"]: about[row["group"]]["label"] for row in rows if row["cell"] is not None}
+    rows = [{**row, "judged_by": labels.get(row["judge"])} for row in rows]
     texts = list(dict.fromkeys(row["text"] for row in rows))
     found = [
         {**row, "about": about[row["group"]], "seed": seeds[row["cell"]]}

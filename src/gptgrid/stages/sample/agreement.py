@@ -6,20 +6,16 @@ from collections.abc import Sequence
 
 from sacrebleu.metrics import BLEU, CHRF
 
-from gptgrid.stages.sample.units import CHARACTERS, Unit
-from gptgrid.text.writing_systems import count_scripts
+from gptgrid.stages.sample.units import CHARACTERS, MIXED, Unit, spaced
 
 
-def tokenizer_for(unit: Unit, text: str) -> str:
-    """Return the tokenizer of sacrebleu for a text: `zh` for Chinese, `char` for other texts without blanks.
+def tokenizer_for(unit: Unit) -> str:
+    """Return the tokenizer of sacrebleu for texts.
 
-    Args:
-        unit: of the text.
-        text: some of it.
+    `zh` takes Chinese letters one by one and other text as `13a` does, by words and marks. It is given blanks
+    around the letters of other scripts without blanks, too; around Chinese ones they change nothing.
     """
-    if unit != CHARACTERS:
-        return "13a"
-    return "zh" if next(iter(count_scripts(text)), "Han") == "Han" else "char"
+    return {MIXED: "zh", CHARACTERS: "char"}.get(unit, "13a")
 
 
 def agreement(
@@ -35,5 +31,7 @@ def agreement(
         tokenizer: of sacrebleu, for BLEU.
     """
     metrics = {"bleu": BLEU(tokenize=tokenizer), "chrf": CHRF()}
+    # chrF looks at no blanks.
+    texts, truths = [spaced(text) for text in texts], [spaced(text) for text in truths]
     figures = {name: metric.corpus_score(texts, [truths]).score for name, metric in metrics.items()}
     return figures, {name: str(metric.get_signature()) for name, metric in metrics.items()}

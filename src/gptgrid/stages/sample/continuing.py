@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from types import SimpleNamespace
 
 import torch
@@ -19,31 +19,55 @@ from gptgrid.tokens.base import Codec
 
 ROWS = 64
 """Prompts that go on together at most."""
+LONGEST_CHARACTER = 4
+"""Bytes of a character in UTF-8 at most."""
 
 
-@dataclass
 class Written:
     """What a model wrote behind a prompt."""
 
-    size: int | None
-    """Bytes after which it is cut; None for no limit."""
-    text: str = ""
-    tokens: int = 0
-    ended: bool = False
-    """By itself, before a limit."""
-    done: bool = False
+    def __init__(self, codec: Codec, size: int | None, marks: bool) -> None:
+        """Begin an empty text.
+
+        Args:
+            codec: gives the bytes of tokens.
+            size: bytes after which it is cut; None for no limit.
+            marks: show special tokens by their names.
+        """
+        self.codec, self.size, self.marks = codec, size, marks
+        self.decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        self.text = ""
+        self.place = 0
+        """Characters of the tokens that count, the last of which may go on behind the cut."""
+        self.tokens = 0
+        """Those that begin before the cut."""
+        self.full = False
+        self.ended = False
+        """By itself, before a limit."""
+        self.done = False
 
     def add(self, piece: Piece) -> None:
-        """Go on, unless the text has its size."""
+        """Go on, until the text has its size and all tokens of it are counted."""
         if self.done:
             return
-        self.text += piece.text
-        self.tokens += len(piece.tokens)
-        full = self.size is not None and len(self.text.encode()) >= self.size
-        if full:
-            self.text = first_bytes(self.text, self.size)
-        self.done = full or piece.finish is not None
-        self.ended = not full and piece.finish in ("end", "stop")
+        if not self.full:
+            self.text += piece.text
+        if self.size is not None and len(self.text.encode()) >= self.size:
+            self.text, self.full = first_bytes(self.text, self.size), True
+        for token in piece.tokens:
+            if self.covered:
+                break
+            self.tokens += 1
+            self.place += len(self.decoder.decode(self.codec.decode_bytes([token.id], self.marks)))
+        # A token may have no byte, as the end of a text that is gone on from.
+        enough = self.size is not None and self.tokens >= self.size
+        self.done = self.covered or enough or piece.finish is not None
+        self.ended = not self.full and piece.finish in ("end", "stop")
+
+    @property
+    def covered(self) -> bool:
+        """Return whether the text was cut, and its tokens are all there."""
+        return self.full and self.place >= len(self.text)
 
 
 def continue_all(
@@ -58,7 +82,7 @@ def continue_all(
     ignore_eos: bool,
     marks: bool,
 ) -> list[Written]:
-    """Return the continuations of prompts, `rows` of them at a time.
+    """Return the continuations of prompts, `rows` of them at a time; each is what its prompt alone gives.
 
     Args:
         module: the trained model.
@@ -75,11 +99,13 @@ def continue_all(
     Raises:
         UserError: a setting is out of range.
     """
-    written = [Written(size) for size in sizes]
+    written = [Written(codec, size, marks) for size in sizes]
+    # Beams are searched for one prompt after the other anyway, and what they find depends on the limit.
+    rows = 1 if decoding.beams > 1 else rows
     for first in range(0, len(prompts), rows):
         batch = slice(first, first + rows)
-        # A token of a text has a byte at least.
-        limit = max(max_new_tokens if size is None else size for size in sizes[batch])
+        # A token of a text has a byte at least; the last may begin a character, whose end is waited for.
+        limit = max(max_new_tokens if size is None else size + LONGEST_CHARACTER - 1 for size in sizes[batch])
         pieces = stream(
             module, codec, prompts[batch], decoding, limit, seeds[batch], ignore_eos=ignore_eos, marks=marks
         )

@@ -18,11 +18,11 @@ import ahocorasick_rs
 import numpy as np
 
 from gptgrid.stages.sample.units import Unit, Units, runs
-from gptgrid.text.documents import ANYWHERE, PART, WHITE, parts
+from gptgrid.text.documents import PART, parts
 
 RUN = 8
 """Units of a run."""
-AROUND = {"words": 12, "characters": 40, "ids": 12}
+AROUND = {"words": 12, "words and letters": 24, "characters": 40, "ids": 12}
 """Units before and behind a span that show where it stands."""
 BETWEEN = "\0"
 """Between documents: a unit that no sample has."""
@@ -81,7 +81,7 @@ def stretches(documents: Iterable[str], unit: Unit, overlap: int) -> Iterator[tu
     """
     for number, text in enumerate(documents):
         kept = unit.split("")
-        for part in parts(text, WHITE if unit.border else ANYWHERE):
+        for part in parts(text, unit.borders):
             units = kept + unit.split(part)
             yield number, units
             kept = units[len(units) - min(overlap, len(units)) :]
@@ -163,9 +163,9 @@ class Search:
         """Note where the longest span of a sample stands."""
         around, end = AROUND[self.unit.name], start + length
         found.longest, found.document = length, document
-        found.before = self.unit.join(units[max(0, start - around) : start])
-        found.span = self.unit.join(units[start:end])
-        found.behind = self.unit.join(units[end : end + around])
+        found.before = self.unit.show(units[max(0, start - around) : start])
+        found.span = self.unit.show(units[start:end])
+        found.behind = self.unit.show(units[end : end + around])
 
     def finish(self) -> list[Copies]:
         """Return what was found of each sample."""

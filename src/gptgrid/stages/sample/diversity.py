@@ -10,7 +10,7 @@ from statistics import fmean
 
 from sacrebleu.metrics import BLEU
 
-from gptgrid.stages.sample.units import Units, runs
+from gptgrid.stages.sample.units import Units, runs, spaced
 
 DISTINCT = (1, 2, 3)
 REPEATED = 4
@@ -55,7 +55,7 @@ def self_bleu(texts: Sequence[str], tokenizer: str) -> tuple[Figures, Reasons, s
         figures, reasons, and the signature of sacrebleu.
     """
     metric = BLEU(tokenize=tokenizer, effective_order=True)
-    texts = [text for text in texts if text.strip()][:MOST]
+    texts = [spaced(text) for text in texts if text.strip()][:MOST]
     if len(texts) < 2:
         return {"self_bleu": None}, {"self_bleu": "there are no two samples with text"}, ""
     scores = [

@@ -3,7 +3,8 @@
 What is written as the text is written is likely to a model that has learned the text well: the forward
 perplexity of Zhao et al. 2018. The judge is the cell that is the best on validation; for cells of its own
 group, which differ from it in the seed alone, the best cell of another group. A low figure is not good by
-itself: what repeats itself, or the training text, is likely, too.
+itself: what repeats itself, or the training text, is likely, too. So the judges read the true continuations
+as well, where prompts are beginnings of documents, and figures of two judges do not compare.
 """
 
 from __future__ import annotations
@@ -26,9 +27,14 @@ from gptgrid.model.score import default_stride, rows_at_once, score
 from gptgrid.tokens.codec import read_codec
 from gptgrid.tokens.shards import Shards
 
+TRUTH = "truth"
+"""In judged.json, in place of a cell, which has dots in its name: judge → what it makes of the truth."""
+
 
 def judge(job: Job) -> dict[str, Any]:
     """Write judged.json: cell → decoding → bits per byte of its samples, their bytes, and the judge.
+
+    And `truth` → judge → the same of the true continuations, as far as prompts have any.
 
     Cells that could not be sampled are left out; so are all where no other cell was evaluated.
 
@@ -38,6 +44,7 @@ def judge(job: Job) -> dict[str, Any]:
     device = prepare_device(job.run.device, 1, job.run.cells_per_gpu)
     judges = judges_of(job)
     found: dict[str, Any] = {}
+    truths: dict[str, Any] = {}
     for asked in judges:
         rivals = [
             cell
@@ -48,8 +55,15 @@ def judge(job: Job) -> dict[str, Any]:
             print(f"{asked.cell} reads the samples of {len(rivals)} cells", flush=True)
             model = Judge(job, asked, device)
             for cell in rivals:
-                found[cell.cell] = by_decoding(model, job.inputs[f"sample:{cell.cell}"], asked)
+                found[cell.cell] = by_decoding(model, read_rows(job.inputs[f"sample:{cell.cell}"]))
+            # The same for all cells on the text.
+            rows = read_rows(job.inputs[f"sample:{rivals[0].cell}"])
+            pairs = {row["document"]: (row["prompt"], row["truth"]) for row in rows if "truth" in row}
+            if pairs:
+                truths[asked.cell] = model.judge([*pairs.values()])
     in_order = {cell.cell: found[cell.cell] for cell in job.config.cells if cell.cell in found}
+    if truths:
+        in_order[TRUTH] = truths
     text = json.dumps(in_order, indent=1, ensure_ascii=False, allow_nan=False)
     (job.folder / "judged.json").write_text(text + "\n", encoding="utf-8")
     job.provenance["device"] = describe_device(device)
@@ -81,12 +95,23 @@ class Judge:
 
     def __init__(self, job: Job, cell: SimpleNamespace, device: torch.device) -> None:
         """Read a cell of the job's inputs."""
-        folder = job.inputs[f"train:{cell.cell}"]
+        self.cell, folder = cell.cell, job.inputs[f"train:{cell.cell}"]
         recipe = read_recipe(folder)
         rows = rows_at_once(recipe["vocab_size"], recipe["model"]["context"])
         check_inference(namespace(recipe["model"]), recipe["vocab_size"], rows, device)
         self.codec, self.marks = read_codec(folder), job.config.marks == "special"
         self.module = load_model(folder, device, cell.use)
+
+    def judge(self, pairs: list[tuple[str, str]]) -> dict[str, Any]:
+        """Return bits_per_byte, bytes and judge of continuations; None for bits without any text.
+
+        Args:
+            pairs: prompt and continuation.
+        """
+        pairs = [(prompt, text) for prompt, text in pairs if text]
+        size = sum(len(text.encode()) for _, text in pairs)
+        bits = sum(self.nats(pairs)) / log(2) / size if pairs else None
+        return {"bits_per_byte": bits, "bytes": size, "judge": self.cell}
 
     def nats(self, pairs: list[tuple[str, str]]) -> list[float]:
         """Return what each continuation takes, in nats, after its prompt; the end of a text does not count.
@@ -114,17 +139,18 @@ class Judge:
         ]
 
 
-def by_decoding(model: Judge, folder: Path, asked: SimpleNamespace) -> dict[str, Any]:
-    """Return decoding → bits_per_byte, bytes, judge, of the samples of a cell; None without any text."""
+def read_rows(folder: Path) -> list[dict[str, Any]]:
+    """Return the samples of a cell."""
     with (folder / "samples.jsonl").open(encoding="utf-8") as file:
-        rows = [json.loads(line) for line in file]
-    found = {}
-    for name in dict.fromkeys(row["decoding"] for row in rows):
-        pairs = [(row["prompt"], row["text"]) for row in rows if row["decoding"] == name and row["text"]]
-        size = sum(len(text.encode()) for _, text in pairs)
-        bits = sum(model.nats(pairs)) / log(2) / size if pairs else None
-        found[name] = {"bits_per_byte": bits, "bytes": size, "judge": asked.cell}
-    return found
+        return [json.loads(line) for line in file]
+
+
+def by_decoding(model: Judge, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return decoding → what a judge makes of the samples of a cell."""
+    return {
+        name: model.judge([(row["prompt"], row["text"]) for row in rows if row["decoding"] == name])
+        for name in dict.fromkeys(row["decoding"] for row in rows)
+    }
 
 
 def common(one: list[int], other: list[int]) -> int:

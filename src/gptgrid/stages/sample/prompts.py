@@ -6,8 +6,9 @@ Documents are those of the corpus, not its tokens, so that every cell on it gets
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,8 @@ class Prompt:
     """What follows in its document; None where it has none."""
     document: int | None = None
     """Number of the document in its split, counted from 0."""
+    occurrence: int = 0
+    """How many prompts before it have the same text."""
 
 
 def document_prompts(
@@ -48,12 +51,17 @@ def document_prompts(
         number: how many; all where there are fewer.
         take: the share of a document's characters that is the prompt.
         size: bytes of a continuation at most.
-        unit: of the corpus: where blanks separate words, no word is cut.
+        unit: of the corpus: no word is cut.
         seed: of the draw.
     """
     prompts = cut_all(read_documents(corpus, split), take, size, unit)
     drawn = heapq.nsmallest(number, prompts, key=lambda prompt: derive(seed, "documents", prompt.document))
-    return sorted(drawn, key=lambda prompt: prompt.document)
+    seen: Counter[str] = Counter()
+    prompts = []
+    for prompt in sorted(drawn, key=lambda prompt: prompt.document):
+        prompts.append(replace(prompt, occurrence=seen[prompt.text]))
+        seen[prompt.text] += 1
+    return prompts
 
 
 def cut_all(
@@ -62,7 +70,7 @@ def cut_all(
     """Yield the prompt of each document that can be cut."""
     for number, document in enumerate(texts_of(documents)):
         place = round(take * len(document))
-        while unit.border and 0 < place < len(document) and not document[place].isspace():
+        while not unit.begins(document, place):
             place -= 1
         prompt, truth = document[max(0, place - PROMPT_LENGTH) : place], first_bytes(document[place:], size)
         if prompt.strip() and truth.strip():

@@ -66,7 +66,7 @@ def sample(job: Job) -> dict[str, Any]:
             [None if prompt.truth is None else len(prompt.truth.encode()) for prompt, _ in asked],
             decoding,
             config.max_new_tokens,
-            [derive(config.seed, f"{prompt.text}/{name}", number) for prompt, number in asked],
+            [seed_of(config.seed, prompt, name, number) for prompt, number in asked],
             rows,
             config.ignore_eos,
             config.marks == "special",
@@ -86,6 +86,15 @@ def sample(job: Job) -> dict[str, Any]:
     lines = [json.dumps(found.row(), ensure_ascii=False, allow_nan=False) + "\n" for found in samples]
     (job.folder / "samples.jsonl").write_text("".join(lines), encoding="utf-8")
     return {"samples": len(samples), "tokens": tokens, **facts}
+
+
+def seed_of(seed: int, prompt: Prompt, decoding: str, number: int) -> int:
+    """Return the seed of the draws of a continuation.
+
+    Documents that begin alike have different ones: their continuations are no copies of each other.
+    """
+    name = f"{prompt.text}/{decoding}"
+    return derive(seed, f"{name}/{prompt.occurrence}" if prompt.occurrence else name, number)
 
 
 def prompts_of(asked: list[str] | SimpleNamespace, documents: list[Prompt], kind: str) -> list[Prompt]:

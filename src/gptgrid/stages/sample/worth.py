@@ -95,7 +95,7 @@ def measure(job: Job, samples: list[Sample], documents: list[Prompt], unit: Unit
         one.copies = copies
     for one in samples:
         one.shown = not job.config.private
-    tokenizer = tokenizer_for(unit, "".join(truth.text for truth in truths))
+    tokenizer = tokenizer_for(unit)
     names = list(dict.fromkeys(one.decoding for one in samples))
     signatures: dict[str, str] = {}
     of_each = {
