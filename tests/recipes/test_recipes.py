@@ -1,29 +1,48 @@
-"""The recipes wikitext2, verdict, dummy, tokenizers and bilingual; their pages; and the words of other projects."""
+"""The recipes, and what their pages show."""
 
 import csv
+import hashlib
 import math
+import os
 import re
 import shutil
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
 from checkout import Checkout
-from pages import ROOT, blocks
+from pages import ROOT, blocks, commands, run_command
 
 from gptgrid.config.grid import cells_of
 from gptgrid.config.read import load
-from gptgrid.config.suggest import NO_KEYS, SYNONYMS, places_of
 from gptgrid.plan.plan import read_plan
 
-RECIPES = ("wikitext2", "verdict", "dummy", "tokenizers", "bilingual")
+DOCS, FILES = ROOT / "docs" / "recipes", ROOT / "config" / "recipes"
 LANGUAGES = ("en", "zh")
-DOCS = ROOT / "docs" / "recipes"
-PAGES = [DOCS / language / f"{name}.md" for name in RECIPES for language in LANGUAGES]
-INDICES = [DOCS / language / f"{name}.md" for name in ("README", "coming-from") for language in LANGUAGES]
-GUIDES = [path for path in INDICES if path.stem == "coming-from"]
-
+MIRROR = os.environ.get("GPTGRID_MIRROR")
+NOT_MIRRORED = "huggingface.co/datasets/roneneldan"
+"""The whole of TinyStories: 2.2 GB."""
 QUICK = {
+    "tiny-lm": {
+        "toy.char.encoder.original.s1",
+        "toy.char.encoder.better.s1",
+        "toy.char.llama+d_model=32.better.s1",
+        "toy.char.llama+d_model=64.better.s1",
+        "stories.char.llama+context=16.stories.s1",
+        "stories.char.llama+context=64.stories.s1",
+    },
+    "own-bpe": {
+        "answers.bpe.gpt2.original.s1",
+        "answers.bpe-of-text.gpt2.original.s1",
+        "answers.bpe-of-text.modern.muon.s1",
+    },
+    "tinystories": {
+        "excerpt.bpe-1k.plain.original.s1",
+        "excerpt.bpe-1k.swiglu-fair.original.s1",
+        "excerpt.bpe-1k.modern.muon.s1",
+        "excerpt.bpe-10k.modern.muon.s1",
+    },
     "wikitext2": {
         "wiki.gpt2.small.reference.s1",
         "lines.gpt2.small.rows.s1",
@@ -55,6 +74,36 @@ QUICK = {
     },
 }
 REFERENCE = {
+    "tiny-lm": (
+        "toy.char.encoder.original.s1",
+        {"preset": "encoder", "context": 64},
+        {
+            "windows": "sliding",
+            "stride": 1,
+            "eval_every": 50,
+            "sample_every": 50,
+            "sample_prompt": "今天天气",
+        },
+    ),
+    "own-bpe": (
+        "answers.bpe.gpt2.original.s1",
+        {"n_layer": 6, "n_head": 8, "d_model": 256, "context": 256, "dropout": 0.1},
+        {"batch_tokens": 32 * 256, "lr": 1e-3, "epochs": 100},
+    ),
+    "tinystories": (
+        "excerpt.bpe-1k.plain.original.s1",
+        {
+            "norm": "rmsnorm",
+            "position": "rope",
+            "activation": "gelu",
+            "n_layer": 6,
+            "n_head": 8,
+            "d_model": 256,
+            "d_ff": 1024,
+            "context": 512,
+        },
+        {"batch_tokens": 8 * 512, "lr": 1e-4, "weight_decay": 0.01, "grad_clip": 1.0, "eval_every": 1000},
+    ),
     "wikitext2": (
         "wiki.gpt2.small.reference.s1",
         {"n_layer": 2, "d_model": 256, "n_head": 4, "context": 128},
@@ -68,12 +117,13 @@ REFERENCE = {
 }
 """Recipe → a cell with the original's settings, and what its model and its training must say."""
 
-CONVERTED = ("batch_tokens", "micro_batch")
-"""Keys whose value is not the other project's."""
+RECIPES = tuple(QUICK)
+PAGES = [DOCS / language / f"{name}.md" for name in RECIPES for language in LANGUAGES]
+GUIDES = [DOCS / language / f"{name}.md" for name in ("README", "coming-from") for language in LANGUAGES]
 
 
 def recipe(name: str) -> Path:
-    return ROOT / "config" / "recipes" / f"{name}.yaml"
+    return FILES / f"{name}.yaml"
 
 
 def ids(paths: list[Path]) -> list[str]:
@@ -99,6 +149,20 @@ def test_the_reference_has_the_settings_of_the_original(name: str) -> None:
     assert training.items() <= found.training.value.complete().items()
 
 
+@pytest.mark.skipif(not MIRROR, reason="GPTGRID_MIRROR is not set")
+@pytest.mark.parametrize("name", RECIPES)
+def test_what_is_fetched_is_what_is_pinned(name: str) -> None:
+    configuration = load([recipe(name)], {})
+    for corpus in configuration.experiment.corpora:
+        entry = configuration.entry("corpora", corpus)
+        for files in entry.files().values() if entry.source == "url" else ():
+            for file in files:
+                address = urlsplit(file.url)
+                if NOT_MIRRORED not in file.url:
+                    path = Path(MIRROR) / f"{address.netloc}{address.path}"
+                    assert hashlib.sha256(path.read_bytes()).hexdigest() == file.sha256
+
+
 @pytest.mark.parametrize("page", PAGES, ids=ids(PAGES))
 def test_exercises_go_over_the_recipe(page: Path, tmp_path: Path) -> None:
     exercises = [block for block in blocks(page) if block.language == "yaml"]
@@ -109,7 +173,7 @@ def test_exercises_go_over_the_recipe(page: Path, tmp_path: Path) -> None:
         assert cells_of(load([recipe(page.stem), mine], {})), exercise.text
 
 
-@pytest.mark.parametrize("page", [*PAGES, *INDICES], ids=ids([*PAGES, *INDICES]))
+@pytest.mark.parametrize("page", [*PAGES, *GUIDES], ids=ids([*PAGES, *GUIDES]))
 def test_pages_name_files_that_are_there(page: Path) -> None:
     text = page.read_text("utf-8")
     for name in re.findall(r"\]\(((?!http)[^)#]+)\)", text):
@@ -127,7 +191,7 @@ def test_both_languages_show_the_same(name: str) -> None:
             assert yaml.safe_load(one.text) == yaml.safe_load(other.text)
 
 
-@pytest.mark.parametrize("index", INDICES[:2], ids=ids(INDICES[:2]))
+@pytest.mark.parametrize("index", GUIDES[:2], ids=ids(GUIDES[:2]))
 def test_the_index_names_every_recipe_and_every_page(index: Path) -> None:
     text = index.read_text("utf-8")
     linked = set(re.findall(r"\(([\w-]+)\.md\)", text))
@@ -136,64 +200,37 @@ def test_the_index_names_every_recipe_and_every_page(index: Path) -> None:
     assert not [name for name in unmentioned if f"`{name}`" not in text]
 
 
-# ----------------------------------------------------------------------- the words of other projects
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """Return a checkout in which the quick form of tiny-lm has run."""
+    checkout = Checkout(tmp_path_factory.mktemp("recipes") / "gptgrid")
+    shutil.copytree(FILES, checkout.folder / "config" / "recipes")
+    checkout.run("--configfile", "config/recipes/tiny-lm.yaml", "--config", "quick=true")
+    return checkout
 
 
-def options(guide: Path) -> list[tuple[str, str]]:
-    """Return (word of another project, what stands beside it) of each table of keys."""
-    rows = re.findall(r"^\| (`[^|]*`) \| (.*) \|$", guide.read_text("utf-8"), re.MULTILINE)
-    return [(word, here) for there, here in rows for word in re.findall(r"`(?:--)?(\w+)`", there)]
+def test_the_quick_form_of_tiny_lm_runs(made: Checkout) -> None:
+    results = made.folder / "results" / "tiny-lm-quick"
+    with (results / "compare" / "summary.csv").open(encoding="utf-8") as file:
+        status = {row["cell"]: row["status"] for row in csv.DictReader(file)}
+    assert {cell: status[cell] for cell in QUICK["tiny-lm"]} == dict.fromkeys(QUICK["tiny-lm"], "finished")
+    assert (results / "report" / "report.html").is_file()
+    # A validation and a short sample, as they come.
+    assert re.search(r'step 20/40 \| train [\d.]+ \| val [\d.]+ \| "今天天气', made.said)
 
 
-@pytest.mark.parametrize("guide", GUIDES, ids=ids(GUIDES))
-def test_each_word_of_another_project_is_known_and_leads_where_the_page_says(guide: Path) -> None:
-    found = options(guide)
-    assert len(found) >= 60
-    for word, here in found:
-        place = re.match(r"`((?:models|training|tokenizers|sampling|run)\.[\w.]+)`", here)
-        if place:
-            others = re.findall(r"`((?:training|models)\.[\w.]+)`", here)
-            assert {place[1], *others} & set(places_of(word)), word
-        else:
-            assert word in NO_KEYS, word
-
-
-@pytest.mark.parametrize("guide", GUIDES, ids=ids(GUIDES))
-def test_a_command_line_and_the_configuration_behind_it_say_the_same(guide: Path, tmp_path: Path) -> None:
-    mine = tmp_path / "mine.yaml"
-    sections = [part for part in guide.read_text("utf-8").split("\n## ") if "```yaml" in part]
-    assert len(sections) == 5
-    compared = 0
-    for section in sections:
-        written = yaml.safe_load(re.search(r"```yaml\n(.*?)```", section, re.DOTALL)[1])
-        whole = {
-            "corpora": {"tales": {"source": "builtin"}},
-            "tokenizers": {"char": {"kind": "char"}},
-            **written,
-            "grid": [{}],
-        }
-        mine.write_text(yaml.safe_dump(whole), "utf-8")
-        [cell] = cells_of(load([mine], {}))
-        values = {
-            key: value
-            for part in (cell.tokenizer, cell.model, cell.training)
-            for key, value in part.value.complete().items()
-        }
-        line = re.search(r"^`(--[^`]+)`", section, re.MULTILINE)
-        for word, value in re.findall(r"--(\w+)\s+([\d.e-]+)", line[1] if line else ""):
-            key = SYNONYMS.get(word, word)
-            if key not in CONVERTED:
-                assert values[key] == float(value), word
-                compared += 1
-    assert compared >= 20
-
-
-# --------------------------------------------------------------------------------------- one real run
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_commands_of_tiny_lm_work(made: Checkout, language: str) -> None:
+    page = DOCS / language / "tiny-lm.md"
+    lines = [line for block in blocks(page) if block.language == "console" for line in commands(block)]
+    assert len(lines) >= 3
+    for line in lines:
+        assert run_command(line, made.folder).strip(), line
 
 
 def test_of_random_tokens_the_quick_form_learns_nothing(tmp_path: Path) -> None:
     checkout = Checkout(tmp_path / "gptgrid")
-    shutil.copytree(ROOT / "config" / "recipes", checkout.folder / "config" / "recipes")
+    shutil.copytree(FILES, checkout.folder / "config" / "recipes")
     checkout.run("--configfile", "config/recipes/dummy.yaml", "--config", "quick=true")
     results = checkout.folder / "results" / "dummy-quick"
     assert (results / "report" / "report.html").is_file()
