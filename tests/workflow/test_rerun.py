@@ -208,14 +208,15 @@ CAUSES = [
     (model_code, FROM_TRAIN),
     (code_of_one_architecture, ONE_CELL),
     (add_a_cell, ONE_CELL),
-    (remove_a_cell, OVERVIEWS),
+    # What the best other cell makes of the samples depends on all cells of a text and their evaluations.
+    (remove_a_cell, {"sample": 1, **OVERVIEWS}),
     (a_new_key_that_is_used, FROM_TRAIN),
     (edit_source("config/training.py", "eps: Positive = 1e-8", "eps: Positive = 1e-7"), FROM_TRAIN),
     # Which draws of dropout go to which window then depends on how the batch is cut.
     (edit_config(run={"device": "cpu", "processes": 2}), FROM_TRAIN),
     (edit_config(training__base__lr=2e-3), FROM_TRAIN),
     (edit_config(training__base__use="last"), AFTER_TRAIN),
-    (edit_config(evaluation={"stride": 4}), {"evaluate": CELLS, **OVERVIEWS}),
+    (edit_config(evaluation={"stride": 4}), {"evaluate": CELLS, "sample": 1, **OVERVIEWS}),
     (edit_config(tokenizers__bpe__vocab_size=290), {"tokenizer": 1, "encode": 1, **ONE_CELL, "evaluate": 2}),
     (code_of_a_reference, {"evaluate": 2, **OVERVIEWS}),
     (edit_config(corpora__mine__split={"test": 0.3}), FROM_CORPUS),
