@@ -218,3 +218,11 @@ def test_no_character_is_lost_where_a_token_ends_inside_the_next_one() -> None:
         assert continuation.text == whole
         met += b"\xe4\xb8\x80" in content
     assert met
+
+
+def test_the_token_of_a_stop_text_behind_a_broken_character_is_not_said() -> None:
+    broken, stop = "\u4e00".encode()[:2], "b"
+    shown = spelled([*b"a", *broken, *stop.encode()], stop=(stop,), limit=99)
+    assert text_of(shown) == "a\ufffd"
+    assert [index for _, tokens, _ in shown for index in tokens] == [*b"a", *broken]
+    assert shown[-1][2] == "stop"

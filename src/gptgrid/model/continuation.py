@@ -18,6 +18,9 @@ from gptgrid.model.decoding import Decoding
 from gptgrid.model.generate import Rows, Token, check
 from gptgrid.tokens.base import Codec
 
+UNKNOWN = "\ufffd"
+"""Stands for bytes that are no character."""
+
 
 @dataclass(frozen=True)
 class Piece:
@@ -159,6 +162,25 @@ def searched(
         yield Piece(row, *spell(text, tokens))
 
 
+class Characters:
+    """Bytes that become characters as they come."""
+
+    def __init__(self) -> None:
+        self.decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+
+    @property
+    def waiting(self) -> bytes:
+        """Bytes that more are needed for."""
+        return self.decoder.getstate()[0]
+
+    def add(self, content: bytes) -> tuple[str, str]:
+        """Take bytes; return U+FFFD if those that waited are no character, else nothing, and their own text."""
+        waited = self.waiting
+        first = self.decoder.decode(content[:1])
+        broken = bool(waited) and first.startswith(UNKNOWN) and waited + content[:1] != UNKNOWN.encode()
+        return first[:broken], first[broken:] + self.decoder.decode(content[1:])
+
+
 class Text:
     """The text of one continuation, as its tokens come."""
 
@@ -175,7 +197,7 @@ class Text:
             marks: show special tokens by their names.
         """
         self.codec, self.stop, self.eot, self.limit, self.marks = codec, stop, eot, limit, marks
-        self.decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        self.characters = Characters()
         self.text, self.shown = "", 0
         """All characters, and how many of them were given out."""
         self.count = 0
@@ -187,12 +209,12 @@ class Text:
         """Take the next token; return what may be shown now: text, tokens and finish of a `Piece`."""
         if token.id == self.eot:
             return self.show(len(self.text), "end")
-        start = len(self.text)
-        self.text += self.decoder.decode(self.codec.decode_bytes([token.id], self.marks))
-        half = bool(self.decoder.getstate()[0])  # bytes that wait for more
-        self.waiting.append((token, start, len(self.text) + half))
+        before, own = self.characters.add(self.codec.decode_bytes([token.id], self.marks))
+        looked_at, start = len(self.text), len(self.text + before)
+        self.text += before + own
+        self.waiting.append((token, start, len(self.text) + bool(self.characters.waiting)))
         self.count += 1
-        if (place := self.stops_at(start)) is not None:
+        if (place := self.stops_at(looked_at)) is not None:
             return self.show(place, "stop")
         if self.count == self.limit:
             return self.show(len(self.text), "length")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from gptgrid.model.continuation import Characters
 from gptgrid.tokens.base import Codec
 
 
@@ -48,7 +48,7 @@ class Teller:
     def begin(self, place: int) -> None:
         """Go on at a place, whatever bytes have waited for others."""
         self.place = place
-        self.decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        self.characters = Characters()
 
     def tell(self, tokens: Iterable[Known], prefix: bytes = b"") -> tuple[Told, ...]:
         """Return the next tokens; a prefix of the first one is not in the text."""
@@ -56,12 +56,10 @@ class Teller:
         for token in tokens:
             others = [self.name(index, logprob) for index, logprob in token.alternatives]
             shown = self.codec.decode_bytes([token.id], self.marks).removeprefix(prefix)
-            waiting = self.decoder.getstate()[0]
-            first = self.decoder.decode(shown[:1])
-            # The first byte shows that those that waited are no character: the sign for them is theirs.
-            broken = waiting and first.startswith("\ufffd") and waiting + shown[:1] != "\ufffd".encode()
-            told.append(Told(self.name(token.id, token.logprob), others, self.place + bool(broken)))
-            self.place += len(first + self.decoder.decode(shown[1:]))
+            before, own = self.characters.add(shown)
+            self.place += len(before)
+            told.append(Told(self.name(token.id, token.logprob), others, self.place))
+            self.place += len(own)
             prefix = b""
         return tuple(told)
 
