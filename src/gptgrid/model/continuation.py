@@ -174,7 +174,7 @@ class Characters:
         return self.decoder.getstate()[0]
 
     def add(self, content: bytes) -> tuple[str, str]:
-        """Take bytes; return U+FFFD if those that waited are no character, else nothing, and their own text."""
+        """Take bytes; return U+FFFD if those that waited are no character, else "", and their own text."""
         waited = self.waiting
         first = self.decoder.decode(content[:1])
         broken = bool(waited) and first.startswith(UNKNOWN) and waited + content[:1] != UNKNOWN.encode()
