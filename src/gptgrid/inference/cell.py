@@ -24,7 +24,7 @@ from gptgrid.metrics import figures
 from gptgrid.model.continuation import complete, stream
 from gptgrid.model.decoding import Decoding, check_whole
 from gptgrid.model.device import find_device
-from gptgrid.model.load import STEP, STEP_FILES, WEIGHTS, load_model, read_recipe
+from gptgrid.model.load import WEIGHTS, kept_steps, load_model, read_recipe
 from gptgrid.model.score import default_stride, score
 from gptgrid.tokens.base import Codec
 from gptgrid.tokens.codec import read_codec
@@ -377,7 +377,7 @@ def weights_file(path: Path, folder: Path, weights: str | int | None) -> str:
         return path.name
     wanted = str(weights_of(folder) if weights is None else weights)
     there = {use: name for use, name in WEIGHTS.items() if (folder / name).is_file()}
-    there |= {str(int(file.stem.removeprefix(STEP))): file.name for file in sorted(folder.glob(STEP_FILES))}
+    there |= {str(step): file.name for step, file in kept_steps(folder).items()}
     if wanted not in there:
         raise UserError(f"{folder} has no weights {wanted!r}; take {' or '.join(there)}")
     return there[wanted]

@@ -20,8 +20,7 @@ from gptgrid.model.build import build
 WEIGHTS = {"best": "model.safetensors", "last": "last.safetensors"}
 """Which weights of a training → their file: those of the lowest validation loss, or the last ones."""
 STEP = "step-"
-STEP_FILES = f"{STEP}*.safetensors"
-"""Weights that a training kept on its way, `step-NNNNNNNN.safetensors`."""
+"""Begin of the name of weights that a training kept on its way."""
 EMBEDDING = "embedding.tokens.weight"
 KEYS = {"model", "vocab_size", "eot", "training", "seed"}
 """What config.json of a trained cell has."""
@@ -44,6 +43,17 @@ def read_recipe(folder: Path) -> dict[str, Any]:
     if not isinstance(recipe, dict) or KEYS - recipe.keys():
         raise UserError(f"{path} is no recipe of a trained cell, which has {', '.join(sorted(KEYS))}")
     return recipe
+
+
+def step_file(step: int) -> str:
+    """Return the name of the weights that a training kept after a step."""
+    return f"{STEP}{step:08d}.safetensors"
+
+
+def kept_steps(folder: Path) -> dict[int, Path]:
+    """Return step → file of the weights that a training kept on its way, in order."""
+    files = {int(path.stem.removeprefix(STEP)): path for path in folder.glob(f"{STEP}*.safetensors")}
+    return dict(sorted(files.items()))
 
 
 def load_model(folder: Path, device: torch.device | str = "cpu", use: str = "best") -> nn.Module:

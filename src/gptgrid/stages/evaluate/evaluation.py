@@ -20,7 +20,7 @@ from gptgrid.artifact.identity import ABOUT, namespace
 from gptgrid.artifact.job import Job
 from gptgrid.metrics import DENOMINATORS
 from gptgrid.model.device import describe_device, prepare_device
-from gptgrid.model.load import STEP, STEP_FILES, load_model, read_recipe
+from gptgrid.model.load import kept_steps, load_model, read_recipe
 from gptgrid.model.memory import check_inference
 from gptgrid.model.precision import EMBEDDING, HEAD, choose_precision, round_weights
 from gptgrid.model.score import rows_at_once
@@ -109,10 +109,10 @@ def score_checkpoints(
     """
     convention = conventions_of(recipe, job.config.stride)[0]
     found = []
-    for path in sorted(job.inputs["train"].glob(STEP_FILES)):
+    for step, path in kept_steps(job.inputs["train"]).items():
         module, _ = read_model(job, recipe, device, path.name)
         figures = {name: split.score(module, convention)[2] for name, split in splits.items()}
-        found.append({"step": int(path.stem.removeprefix(STEP)), **figures})
+        found.append({"step": step, **figures})
     return found
 
 

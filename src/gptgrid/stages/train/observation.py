@@ -15,7 +15,7 @@ from safetensors.torch import save
 from gptgrid.artifact.job import Job
 from gptgrid.model.continuation import complete
 from gptgrid.model.decoding import Decoding
-from gptgrid.model.load import STEP, STEP_FILES
+from gptgrid.model.load import kept_steps, step_file
 from gptgrid.stages.train import checkpoint
 from gptgrid.stages.train.checkpoint import Progress
 from gptgrid.stages.train.intervals import is_due
@@ -82,10 +82,10 @@ class Observer:
         """
         if self.validation.ranks.rank == 0:
             folder = self.job.folder
-            path = folder / f"{STEP}{self.progress['step']:08d}.safetensors"
+            path = folder / step_file(self.progress["step"])
             path.write_bytes(save(checkpoint.plain(self.learner.kept_weights())))
             if keep != ALL:
-                for older in sorted(folder.glob(STEP_FILES))[:-keep]:
+                for older in list(kept_steps(folder).values())[:-keep]:
                     older.unlink()
 
     @property
