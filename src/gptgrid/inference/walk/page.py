@@ -6,12 +6,10 @@ whose style it takes.
 
 from __future__ import annotations
 
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import torch
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from gptgrid.inference.walk.lens import lens_logits
@@ -19,6 +17,7 @@ from gptgrid.inference.walk.outputs import LIKELIEST, mean_norm
 from gptgrid.inference.walk.show import number_text
 from gptgrid.inference.walk.steps import Told
 from gptgrid.inference.walk.walk import Walk
+from gptgrid.stages.report.templates import STYLE, environment
 
 HERE = Path(__file__).parent
 MAPPED = 64
@@ -38,7 +37,7 @@ def render(told: Told, name: str) -> str:
     streams = [walk.recording.embedded, *(block.output for block in walk.recording.blocks)]
     layers = [walk.label("embeddings"), *(walk.label("block", number=n) for n in range(len(streams) - 1))]
     norms = [mean_norm(stream) for stream in streams]
-    report = files("gptgrid.stages.report").joinpath("style.css").read_text(encoding="utf-8")
+    report = STYLE.read_text(encoding="utf-8")
     return template().render(
         name=name,
         walk=walk,
@@ -56,16 +55,11 @@ def render(told: Told, name: str) -> str:
 
 def template() -> Any:
     """Return the template of the page. Every value in it is escaped."""
-    environment = Environment(
-        loader=FileSystemLoader(HERE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":")}
-    environment.filters["shown"] = lambda value: value if isinstance(value, str) else number_text(value)
-    return environment.get_template("page.html.jinja")
+    templates = environment(HERE)
+    # The maps are most of the page.
+    templates.policies["json.dumps_kwargs"]["separators"] = (",", ":")
+    templates.filters["shown"] = lambda value: value if isinstance(value, str) else number_text(value)
+    return templates.get_template("page.html.jinja")
 
 
 def maps(walk: Walk) -> dict[str, Any]:

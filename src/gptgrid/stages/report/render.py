@@ -12,7 +12,6 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
@@ -29,6 +28,7 @@ from gptgrid.stages.report.details import (
 from gptgrid.stages.report.experiment import ReportContent
 from gptgrid.stages.report.scoring import conventions, left_out, scored_parts
 from gptgrid.stages.report.tables import Row
+from gptgrid.stages.report.templates import STYLE, environment
 
 HERE = Path(__file__).parent
 MARKS = "●■◆▲▼✚"
@@ -68,7 +68,7 @@ def render(experiment: ReportContent) -> str:
         items=list(item_tables(experiment)),
         worth=experiment.worth,
         data=embedded(page_data(experiment)),
-        style=Markup((HERE / "style.css").read_text(encoding="utf-8")),
+        style=Markup(STYLE.read_text(encoding="utf-8")),
         script=Markup((HERE / "script.js").read_text(encoding="utf-8")),
         plotly=Markup(get_plotlyjs()),
     )
@@ -76,16 +76,9 @@ def render(experiment: ReportContent) -> str:
 
 def template() -> Any:
     """Return the template of the page, with its filters."""
-    environment = Environment(
-        loader=FileSystemLoader(HERE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False}
-    environment.filters |= {show.__name__: show for show in (*FILTERS, mark, card)}
-    return environment.get_template("page.html.jinja")
+    templates = environment(HERE)
+    templates.filters |= {show.__name__: show for show in (*FILTERS, mark, card)}
+    return templates.get_template("page.html.jinja")
 
 
 def mark(group: Row) -> Markup:
