@@ -327,7 +327,7 @@ def gptgrid(
     from gptgrid.artifact.identity import namespace
     from gptgrid.artifact.job import Job
     from gptgrid.config.experiment import Run
-    from gptgrid.stages.train.trainer import Trainer
+    from gptgrid.trainer.trainer import Trainer
 
     config = {
         "model": architecture(size),

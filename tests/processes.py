@@ -7,11 +7,11 @@ import socket
 from contextlib import suppress
 
 from gptgrid.artifact.job import Job
-from gptgrid.stages.train.launch import train
+from gptgrid.trainer.launch import train
 
 CONTEXT = multiprocessing.get_context("forkserver")
 # torch imports the latter when the first optimizer is made.
-CONTEXT.set_forkserver_preload(["processes", "gptgrid.stages.train.deliverables", "torch._dynamo"])
+CONTEXT.set_forkserver_preload(["processes", "gptgrid.trainer.deliverables", "torch._dynamo"])
 
 
 def train_together(job: Job, size: int, stop_at: int | None = None) -> None:
@@ -40,7 +40,7 @@ def ask_to_stop(step: int) -> None:
     """Let a signal come after the processes exchanged what they know in a step."""
     from torch import Tensor
 
-    from gptgrid.stages.train.learner import Learner
+    from gptgrid.trainer.learner import Learner
 
     update = Learner.update
 

@@ -479,7 +479,7 @@ def test_only_the_machinery_is_left_out() -> None:
         ("corpus", "gptgrid.text.documents", "gptgrid.stages.train"),
         ("tokenizer", "gptgrid.stages.tokenizer.make", "gptgrid.model"),
         ("encode", "gptgrid.tokens.shards", "gptgrid.model"),
-        ("train", "gptgrid.stages.train.trainer", "gptgrid.stages.evaluate"),
+        ("train", "gptgrid.trainer.trainer", "gptgrid.stages.evaluate"),
         ("evaluate", "gptgrid.model.score", "gptgrid.stages.train"),
         ("sample", "gptgrid.model.generate", "gptgrid.model.score"),
         ("compare", "gptgrid.stages.compare.tables", "gptgrid.model"),
@@ -501,8 +501,8 @@ def test_the_report_depends_on_its_template_and_style() -> None:
 
 def test_a_training_depends_on_the_optimizer_that_it_uses() -> None:
     without, adamw = parts("train"), parts("train", "adamw")
-    assert "gptgrid.stages.train.optimizer:adamw" in adamw - without
-    assert "gptgrid.stages.train.optimizer:muon" not in adamw
+    assert "gptgrid.trainer.optimizer:adamw" in adamw - without
+    assert "gptgrid.trainer.optimizer:muon" not in adamw
 
 
 def test_what_needs_no_network_and_cells_do_not_depend_on_each_other() -> None:

@@ -15,9 +15,9 @@ from gptgrid.model.build import build
 from gptgrid.model.initialize import initialize
 from gptgrid.stages.corpus.builtin.toy import SENTENCES
 from gptgrid.stages.tokenizer.make import learn_merges
-from gptgrid.stages.train.optimizer import build_optimizers
 from gptgrid.tokens.codec import BpeCodec
 from gptgrid.tokens.patterns import GPT2
+from gptgrid.trainer.optimizer import build_optimizers
 
 PROGRAMS = sorted((Path(__file__).parents[2] / "docs" / "learn" / "programs").glob("*.py"))
 SCREEN = 80

@@ -205,7 +205,7 @@ def two_configurations(trial: Trial) -> Told:
 
 SOURCES = {
     "src/gptgrid/metrics.py": "bits_per_byte",
-    "src/gptgrid/stages/train/schedule.py": "learning_rate",
+    "src/gptgrid/trainer/schedule.py": "learning_rate",
     "src/gptgrid/seeds.py": "mix64",
 }
 """File → a function of it; twice what it returns makes other figures."""

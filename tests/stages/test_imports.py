@@ -8,7 +8,7 @@ import pytest
 import gptgrid.stages
 
 PACKAGE = Path(gptgrid.stages.__path__[0]).parent
-ROOMS = ("stages", "model", "tokens", "text", "net")
+ROOMS = ("stages", "trainer", "model", "tokens", "text", "net")
 
 
 def late_imports(path: Path) -> list[int]:

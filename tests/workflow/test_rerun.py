@@ -137,10 +137,10 @@ NO_CAUSES = [
     edit_source("config/models.py", "PRESETS: dict[str, dict[str, Any]] = {", 'PRESETS: dict[str, dict[str, Any]] = {\n    "new": {"norm": "rmsnorm"},'),
     edit_source("tokens/patterns.py", "PATTERNS = Variants({", 'PATTERNS = Variants({"new": GPT2, '),
     edit_source("tokens/patterns.py", "CHINESE = (\n", 'CHINESE = (\n    r"new|"\n'),
-    edit_source("stages/train/optimizer.py", "OPTIMIZERS = Variants({", 'OPTIMIZERS = Variants({"new": adamw, '),
-    edit_source("stages/train/schedule.py", "SCHEDULES = Variants(\n    {", 'SCHEDULES = Variants(\n    {"new": linear, '),
-    edit_source("stages/train/schedule.py", "    return 1.0 - progress(step, warmup, steps)", "    return 0.5"),
-    edit_source("stages/train/trainer.py", "\nclass ", "\ndef nobody_calls_this():\n    return 1\n\n\nclass "),
+    edit_source("trainer/optimizer.py", "OPTIMIZERS = Variants({", 'OPTIMIZERS = Variants({"new": adamw, '),
+    edit_source("trainer/schedule.py", "SCHEDULES = Variants(\n    {", 'SCHEDULES = Variants(\n    {"new": linear, '),
+    edit_source("trainer/schedule.py", "    return 1.0 - progress(step, warmup, steps)", "    return 0.5"),
+    edit_source("trainer/trainer.py", "\nclass ", "\ndef nobody_calls_this():\n    return 1\n\n\nclass "),
 ]  # fmt: skip
 
 
@@ -166,7 +166,7 @@ def test_nothing_reruns_after_all_of_it(checkout: Checkout, tmp_path: Path) -> N
 
 
 def trainer_code(checkout: Checkout) -> None:
-    checkout.redefine("stages/train/schedule.py", "cosine")
+    checkout.redefine("trainer/schedule.py", "cosine")
 
 
 def model_code(checkout: Checkout) -> None:

@@ -197,7 +197,7 @@ def test_the_target_verifies_data_and_each_model_whenever_asked(checkout: Checko
 
 
 def test_results_of_an_older_source_are_accepted_and_taken_back(checkout: Checkout) -> None:
-    checkout.redefine("stages/train/schedule.py", "cosine")
+    checkout.redefine("trainer/schedule.py", "cosine")
     stale = {"train": 3, "evaluate": 3, "sample": 4, "compare": 1, "report": 1}
     assert checkout.stale() == stale
     code, said = checkout.gptgrid("accept")
@@ -223,7 +223,7 @@ def test_results_of_an_older_source_are_accepted_and_taken_back(checkout: Checko
 
 
 def test_what_the_present_source_makes_otherwise_is_not_accepted(checkout: Checkout) -> None:
-    checkout.redefine("stages/train/schedule.py", "learning_rate", "0.5 *")
+    checkout.redefine("trainer/schedule.py", "learning_rate", "0.5 *")
     code, said = checkout.gptgrid("accept", "bytes gpt2")
     assert code == 1
     assert "the present source makes other bits, as said above, so nothing was accepted" in said

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def load() -> Build:
     # Imported here, so that what the store has costs no import.
     from gptgrid.stages.train.imported import FORMATS
-    from gptgrid.stages.train.launch import launch, train
+    from gptgrid.trainer.launch import launch, train
 
     def build(job: Job) -> dict[str, Any]:
         if hasattr(job.config, "format"):

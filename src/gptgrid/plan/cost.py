@@ -26,12 +26,12 @@ from gptgrid.plan.plan import Plan
 from gptgrid.plan.speed import FORWARD, Speeds
 from gptgrid.stages.evaluate.contexts import can_see
 from gptgrid.stages.sample.prompts import BYTES_PER_TOKEN
-from gptgrid.stages.train import intervals, power_laws
-from gptgrid.stages.train.budget import longer_than_asked, remarks, total_steps
-from gptgrid.stages.train.observation import SAMPLE_TOKENS
-from gptgrid.stages.train.windows import Windows
 from gptgrid.tokens.document_table import read_document_table
 from gptgrid.tokens.shards import Shards, open_shards
+from gptgrid.trainer import intervals, power_laws
+from gptgrid.trainer.budget import longer_than_asked, remarks, total_steps
+from gptgrid.trainer.observation import SAMPLE_TOKENS
+from gptgrid.trainer.windows import Windows
 
 BYTES_AND_EOT, GPT2_VOCABULARY = 257, 50257
 WINDOWS_AT_ONCE = 2**16

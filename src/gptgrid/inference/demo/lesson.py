@@ -15,11 +15,11 @@ from gptgrid.config.training import Training
 from gptgrid.inference.parts import train_tokenizer
 from gptgrid.model.continuation import complete
 from gptgrid.model.decoding import Decoding
-from gptgrid.stages.train.learner import Learner
-from gptgrid.stages.train.ranks import Ranks
-from gptgrid.stages.train.recipe import Recipe
 from gptgrid.tokens.base import Codec
 from gptgrid.tokens.shards import Shards
+from gptgrid.trainer.learner import Learner
+from gptgrid.trainer.ranks import Ranks
+from gptgrid.trainer.recipe import Recipe
 
 STEPS = 100
 SEED = 1

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from gptgrid.inference.walk.record import record
 from gptgrid.inference.walk.step import Step, Table
 from gptgrid.inference.walk.walk import Walk
-from gptgrid.stages.train.optimizer import build_optimizers, clip_gradient
+from gptgrid.trainer.optimizer import build_optimizers, clip_gradient
 
 PARAMETERS_SHOWN = 10
 PLAIN_RATE = 0.1

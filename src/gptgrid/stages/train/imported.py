@@ -17,9 +17,9 @@ from gptgrid.model.cost import count_parameters, parameter_count, without_values
 from gptgrid.model.huggingface import read_weights
 from gptgrid.model.load import WEIGHTS
 from gptgrid.model.memory import check_memory
-from gptgrid.stages.train.deliverables import write_metrics, write_samples
 from gptgrid.tokens.base import Codec
 from gptgrid.tokens.codec import read_codec
+from gptgrid.trainer.deliverables import write_metrics, write_samples
 
 IMPORTED = "imported"
 UNKNOWN = (

@@ -1,0 +1,132 @@
+"""What a finished training hands over: weights, recipe, learning curve, samples, state, facts."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+from gptgrid.artifact.identity import canonical
+from gptgrid.launch.allocator import describe_allocator
+from gptgrid.model.build import build
+from gptgrid.model.cost import flops_per_token, parameter_count
+from gptgrid.model.device import describe_device
+from gptgrid.model.initialize import initialize
+from gptgrid.model.load import WEIGHTS
+from gptgrid.trainer import checkpoint
+from gptgrid.trainer.state import gather
+from gptgrid.trainer.trainer import Trainer
+
+
+def deliver(trainer: Trainer) -> dict[str, Any]:
+    """Write the files of a finished training; return its facts."""
+    trainer.job.provenance.update(provenance(trainer))
+    folder, state = trainer.job.folder, gather(trainer.learner, trainer.progress)
+    for name, weights in kept_weights(trainer).items():
+        (folder / WEIGHTS[name]).write_bytes(save(checkpoint.plain(weights)))
+    (folder / "config.json").write_text(config_text(trainer) + "\n", encoding="utf-8")
+    shutil.copyfile(trainer.job.inputs["tokenizer"] / "codec.json", folder / "codec.json")
+    write_metrics(folder / "metrics.csv", state["metrics"])
+    write_samples(folder / "samples.jsonl", state["samples"])
+    checkpoint.write(folder / "state.pt", state)
+    return facts(trainer)
+
+
+def config_text(trainer: Trainer) -> str:
+    """Return config.json: the recipe, and whether names of special tokens in the text were these."""
+    marks = trainer.job.manifest("shards").get("config", {}).get("marks", "text")
+    return canonical({**trainer.recipe.describe(), "marks": marks})
+
+
+def kept_weights(trainer: Trainer) -> dict[str, dict[str, Tensor]]:
+    """Return the weights of the lowest validation loss as `best`, and the last ones as `last`.
+
+    Both are the last that were validated, or the first ones, if the training diverged: its last are none.
+    """
+    best, recipe = trainer.progress["best"], trainer.recipe
+    if not trainer.progress["diverged"]:
+        return {"best": best["weights"], "last": trainer.learner.kept_weights()}
+    if best:
+        return {"best": best["weights"], "last": best["weights"]}
+    module = build(recipe.model, recipe.vocab_size, recipe.eot)
+    initialize(module, recipe.seed)
+    first = dict(module.named_parameters())
+    return {"best": first, "last": first}
+
+
+def facts(trainer: Trainer) -> dict[str, Any]:
+    """Return what the manifest says about the training."""
+    progress, recipe = trainer.progress, trainer.recipe
+    ended = trainer.ended if progress["step"] < recipe.steps or progress["diverged"] else None
+    return {
+        **parameter_count(trainer.learner.module),
+        "vocab_size": recipe.vocab_size,
+        "steps": progress["step"],
+        "batch_tokens": recipe.training.batch_tokens,
+        "weight_decay": recipe.training.weight_decay,
+        "train_tokens": progress["tokens"],
+        "train_flops": progress["tokens"] * flops_per_token(recipe.model, recipe.vocab_size),
+        **losses(trainer),
+        "val_tokens": trainer.validation.targets,
+        "val_bytes": trainer.validation.text.totals["bytes"],
+        "status": "diverged" if progress["diverged"] else "stopped early" if ended else "finished",
+        "ended": ended,
+    }
+
+
+def losses(trainer: Trainer) -> dict[str, Any]:
+    """Return the validation losses of the best and the last weights as training saw them, per token and per
+    byte of what it scored, and the step of the best; None if the training diverged."""
+    names = ("val_loss", "val_bpb", "best_step", "last_val_loss", "last_val_bpb")
+    best, diverged = trainer.progress["best"], trainer.progress["diverged"]
+    if diverged:
+        return dict.fromkeys(names)
+    last = trainer.progress["metrics"][-1]["val_loss"]
+    best_bpb, last_bpb = map(trainer.validation.bits_per_byte, (best["loss"], last))
+    return dict(zip(names, (best["loss"], best_bpb, best["step"], last, last_bpb), strict=True))
+
+
+def provenance(trainer: Trainer) -> dict[str, Any]:
+    """Return the volatile facts: speed, memory, device, and what `auto` became."""
+    effort = trainer.meter.effort
+    return {
+        "tokens_per_second": effort["tokens"] / effort["seconds"],
+        "train_seconds": effort["seconds"],
+        "device": describe_device(trainer.device),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "threads": trainer.recipe.training.threads,
+        "micro_batch": trainer.recipe.micro_rows,
+        "precision": trainer.learner.precision,
+        "compiled": trainer.compiled,
+        "cuda_graphs": trainer.recorded,
+        "processes": trainer.ranks.size,
+        "allocator": describe_allocator(),
+        **peak_memory(trainer.device),
+    }
+
+
+def peak_memory(device: torch.device) -> dict[str, float]:
+    """Return {"peak_memory_mb": …} if the device keeps its own account; else the process counts."""
+    if device.type != "cuda":
+        return {}
+    return {"peak_memory_mb": torch.cuda.max_memory_allocated() / 2**20}
+
+
+def write_metrics(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Write metrics.csv: unrounded numbers, empty where nothing was measured."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def write_samples(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Write samples.jsonl."""
+    lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    path.write_text("".join(lines), encoding="utf-8")
