@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from cells import tiny, write_cell
-from models import CONTEXT, EOT, VOCAB, documents, make, named, tokens
+from models import CONTEXT, ENCODERS, EOT, VOCAB, documents, make, named, tokens
 from torch import nn
 
 from gptgrid.artifact.errors import UserError
@@ -14,6 +14,7 @@ from gptgrid.config.models import Model
 from gptgrid.model import flex
 from gptgrid.model.build import build
 from gptgrid.model.load import load_model
+from gptgrid.model.mask import number_documents, places_in_documents
 
 RELATIVE = [
     {"preset": "llama"},
@@ -116,3 +117,27 @@ def test_a_trained_cell_knows_where_documents_begin(tmp_path: Path) -> None:
     loaded = load_model(write_cell(tmp_path / "train", module))
     assert loaded.eot == 256
     assert torch.equal(loaded(text), module(text))
+
+
+GIVEN = [
+    *({"preset": "gpt2", "position": kind} for kind in ("learned", "sinusoidal", "rope", "alibi", "none")),
+    {"preset": "llama", "n_kv_head": 2, "window": 3, "window_pattern": "SL", "document_mask": True},
+    {"preset": "modern", "residual_mix": True},
+    *ENCODERS,
+]
+"""Models of every kind of position."""
+
+
+@pytest.mark.parametrize("switches", GIVEN, ids=named)
+def test_given_documents_are_read_as_if_alone(switches: dict) -> None:
+    module, given = make(**switches), documents()
+    expected = torch.stack([alone(module, text) for text in given])
+    logits = module(given, documents=number_documents(given, EOT))
+    torch.testing.assert_close(logits, expected, rtol=1e-5, atol=1e-5)
+    assert not torch.allclose(make(**{**switches, "document_mask": False})(given), expected, atol=1e-2)
+
+
+def test_numbers_of_documents_need_not_follow_each_other() -> None:
+    numbers = torch.tensor([[7, 7, 2, 2, 2, 0], [0, 0, 0, 0, 0, 0], [5, 6, 7, 8, 8, 8]])
+    expected = [[0, 1, 0, 1, 2, 0], [0, 1, 2, 3, 4, 5], [0, 0, 0, 0, 1, 2]]
+    assert places_in_documents(numbers).tolist() == expected

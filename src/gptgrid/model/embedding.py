@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from gptgrid.artifact.variants import Variants
 
@@ -20,9 +21,9 @@ class LearnedPositions(nn.Embedding):
     def __init__(self, config: Model) -> None:
         super().__init__(config.context, config.d_model)
 
-    def forward(self, x: Tensor, start: int | Tensor) -> Tensor:
-        """Add the positions from `start` on to token embeddings x: (batch, time, d_model)."""
-        return x + from_place(self.weight, start, x.shape[1])
+    def forward(self, x: Tensor, place: int | Tensor) -> Tensor:
+        """Add positions, those of `from_place`, to token embeddings x: (batch, time, d_model)."""
+        return x + from_place(self.weight, place, x.shape[1])
 
 
 class SinusoidalPositions(nn.Module):
@@ -34,23 +35,25 @@ class SinusoidalPositions(nn.Module):
         self.scale = math.sqrt(config.d_model)
         self.register_buffer("waves", sinusoids(config.context, config.d_model), persistent=False)
 
-    def forward(self, x: Tensor, start: int | Tensor) -> Tensor:
-        """Add the positions from `start` on to token embeddings x: (batch, time, d_model)."""
-        return x * self.scale + from_place(self.waves, start, x.shape[1])
+    def forward(self, x: Tensor, place: int | Tensor) -> Tensor:
+        """Add positions, those of `from_place`, to token embeddings x: (batch, time, d_model)."""
+        return x * self.scale + from_place(self.waves, place, x.shape[1])
 
 
-def from_place(table: Tensor, start: int | Tensor, time: int) -> Tensor:
-    """Return the rows of a table (context, width) for tokens from place `start` on.
+def from_place(table: Tensor, place: int | Tensor, time: int) -> Tensor:
+    """Return the rows of a table (context, width) for some tokens.
 
     Args:
         table: one row for each place.
-        start: of the first token, or (batch,) of the only token of each sequence.
+        place: of the first token, the others following it, or (batch, time) of each token.
         time: tokens of each sequence.
 
     Returns:
-        (time, width), or (batch, 1, width).
+        (time, width), or (batch, time, width).
     """
-    return table[start : start + time] if isinstance(start, int) else table[start][:, None]
+    if isinstance(place, int):
+        return table[place : place + time]
+    return functional.embedding(place, table)  # its backward pass is faster than that of an index
 
 
 def sinusoids(context: int, d_model: int) -> Tensor:
@@ -74,12 +77,14 @@ class Embedding(nn.Module):
         self.positions = ABSOLUTE_POSITIONS[config.position](config) if absolute else None
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, tokens: Tensor, start: int | Tensor = 0) -> Tensor:
-        """Embed tokens (batch, time) that stand from place `start` on: (batch, time, d_model).
+    def forward(self, tokens: Tensor, place: int | Tensor = 0) -> Tensor:
+        """Embed tokens: (batch, time) → (batch, time, d_model).
 
-        With (batch,) places, each sequence has one token, which stands at its own.
+        Args:
+            tokens: ids.
+            place: of the first token, the others following it, or (batch, time) of each token.
         """
         x = self.tokens(tokens)
         if self.positions is not None:
-            x = self.positions(x, start)
+            x = self.positions(x, place)
         return self.dropout(x)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from gptgrid.model.embedding import Embedding
 from gptgrid.model.head import logits_of
-from gptgrid.model.mask import attention_bias
+from gptgrid.model.mask import attention_bias, places_in_documents
 
 if TYPE_CHECKING:
     from gptgrid.config.models import Model
@@ -55,10 +55,16 @@ class Encoder(nn.Module):
         """Return the transformer blocks, under the name that they have in a GPT."""
         return self.encoder.layers
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Predict each next token: (batch, time) int64 → logits (batch, time, vocab_size).
+    def forward(self, tokens: Tensor, documents: Tensor | None = None) -> Tensor:
+        """Predict each next token.
 
-        The logits are fp32 but in training.
+        Args:
+            tokens: (batch, time) int64.
+            documents: (batch, time) numbers of the documents that they are of: the logits are then those of
+                each document alone. None: they are all one text.
+
+        Returns:
+            Logits (batch, time, vocab_size): fp32, in training in the type of the computation.
 
         Raises:
             ValueError: more tokens than the context holds.
@@ -67,10 +73,14 @@ class Encoder(nn.Module):
         if time > self.config.context:
             raise ValueError(f"{time} tokens are more than the context of {self.config.context}")
         # Embeddings stay fp32 where the weights of the layers are bf16.
-        x = self.embedding(tokens).to(self.blocks[0].linear1.weight.dtype)  # (batch, time, d_model)
+        place = 0 if documents is None else places_in_documents(documents)
+        x = self.embedding(tokens, place).to(self.blocks[0].linear1.weight.dtype)  # (batch, time, d_model)
         # With the batch in front, PyTorch multiplies in steps that copy the weights for each token.
         x = x.transpose(0, 1).contiguous()  # (time, batch, d_model)
-        causal = attention_bias(0, time, x.dtype, x.device)[0, 0]  # (time, time)
-        x = self.encoder(x, causal, is_causal=True)
+        bias = attention_bias(0, time, x.dtype, x.device, documents=documents)  # (batch or 1, 1, time, time)
+        if documents is None:
+            x = self.encoder(x, bias[0, 0], is_causal=True)
+        else:
+            x = self.encoder(x, bias.expand(-1, self.config.n_head, -1, -1).flatten(0, 1), is_causal=False)
         x = x.transpose(0, 1).contiguous()  # (batch, time, d_model)
         return logits_of(self.head, x, exact=not self.training)

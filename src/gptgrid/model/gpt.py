@@ -20,7 +20,7 @@ from gptgrid.model.attention import Attention, KVCache
 from gptgrid.model.embedding import Embedding
 from gptgrid.model.feedforward import FeedForward
 from gptgrid.model.head import logits_of
-from gptgrid.model.mask import layer_windows, number_documents
+from gptgrid.model.mask import layer_windows, number_documents, places_in_documents
 from gptgrid.model.norm import make_norm
 from gptgrid.model.parametrization import width_multiplier
 from gptgrid.model.position import AttentionInputs, Positions
@@ -86,13 +86,17 @@ class GPT(nn.Module):
             self.head.weight = self.embedding.tokens.weight
         self.logit_scale = 1 / width_multiplier(config)
 
-    def forward(self, tokens: Tensor, cache: KVCache | None = None) -> Tensor:
+    def forward(
+        self, tokens: Tensor, cache: KVCache | None = None, documents: Tensor | None = None
+    ) -> Tensor:
         """Predict each next token.
 
         Args:
             tokens: (batch, time) int64; with a cache the ones that follow those already in it.
             cache: from `new_cache`; it grows by the tokens given. Where its sequences differ in length, each
                 gets one.
+            documents: (batch, time) numbers of the documents that the tokens are of, whatever `document_mask`
+                says. The logits are then those of each document alone. It does not go with a cache.
 
         Returns:
             Logits (batch, time, vocab_size): fp32, in training in the type of the computation.
@@ -100,17 +104,19 @@ class GPT(nn.Module):
         Raises:
             ValueError: more tokens than the context holds.
         """
-        return self.predict(self.read(tokens, cache)).view(*tokens.shape, self.vocab_size)
+        return self.predict(self.read(tokens, cache, documents)).view(*tokens.shape, self.vocab_size)
 
-    def read(self, tokens: Tensor, cache: KVCache | None = None) -> Tensor:
+    def read(self, tokens: Tensor, cache: KVCache | None = None, documents: Tensor | None = None) -> Tensor:
         """Return the residual stream after the last block: (batch · time, d_model); else as `forward`."""
         end = tokens.shape[1] + (max(cache.lengths) if cache else 0)
         if end > self.config.context:
             raise ValueError(f"{end} tokens are more than the context of {self.config.context}")
         start = cache.begin(tokens.shape[1]) if cache else 0
         # Embeddings stay fp32 where the weights inside the blocks are bf16.
-        x = self.embedding(tokens, start).to(self.blocks[0].attention.qkv.weight.dtype)
-        inputs = self.positions.inputs(x, start, self.documents(tokens, cache), end)
+        x = self.embedding(tokens, places(start, documents)).to(self.blocks[0].attention.qkv.weight.dtype)
+        if documents is None:
+            documents = self.documents(tokens, cache)
+        inputs = self.positions.inputs(x, start, documents, end)
         # Products, norms and sums take all tokens as rows of one matrix; attention alone knows of time.
         x = embeddings = x.flatten(0, 1)  # (batch · time, d_model)
         for layer, block in enumerate(self.blocks):
@@ -139,3 +145,15 @@ class GPT(nn.Module):
     def new_cache(self, batch: int = 1) -> KVCache:
         """Return an empty key-value cache for `batch` sequences, on the model's device and in its type."""
         return KVCache(self.config, batch, self.blocks[0].attention.qkv.weight)
+
+
+def places(start: int | Tensor, documents: Tensor | None) -> int | Tensor:
+    """Return where tokens stand, for `Embedding`.
+
+    Args:
+        start: of the first one, or (batch,) of the only one of each sequence.
+        documents: (batch, time) numbers of documents, each of which begins at place 0; None: all are one.
+    """
+    if documents is not None:
+        return places_in_documents(documents)
+    return start if isinstance(start, int) else start[:, None]

@@ -29,6 +29,17 @@ def number_documents(tokens: Tensor, eot: int) -> Tensor:
     return (tokens == eot).cumsum(dim=1)
 
 
+def places_in_documents(documents: Tensor) -> Tensor:
+    """Return the place of each token in its own document, from 0: (batch, time) int64.
+
+    Args:
+        documents: (batch, time) numbers of documents, each of which stands in one piece.
+    """
+    place = torch.arange(documents.shape[1], device=documents.device)
+    begins = documents.diff(dim=1, prepend=documents[:, :1] - 1) != 0
+    return place - torch.where(begins, place, 0).cummax(dim=1).values
+
+
 def is_near(distance: Tensor, window: int | None) -> Tensor:
     """Say whether a key that stands `distance` tokens before a query may be looked at: not from after it,
     and with a window only if it is among the last `window` tokens, the query itself among them."""

@@ -114,7 +114,7 @@ class Positions(nn.Module):
         def rotation(table: Tensor | None) -> Tensor | None:
             if table is None:
                 return None
-            rows = from_place(table, start, x.shape[1]).to(dtype)
+            rows = from_place(table, start[:, None] if ragged else start, x.shape[1]).to(dtype)
             return rows[:, None] if ragged else rows
 
         return AttentionInputs(
