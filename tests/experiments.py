@@ -261,6 +261,9 @@ class Experiment:
         facts["decodings"] = {"greedy": worth(0.25), "nucleus": worth(0.75)}
         facts["truth"] = {**worth(0.875), "ended": None, "mean_tokens": None}
         self.put(f"sample:{cell}", facts, samples_jsonl=lines(rows))
+        sampled_with = {key: volatile[key] for key in ("device", "cpu")}
+        sampled_with |= {} if corpus == "noise" else {"bytes_per_second": 4_000.0}
+        (self.inputs[f"sample:{cell}"] / "provenance.json").write_text(json.dumps(sampled_with))
 
     def judge(self, corpus: str, truth: dict[str, float] | None = None, **figures: float) -> None:
         """Let the first cell on a text judge the samples of all others.

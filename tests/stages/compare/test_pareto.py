@@ -77,3 +77,23 @@ def test_bare_ids_are_compared_by_nats(tmp_path):
     found = rows(Experiment(tmp_path, ("noise",), models=("llama",), seeds=(1,), overrides=LAYERS))
     assert [row.val_bpb for row in found] == ["", "", ""]
     assert [row.on_front_parameters for row in found] == ["True", "True", "True"]
+
+
+def test_generation_is_compared_by_bytes_in_a_second_on_one_kind_of_machine(tmp_path):
+    experiment = Experiment(tmp_path, ("tales",), ("bpe",), ("llama",), (1,), LAYERS)
+    speeds = {2: 900.0, 4: 1000.0, 8: 500.0}  # the smallest is neither the fastest nor the best
+    for layers, speed in speeds.items():
+        name = f"sample:tales.bpe.llama+n_layer={layers}.base.s1"
+        experiment.change(name, "provenance", bytes_per_second=speed)
+    found = rows(experiment)
+    assert [row.generated_bytes_per_second for row in found] == ["900.0", "1000.0", "500.0"]
+    assert [row.on_front_generated_bytes_per_second for row in found] == ["False", "True", "True"]
+    experiment.change("sample:tales.bpe.llama+n_layer=2.base.s1", "provenance", cpu="Another CPU")
+    assert [row.on_front_generated_bytes_per_second for row in rows(experiment)] == ["True"] * 3
+
+
+def test_bare_ids_have_no_speed_in_bytes(tmp_path):
+    found = rows(Experiment(tmp_path, ("noise",), models=("llama",), seeds=(1,), overrides=LAYERS))
+    assert {(row.generated_bytes_per_second, row.on_front_generated_bytes_per_second) for row in found} == {
+        ("", "")
+    }

@@ -23,7 +23,8 @@ Row = dict[str, Any]
 
 
 def grouped(inputs: Inputs, cells: pd.DataFrame) -> list[list[Row]]:
-    """Return the rows of the cells of each group, in grid order, with `spent`, what each cost, and `machine`.
+    """Return the rows of the cells of each group, in grid order, with `spent`, what each cost, and `machine`;
+    and how fast it generates, see `generation_of`.
 
     Args:
         inputs: of `compare`.
@@ -32,7 +33,7 @@ def grouped(inputs: Inputs, cells: pd.DataFrame) -> list[list[Row]]:
     groups: dict[tuple[str, str], list[Row]] = {}
     for row, cell in zip(cells.to_dict("records"), inputs.job.config.cells, strict=True):
         spent = costs_of(inputs, cell)
-        row |= {"spent": spent, "machine": spent.pop("machine", None)}
+        row |= {"spent": spent, "machine": spent.pop("machine", None), **generation_of(inputs, cell)}
         groups.setdefault((row["text"], row["group"]), []).append(row)
     return list(groups.values())
 
@@ -50,14 +51,30 @@ def costs_of(inputs: Inputs, cell: SimpleNamespace) -> Row:
     provenance = inputs.provenance(name)
     seconds, speed = provenance.get("train_seconds"), provenance.get("tokens_per_second")
     whole = seconds and speed and seconds * speed >= MEASURED * tokens
-    machine = ", ".join(filter(None, (provenance.get("device"), provenance.get("cpu"))))
     return {
         "tokens": float(tokens),
         "bytes": tokens * (train["bytes"] / train["tokens"]) if train.get("bytes") else None,
         "flops": float(facts["train_flops"]),
         "seconds": seconds if whole else None,
-        "machine": machine or None,
+        "machine": machine_of(provenance),
     }
+
+
+def generation_of(inputs: Inputs, cell: SimpleNamespace) -> Row:
+    """Return how many bytes of text a cell generates in a second, by its samples, and on which machine.
+
+    By bytes, as tokens of different vocabularies are texts of different length. None for bare ids.
+    """
+    provenance = inputs.provenance(f"sample:{cell.cell}")
+    return {
+        "generated_bytes_per_second": provenance.get("bytes_per_second"),
+        "generated_on": machine_of(provenance),
+    }
+
+
+def machine_of(provenance: Row) -> str | None:
+    """Return the kind of machine that made something, in a few words."""
+    return ", ".join(filter(None, (provenance.get("device"), provenance.get("cpu")))) or None
 
 
 def why_without_figures(group: list[Row]) -> str | None:

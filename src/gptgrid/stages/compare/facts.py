@@ -28,9 +28,10 @@ class Inputs:
         return self.manifests[name]
 
     def provenance(self, name: str) -> dict[str, Any]:
-        """Return the volatile facts of an input; empty if they were not kept, or were changed since."""
+        """Return the volatile facts of an input; empty if it could not be made, they were not kept, or were
+        changed since."""
         if name not in self.provenances:
-            self.provenances[name] = self.job.provenance_of(name)
+            self.provenances[name] = self.job.provenance_of(name) if name in self else {}
         return self.provenances[name]
 
     def facts(self, name: str) -> dict[str, Any] | None:

@@ -1,8 +1,7 @@
 """Which groups are worth what they cost: no other is as good for less, or better for the same.
 
 A lower cost that is not noticed, and a difference of losses that may be chance, count here like any other:
-the verdicts in comparison.csv say what is distinguishable. How fast a cell generates is not among the costs,
-as the tables are made without its samples.
+the verdicts in comparison.csv say what is distinguishable.
 """
 
 from __future__ import annotations
@@ -15,7 +14,10 @@ import pandas as pd
 from gptgrid.stages.compare.cells import CONVENTION
 from gptgrid.stages.compare.costs import Row, measured, shared, why_without_figures
 
-COSTS = ("parameters", "train_flops", "train_seconds")
+SPEED = "generated_bytes_per_second"
+COSTS = ("parameters", "train_flops", "train_seconds", SPEED)
+MACHINES = {"train_seconds": "machine", SPEED: "generated_on"}
+"""Cost that is one of a machine → column that says of which."""
 COLUMNS = (
     "text",
     CONVENTION,
@@ -23,7 +25,7 @@ COLUMNS = (
     "val_loss",
     "val_bpb",
     *COSTS,
-    "machine",
+    *MACHINES.values(),
     *(f"on_front_{cost}" for cost in COSTS),
     "reason",
 )
@@ -32,8 +34,8 @@ COLUMNS = (
 def pareto_table(groups: list[list[Row]]) -> pd.DataFrame:
     """Return a row for each group: its means of losses and costs, and of which fronts it is.
 
-    Groups are rivals on one text under one convention, by seconds on one kind of machine. A group without a
-    loss or a cost is on no front of it, and its flag is empty.
+    Groups are rivals on one text under one convention; by seconds, and by how fast they generate, on one kind
+    of machine. A group without a loss or a cost is on no front of it, and its flag is empty.
 
     Args:
         groups: see `grouped`.
@@ -41,10 +43,12 @@ def pareto_table(groups: list[list[Row]]) -> pd.DataFrame:
     table = pd.DataFrame([means(group) for group in groups], columns=COLUMNS, dtype=object)
     losses = pd.to_numeric(table["val_bpb"]).fillna(pd.to_numeric(table["val_loss"]))
     for cost in COSTS:
-        rivals = ["text", CONVENTION, *(["machine"] if cost == "train_seconds" else [])]
+        rivals = ["text", CONVENTION, *([MACHINES[cost]] if cost in MACHINES else [])]
         for _, among in table[losses.notna() & table[cost].notna()].groupby(rivals, sort=False):
+            costs = among[cost].astype(float)
+            # Of a speed, more is better.
             table.loc[among.index, f"on_front_{cost}"] = on_front(
-                among[cost].astype(float), losses[among.index]
+                -costs if cost == SPEED else costs, losses[among.index]
             )
     return table
 
@@ -55,7 +59,7 @@ def means(group: list[Row]) -> Row:
     found = {
         **{key: group[0][key] for key in ("text", "group")},
         CONVENTION: shared(row[CONVENTION] for row in rows),
-        "machine": shared(row["machine"] for row in rows),
+        **{machine: shared(row[machine] for row in rows) for machine in MACHINES.values()},
         "reason": why_without_figures(group),
     }
     if found["reason"] is None:
@@ -65,6 +69,7 @@ def means(group: list[Row]) -> Row:
         }
         seconds = mean(row["spent"].get("seconds") for row in rows)
         found["train_seconds"] = seconds if found["machine"] else None
+        found[SPEED] = mean(row[SPEED] for row in rows) if found["generated_on"] else None
     return found
 
 

@@ -9,7 +9,7 @@ from gptgrid.stages.report.tables import Row
 
 PLACE = ("text", "convention", "validation_sample", "machine", "budget", "amount")
 """What groups have in common that compare at an equal budget."""
-FRONTS = ("parameters", "train_flops", "train_seconds")
+FRONTS = ("parameters", "train_flops", "train_seconds", "generated_bytes_per_second")
 LETTERS = ("E", "A", "alpha", "B", "beta")
 FACTORS = (2, 10)
 """How many times as large as the largest cells the cells are that a law predicts."""
