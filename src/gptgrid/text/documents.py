@@ -43,43 +43,37 @@ LONG_WORD = 20
 Finnish 9, source code about 10."""
 
 
-class DocumentWriter:
-    """A parquet file that documents are added to, one by one; the same ones give the same bytes."""
+class RowWriter:
+    """A parquet file of one column that rows are added to, one by one; the same ones give the same bytes."""
 
-    def __init__(self, path: Path, ids: bool = False) -> None:
-        """Open a file for texts, or for arrays of token ids."""
-        self.schema = IDS if ids else TEXT
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        """Open a file."""
+        self.schema = schema
         # Of a dictionary, or of the least and the greatest text, the library would keep copies in memory.
         self.file = pq.ParquetWriter(
             path, self.schema, compression="zstd", use_dictionary=False, write_statistics=False
         )
-        self.rows: list[bytes | np.ndarray] = []
-        """Texts in UTF-8, or ids."""
+        self.rows: list[Any] = []
         self.length = 0
 
-    def add(self, document: Document) -> None:
-        """Add a document behind the others.
+    def add_row(self, row: Any, length: int) -> None:
+        """Add a row of some characters, or ids, behind the others.
 
-        A full row group is written when the next document comes: by then nobody holds the texts of this one.
-
-        Raises:
-            UserError: it is longer than a document can be.
+        A full row group is written when the next row comes: by then nobody holds the texts of this one.
         """
         if len(self.rows) >= ROWS or self.length >= LENGTH:
             self.flush()
-        if len(document) > LONGEST:
-            raise UserError(
-                f"one document has {len(document):,} characters, more than {LONGEST:,}; cut the text finer "
-                "(`document: blank-line`, `line`, or a delimiter)"
-            )
-        self.rows.append(document.encode() if isinstance(document, str) else document)
-        self.length += len(document)
+        self.rows.append(row)
+        self.length += length
 
     def flush(self) -> None:
         """Write a row group of what was added since the last one."""
-        column = pa.array(self.rows, self.schema.types[0]) if self.schema is IDS else text_column(self.rows)
-        self.file.write_table(pa.table([column], schema=self.schema))
+        self.file.write_table(pa.table([self.column()], schema=self.schema))
         self.rows, self.length = [], 0
+
+    def column(self) -> pa.Array:
+        """Return the rows as a column."""
+        return pa.array(self.rows, self.schema.types[0])
 
     def __enter__(self) -> Self:
         return self
@@ -91,6 +85,30 @@ class DocumentWriter:
             self.flush()
         self.file.close()
         release_memory()
+
+
+class DocumentWriter(RowWriter):
+    """A parquet file of documents."""
+
+    def __init__(self, path: Path, ids: bool = False) -> None:
+        """Open a file for texts, or for arrays of token ids."""
+        super().__init__(path, IDS if ids else TEXT)
+
+    def add(self, document: Document) -> None:
+        """Add a document behind the others.
+
+        Raises:
+            UserError: it is longer than a document can be.
+        """
+        if len(document) > LONGEST:
+            raise UserError(
+                f"one document has {len(document):,} characters, more than {LONGEST:,}; cut the text finer "
+                "(`document: blank-line`, `line`, or a delimiter)"
+            )
+        self.add_row(document.encode() if isinstance(document, str) else document, len(document))
+
+    def column(self) -> pa.Array:
+        return super().column() if self.schema is IDS else text_column(self.rows)
 
 
 def text_column(texts: list[bytes]) -> pa.Array:

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from gptgrid.artifact.errors import UserError
-
-END_OF_TEXT = "<|endoftext|>"
+from gptgrid.tokens.special import END_OF_TEXT
 
 
 class Codec:

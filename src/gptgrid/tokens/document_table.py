@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gptgrid.artifact.errors import UserError
-from gptgrid.seeds import GOLDEN, mix64
+from gptgrid.seeds import spread
 from gptgrid.text.documents import Counts
 from gptgrid.tokens.shards import Shards, open_shards
 
@@ -68,8 +68,7 @@ class DocumentTable:
     def draw(self, least_bytes: int | None, key: str) -> np.ndarray:
         """Return the numbers of whole documents that have at least so many bytes together, in order.
 
-        Which ones depends on their numbers alone. They are spread over the split, as its beginning may be
-        unlike the rest.
+        Which ones depends on their numbers alone: they are spread over the split.
 
         Args:
             least_bytes: of the text; None takes all documents, more bytes than there are likewise.
@@ -86,8 +85,7 @@ class DocumentTable:
                 f"{key} is {least_bytes}, but this corpus brings bare ids, which have no bytes; leave {key} "
                 "out, so that the whole split is scored"
             )
-        # Document 0 would stay the first of all: the hash leaves 0 in place.
-        order = np.argsort(mix64((numbers + 1).astype(np.uint64) * np.uint64(GOLDEN)))
+        order = spread(len(self))
         needed = np.searchsorted(self.counts["bytes"][order].cumsum(), least_bytes) + 1
         return np.sort(order[:needed])
 

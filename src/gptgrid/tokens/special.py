@@ -11,6 +11,8 @@ import regex
 from gptgrid.tokens.alphabet import byte_values
 from gptgrid.tokens.patterns import PATTERNS
 
+END_OF_TEXT = "<|endoftext|>"
+
 
 def unfit(name: str, pattern: str | None) -> str | None:
     """Say why a special token of a tokenizer that is made here cannot have a name; None if it can.

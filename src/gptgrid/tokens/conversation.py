@@ -1,0 +1,176 @@
+"""Conversations as token ids, and which of these are answers.
+
+The marks of a template become special tokens; a content that spells one stays ordinary text. Between marks,
+text of the template and contents are encoded as one run, but cut where an answer begins and ends: so what a
+model is asked with is, token by token, what it was trained on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, groupby
+
+import numpy as np
+
+from gptgrid.artifact.errors import UserError
+from gptgrid.text.chat_template import ASSISTANT, SYSTEM, USER, ChatTemplate, Message, Part
+from gptgrid.tokens.base import Codec
+from gptgrid.tokens.widen import spelled_like_text
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A conversation as ids."""
+
+    ids: np.ndarray
+    """(tokens,) uint32, the end-of-text token first."""
+    answers: np.ndarray
+    """(tokens,) bool: whether a token belongs to an answer, its end mark included: a target of the loss."""
+
+
+class Conversations:
+    """Encodes conversations by a template."""
+
+    ends: tuple[int, ...]
+    """Ids of special tokens that end an answer, beside the end of text."""
+    stop: tuple[str, ...]
+    """Texts that end an answer, where the template has no special token for it."""
+
+    def __init__(self, codec: Codec, template: ChatTemplate, system: str | None = None) -> None:
+        """Put a tokenizer and a template together.
+
+        Args:
+            codec: has the special tokens that the template writes.
+            template: how messages become text.
+            system: what a system message says in front of conversations that have none.
+
+        Raises:
+            UserError: the template cannot be used, or the tokenizer lacks special tokens.
+        """
+        template.check()
+        self.codec, self.template, self.system = codec, template, system
+        if codec.eot is None or codec.kind == "ids":
+            raise UserError(
+                f"the tokenizer (kind {codec.kind}) has no text; conversations need one that does"
+            )
+        if missing := lacking(codec, template):
+            raise UserError(what_lacks(codec, template, missing))
+        self.refuse_end_of_text()
+        self.ends, self.stop = self.end_of_answer()
+
+    def encode(self, messages: Sequence[Message]) -> Encoded:
+        """Return a whole conversation as ids; nothing is cropped.
+
+        Raises:
+            UserError: the template does not take the messages, or a content cannot be encoded.
+        """
+        start = np.array([self.codec.eot], dtype=np.uint32)
+        sections = [(False, start), *self.sections(self.template.parts(self.with_system(messages)))]
+        return Encoded(
+            np.concatenate([ids for _, ids in sections]),
+            np.repeat([answer for answer, _ in sections], [len(ids) for _, ids in sections]),
+        )
+
+    def prompt(self, messages: Sequence[Message]) -> list[int]:
+        """Return the ids that end where the model is to answer.
+
+        Raises:
+            UserError: the template does not take the messages, or a content cannot be encoded.
+        """
+        parts = self.template.parts(self.with_system(messages), answer=True)
+        return [self.codec.eot, *(index for _, ids in self.sections(parts) for index in ids.tolist())]
+
+    def with_system(self, messages: Sequence[Message]) -> list[Message]:
+        """Return messages that begin with a system message, where there is one for all."""
+        if self.system is None or any(message.role == SYSTEM for message in messages):
+            return list(messages)
+        return [Message(SYSTEM, self.system), *messages]
+
+    def sections(self, parts: Sequence[Part]) -> Iterator[tuple[bool, np.ndarray]]:
+        """Yield what lies between the beginnings and ends of answers: whether it is one, and its ids."""
+        # Each answer begins with its content.
+        numbers = accumulate(part.answer and part.content for part in parts)
+        for (answer, _), section in groupby(
+            zip(parts, numbers, strict=True), key=lambda pair: (pair[0].answer, pair[1])
+        ):
+            yield answer, self.codec.join(runs(piece for part, _ in section for piece in self.pieces(part)))
+
+    def pieces(self, part: Part) -> Iterator[str | list[int]]:
+        """Yield a part as texts and ids of marks."""
+        return iter([part.text]) if part.content else self.codec.marked(part.text)
+
+    def end_of_answer(self) -> tuple[tuple[int, ...], tuple[str, ...]]:
+        """Return the ids and the texts with which the template ends an answer."""
+        parts = self.template.outline((USER, ASSISTANT), answer=False)
+        place = next(place for place, part in enumerate(parts) if part.content and part.answer)
+        pieces = list(self.codec.marked(parts[place + 1].text))
+        marks = [index for piece in pieces if isinstance(piece, list) for index in piece]
+        return tuple(marks[:1]), () if marks else (parts[place + 1].text,)
+
+    def refuse_end_of_text(self) -> None:
+        """Refuse a template that writes the end-of-text token, by whatever name the tokenizer has it.
+
+        Raises:
+            UserError: it does.
+        """
+        name = next(name for name, index in self.codec.special_tokens.items() if index == self.codec.eot)
+        for roles in self.template.conversations():
+            if any(name in part.text for part in self.template.outline(roles, False) if not part.content):
+                raise UserError(
+                    f"the chat template {self.template.name} writes {name}, the end of text of this "
+                    "tokenizer, which begins documents; end answers with another mark"
+                )
+
+
+def fitting(
+    messages: Sequence[Message], fits: Callable[[Sequence[Message]], bool]
+) -> tuple[Sequence[Message], bool]:
+    """Return messages without as few of the oldest turns as needed, and whether that was enough.
+
+    A turn begins with what the user says. A system message and the last turn stay.
+
+    Args:
+        messages: in turn.
+        fits: whether some of them are short enough.
+    """
+    system = [message for message in messages[:1] if message.role == SYSTEM]
+    turns = [place for place, message in enumerate(messages) if message.role == USER]
+    longer = [[*system, *messages[place:]] for place in reversed(turns[1:])]
+    # The shortest first: of a very long conversation, few are looked at.
+    kept, *longer = [*longer, messages]
+    if not fits(kept):
+        return kept, False
+    for candidate in longer:
+        if not fits(candidate):
+            break
+        kept = candidate
+    return kept, True
+
+
+def lacking(codec: Codec, template: ChatTemplate) -> list[str]:
+    """Return the special tokens that a template writes and a tokenizer does not have as such."""
+    return [name for name in template.special_tokens() if name not in codec.special_tokens]
+
+
+def what_lacks(codec: Codec, template: ChatTemplate, missing: Sequence[str]) -> str:
+    """Say which special tokens a tokenizer lacks, and what to do."""
+    text = [name for name in missing if spelled_like_text(codec, name)]
+    advice = (
+        f"{text[0]} is a token of text there, so write another mark in the template"
+        if text
+        else "add them to `special_tokens` of the tokenizer, or set `new_tokens: add` of the fine-tuning"
+    )
+    return (
+        f"the tokenizer (kind {codec.kind}) has no special tokens {', '.join(missing)}, which the chat "
+        f"template {template.name} writes; {advice}"
+    )
+
+
+def runs(pieces: Iterator[str | list[int]]) -> Iterator[str | list[int]]:
+    """Yield pieces, texts that follow each other as one."""
+    for is_text, group in groupby(pieces, key=lambda piece: isinstance(piece, str)):
+        if is_text:
+            yield "".join(group)
+        else:
+            yield from group
