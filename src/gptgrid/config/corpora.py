@@ -21,17 +21,13 @@ from gptgrid.config.values import (
 from gptgrid.net.address import public
 
 
-class Split(Section):
-    """How a text without published splits is cut."""
+class Shares(Section):
+    """How much is cut off for validation and test."""
 
     valid: Fraction = 0.1
     """Share of the text for validation."""
     test: Fraction = 0.1
     """Share of the text for the test."""
-    by: Literal["document", "position"] = "document"
-    """`document`: whole documents are drawn by seed; where a draw of few, or of very unlike ones, would miss
-    the shares, those that fit are taken. `position`: the text is cut in order: train, then valid, then test;
-    the only way for a text that is one document."""
     seed: int = 0
     """Seed of the draw; the split does not depend on the seeds of the cells."""
 
@@ -43,12 +39,21 @@ class Split(Section):
         return data
 
     @model_validator(mode="after")
-    def leave_something_to_train_on(self) -> Split:
+    def leave_something_to_train_on(self) -> Shares:
         if self.valid + self.test >= 1:
             raise ValueError(f"valid + test is {self.valid + self.test:g}; leave a share for training")
         if not self.valid or not self.test:
             raise ValueError("valid and test must both be above 0: ranking and figures need them")
         return self
+
+
+class Split(Shares):
+    """How a text without published splits is cut."""
+
+    by: Literal["document", "position"] = "document"
+    """`document`: whole documents are drawn by seed; where a draw of few, or of very unlike ones, would miss
+    the shares, those that fit are taken. `position`: the text is cut in order: train, then valid, then test;
+    the only way for a text that is one document."""
 
 
 class Clean(Section):
@@ -75,11 +80,16 @@ class Clean(Section):
         return self
 
 
-class Reading(Section):
-    """How texts stand in files. gz, zst, bz2, xz, zip and tar are known by their content."""
+class Packed(Section):
+    """What is read of packed files. gz, zst, bz2, xz, zip and tar are known by their content."""
 
     members: Annotated[list[str], Field(min_length=1)] | None = None
     """Which files of an archive, as patterns such as `data/*.txt` (`*` crosses folders); default: all."""
+
+
+class Reading(Packed):
+    """How texts stand in files. gz, zst, bz2, xz, zip and tar are known by their content."""
+
     format: Literal["text", "parquet", "jsonl", "json", "csv", "tsv"] | None = None
     """What a file holds: `text`, or records of which one `field` is the text; default: by its ending, `text`
     where that says nothing. A csv may have semicolons, tabs or bars in place of commas. In a tsv, quotes
@@ -90,8 +100,8 @@ class Reading(Section):
     the number of the column, from 0, in quotes; default: `text`."""
 
 
-class TextFiles(Reading):
-    """How a corpus of files is read."""
+class Encoded(Section):
+    """How the bytes of files become text."""
 
     encoding: str = "auto"
     """Text encoding; `auto` looks at each file: byte order marks, UTF-8, and otherwise a guess, which the log
@@ -106,7 +116,11 @@ class TextFiles(Reading):
     """A file that is larger, or unpacks to more, is refused; default: any, and 100G unpacked."""
 
 
-class Remote(Reading):
+class TextFiles(Encoded, Reading):
+    """How a corpus of files is read."""
+
+
+class RemoteFile(Section):
     """One file on the web, pinned."""
 
     url: str
@@ -114,6 +128,10 @@ class Remote(Reading):
     out of the store, cards and logs."""
     sha256: Sha256
     """What it must contain."""
+
+
+class Remote(RemoteFile, Reading):
+    """One file on the web, pinned."""
 
 
 class CommonCorpus(Section):

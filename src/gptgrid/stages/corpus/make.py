@@ -1,8 +1,9 @@
-"""What the stage makes: a corpus, or the items of a task."""
+"""What the stage makes: a corpus, the items of a task, or dialogues."""
 
 from typing import Any
 
 from gptgrid.artifact.job import Job
+from gptgrid.stages.corpus.dialogues.prepare import DIALOGUES
 from gptgrid.stages.corpus.prepare import prepare
 from gptgrid.stages.corpus.tasks import TASKS
 
@@ -13,5 +14,9 @@ def make(job: Job) -> dict[str, Any]:
     Raises:
         UserError: what is asked for cannot be made of its source.
     """
-    task = vars(job.config).get("task")
-    return prepare(job) if task is None else TASKS[task](job)
+    config = vars(job.config)
+    if "task" in config:
+        return TASKS[config["task"]](job)
+    if "dialogues" in config:
+        return DIALOGUES[config["dialogues"]](job)
+    return prepare(job)

@@ -68,7 +68,7 @@ def stage_documents(job: Job, source: Source, cleaner: Cleaner | None) -> dict[s
             if not len(parts[part]):
                 refuse_empty(part, cleaner)
     if cleaner:
-        refuse_lost(cleaner)
+        refuse_lost(cleaner.lost_share)
     return parts
 
 
@@ -81,11 +81,11 @@ def refuse_empty(part: str, cleaner: Cleaner | None) -> None:
     raise UserError(f"{subject} no documents left{dropped}; give more text{loosen}")
 
 
-def refuse_lost(cleaner: Cleaner) -> None:
-    """Raise a UserError if so many characters could not be read that the rest is no text."""
-    if cleaner.lost_share > MOST_LOST:
+def refuse_lost(share: float) -> None:
+    """Raise a UserError if such a share of the characters could not be read that the rest is no text."""
+    if share > MOST_LOST:
         raise UserError(
-            f"{cleaner.lost_share:.1%} of the characters of the corpus are U+FFFD, which stands for what "
+            f"{share:.1%} of the characters of the corpus are U+FFFD, which stands for what "
             "could not be read; set `encoding` to what the files are in, or to auto; if they were saved so, "
             "give the text as it was before"
         )

@@ -39,16 +39,8 @@ def describe_documents(folder: Path, splits: dict[str, SplitFiles], private: boo
 
 def render(config: SimpleNamespace, facts: dict[str, Any], about: dict[str, Any]) -> str:
     """Return the card as markdown, with the front matter of data cards on the Hugging Face hub."""
-    license = json.dumps(about["license"]) if about["license"] else "unknown"
-    private = ["This corpus is private: none of its text is shown here."] if about["private"] else []
     sections = [
-        f"---\nlicense: {license}\n---",
-        "# Data card",
-        *private,
-        *([f"## Read this first\n\n{cautions}"] if (cautions := bullets(about["cautions"])) else []),
-        "## Source",
-        bullets(source_lines(about["source"])),
-        f"Licence: {printable(about['license'] or NO_LICENSE)}",
+        *opening(about, "This corpus is private: none of its text is shown here."),
         "## Documents",
         table(
             ["split", "documents", "characters", "bytes", "words"],
@@ -67,6 +59,25 @@ def render(config: SimpleNamespace, facts: dict[str, Any], about: dict[str, Any]
         sections.append("## Examples")
         sections += ["\n".join(f"    {line}" for line in text.splitlines()) for text in about["examples"]]
     return "\n\n".join(sections) + "\n"
+
+
+def opening(about: dict[str, Any], private: str) -> Iterator[str]:
+    """Yield how a card begins: with doubts, the source and the licence.
+
+    Args:
+        about: `license`, `private`, `cautions` and `source`.
+        private: what to say where the text is private.
+    """
+    license = json.dumps(about["license"]) if about["license"] else "unknown"
+    yield f"---\nlicense: {license}\n---"
+    yield "# Data card"
+    if about["private"]:
+        yield private
+    if cautions := bullets(about["cautions"]):
+        yield f"## Read this first\n\n{cautions}"
+    yield "## Source"
+    yield bullets(source_lines(about["source"]))
+    yield f"Licence: {printable(about['license'] or NO_LICENSE)}"
 
 
 def source_lines(source: dict[str, Any]) -> Iterator[str]:

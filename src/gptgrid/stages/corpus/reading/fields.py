@@ -32,10 +32,23 @@ def text_of(record: Any, field: str, where: str) -> str:
             raise UserError(f"{where} has the field {key!r} twice; leave one")
         if value is None:
             return ""
+    return as_text(value, field, where, "choose another `field`")
+
+
+def as_text(value: Any, field: str, where: str, todo: str) -> str:
+    """Return the value of a field, which must be a text.
+
+    Args:
+        value: of the field.
+        field: its name.
+        where: the record.
+        todo: what to do if it is none.
+
+    Raises:
+        UserError: it is none, or has half a character.
+    """
     if not isinstance(value, str):
-        raise UserError(
-            f"{where}: the field {field!r} is {name_of_type(value)}, not a text; choose another `field`"
-        )
+        raise UserError(f"{where}: the field {field!r} is {name_of_type(value)}, not a text; {todo}")
     try:
         value.encode()
     except UnicodeEncodeError:

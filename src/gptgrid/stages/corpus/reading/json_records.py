@@ -34,11 +34,16 @@ DECODER = json.JSONDecoder(object_pairs_hook=object_of, parse_int=float)
 
 
 def jsonl_texts(blocks: Iterator[str], name: str, field: str, facts: dict[str, Any]) -> Iterator[str]:
-    """Yield the texts of JSON lines; blank lines are none."""
+    """Yield the texts of JSON lines."""
+    return (text_of(record, field, where) for record, where in jsonl_values(blocks, name))
+
+
+def jsonl_values(blocks: Iterator[str], name: str) -> Iterator[tuple[Any, str]]:
+    """Yield the value of each line, and where it stands; blank lines have none."""
     for number, line in enumerate(pieces(blocks, "\n"), 1):
         if line.strip():
             where = f"{name}, line {number}"
-            yield text_of(record_of(line, where), field, where)
+            yield record_of(line, where), where
 
 
 def record_of(line: str, where: str) -> Any:
@@ -56,24 +61,29 @@ def record_of(line: str, where: str) -> Any:
 
 
 def json_texts(blocks: Iterator[str], name: str, field: str, facts: dict[str, Any]) -> Iterator[str]:
-    """Yield the texts of a JSON list of objects; only one object is in memory at a time.
+    """Yield the texts of a JSON list of objects."""
+    return (text_of(record, field, where) for record, where in json_values(blocks, name))
+
+
+def json_values(blocks: Iterator[str], name: str) -> Iterator[tuple[Any, str]]:
+    """Yield what a JSON list has, and where it stands; only one value is in memory at a time.
 
     A file that starts with an object instead has one object after the other, as many call `.json`.
     """
     window = Window(blocks, name)
     if window.next() == "{":
         while window.next():
-            record, line = window.value()
-            yield text_of(record, field, f"{name}, line {line}")
+            value, line = window.value()
+            yield value, f"{name}, line {line}"
         return
     window.expect("[")
     number = 0
     while window.next() != "]":
         if number:
             window.expect(",")
-        record, line = window.value()
+        value, line = window.value()
         number += 1
-        yield text_of(record, field, f"{name}, record {number}, which starts in line {line},")
+        yield value, f"{name}, record {number}, which starts in line {line},"
     window.expect("]")
     if window.next():
         raise window.wrong("the end")

@@ -1,18 +1,19 @@
-"""The texts of a column of a parquet file."""
+"""The texts of a column of a parquet file, or all of its rows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.stages.corpus.reading.containers import seekable
-from gptgrid.stages.corpus.reading.fields import MissingFieldError, text_of
+from gptgrid.stages.corpus.reading.fields import TWICE, MissingFieldError, text_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from pyarrow.parquet import FileMetaData
+    from pyarrow.parquet import FileMetaData, ParquetFile
 
 ROWS, SIZE = 1024, 2**24
 """Rows in memory at a time, and their bytes where rows are large."""
@@ -20,20 +21,45 @@ ROWS, SIZE = 1024, 2**24
 
 def parquet_texts(stream: BinaryIO, name: str, field: str, scratch: Path | None) -> Iterator[str]:
     """Yield the texts of a parquet file; memory is that of a page and of some rows."""
+    with opened(stream, name, scratch) as file:
+        check_column(list(leaves(file.schema_arrow)), field, name)
+        columns = [file.schema.column(i).path for i in range(len(file.schema))]
+        row, rows = 0, rows_at_a_time(file.metadata, [columns.index(field)])
+        for batch in file.iter_batches(rows, columns=[field]):
+            for value in values(batch.column(0), row, field, name):
+                row += 1
+                yield text_of({batch.schema.names[0]: value}, field, f"{name}, row {row}")
+
+
+def parquet_values(stream: BinaryIO, name: str, scratch: Path | None) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yield each row of a parquet file as column → value, and where it stands."""
+    with opened(stream, name, scratch) as file:
+        names = file.schema_arrow.names
+        row, rows = 0, rows_at_a_time(file.metadata, range(file.metadata.num_columns))
+        for batch in file.iter_batches(rows):
+            pairs = zip(batch.columns, names, strict=True)
+            columns = [values(column, row, field, name) for column, field in pairs]
+            for found in zip(*columns, strict=True):
+                row += 1
+                record = dict(zip(names, found, strict=True))
+                record |= {field: TWICE for field in record if names.count(field) > 1}
+                yield record, f"{name}, row {row}"
+
+
+@contextmanager
+def opened(stream: BinaryIO, name: str, scratch: Path | None) -> Iterator[ParquetFile]:
+    """Open a parquet file.
+
+    Raises:
+        UserError: it is none, or is damaged, also where that is seen only while it is read.
+    """
     # Loaded only where it is needed.
     import pyarrow as pa
     from pyarrow import parquet
 
     with seekable(stream, scratch) as source:
         try:
-            file = parquet.ParquetFile(source, pre_buffer=False, buffer_size=2**20)
-            check_column(list(leaves(file.schema_arrow)), field, name)
-            columns = [file.schema.column(i).path for i in range(len(file.schema))]
-            row, rows = 0, rows_at_a_time(file.metadata, columns.index(field))
-            for batch in file.iter_batches(rows, columns=[field]):
-                for value in values(batch.column(0), row, field, name):
-                    row += 1
-                    yield text_of({batch.schema.names[0]: value}, field, f"{name}, row {row}")
+            yield parquet.ParquetFile(source, pre_buffer=False, buffer_size=2**20)
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # in names
             raise UserError(f"{name} is not a sound parquet file ({error}); fetch it again") from None
 
@@ -101,8 +127,8 @@ def values(column: pa.Array, before: int, field: str, name: str) -> list[Any]:
         raise
 
 
-def rows_at_a_time(metadata: FileMetaData, column: int) -> int:
-    """Return how many rows of a column may be in memory."""
-    groups = (metadata.row_group(number) for number in range(metadata.num_row_groups))
-    size = sum(group.column(column).total_uncompressed_size for group in groups)
+def rows_at_a_time(metadata: FileMetaData, columns: Iterable[int]) -> int:
+    """Return how many rows of some columns may be in memory."""
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    size = sum(group.column(column).total_uncompressed_size for column in columns for group in groups)
     return max(1, min(ROWS, SIZE * metadata.num_rows // max(1, size)))

@@ -29,7 +29,8 @@ class Reading:
 
     members: list[str] | None
     format: str | None
-    field: str
+    field: str | None
+    """None where whole records are read."""
     encoding: str
     errors: str
     document: str | None
@@ -167,7 +168,7 @@ def summary(found: list[dict[str, Any]], reading: Reading) -> dict[str, Any]:
     }
     return {
         "formats": dict(sorted(Counter(facts["format"] for facts in found).items())),
-        **({"field": reading.field} if any(facts["format"] != "text" for facts in found) else {}),
+        **({"field": reading.field} if reading.field and has_records(found) else {}),
         **{fact: dict(sorted(number.items())) for fact, number in optional.items() if number},
         "encodings": dict(sorted(Counter(facts["encoding"] for facts in encoded).items())),
         "guessed": sum(facts["guessed"] for facts in encoded),
@@ -175,6 +176,11 @@ def summary(found: list[dict[str, Any]], reading: Reading) -> dict[str, Any]:
         "line_ends": counted(ends),
         "replaced": sum(facts["replaced"] for facts in encoded),
     }
+
+
+def has_records(found: list[dict[str, Any]]) -> bool:
+    """Say whether some texts stand in records."""
+    return any(facts["format"] != "text" for facts in found)
 
 
 def pair_of(facts: dict[str, Any]) -> str:

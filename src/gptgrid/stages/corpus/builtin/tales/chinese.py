@@ -182,6 +182,23 @@ QUESTIONS = {
     "lived": ("{who}住在哪儿？", "{answer}附近。"),
     "got": ("篮子里给{who}的是什么？", "{answer.a}。"),
     "has": ("{who}最后有几{item.many}{item}？", "{answer}{item.many}。"),
+    # 只在对话里问
+    "had": ("{who}有什么？", "{answer.a}。"),
+    "owner": ("{thing}是谁的？", "{answer}的。"),
+    "colour": ("{who}的{item}是什么颜色的？", "{answer}色。"),
+    "mood": ("{who}心情怎么样？", "很{answer}。"),
+    "moody": ("谁很{mood}？", "{answer}。"),
+    "cause": ("{who}为什么很{mood}？", "{answer.cause}。"),
+    "eater": ("谁吃了{food.a}？", "{answer}。"),
+    "counter": ("谁看见了{amount}？", "{answer}。"),
+    "hider": ("谁躲在{spot.at}？", "{answer}。"),
+    "went_first": ("{who}先去了哪儿？", "{answer.at}。"),
+    "at_last": ("{who}最后在哪儿？", "{answer.at}。"),
+    "there_last": ("最后谁在{place.at}？", "{answer}。"),
+    "lay_first": ("{thing}一开始在哪儿？", "{answer.at}。"),
+    "lay_last": ("{thing}最后在哪儿？", "{answer.at}。"),
+    "giver": ("谁把{thing}给了{to}？", "{answer}。"),
+    "has_last": ("{who}最后有什么？", "{answer.a}。"),
 }
 
 CHINESE = Language(

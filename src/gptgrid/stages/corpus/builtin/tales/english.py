@@ -247,6 +247,23 @@ QUESTIONS = {
     "lived": ("Where did {who} live?", "Near {answer}."),
     "got": ("What did {who} get from the basket?", "{answer.a}."),
     "has": ("How many {item.many} did {who} have in the end?", "{answer}."),
+    # Asked in dialogues alone.
+    "had": ("What did {who} have?", "{answer.a}."),
+    "owner": ("Who had {thing.the}?", "{answer}."),
+    "colour": ("What colour was the {item} of {who}?", "{answer}."),
+    "mood": ("How did {who} feel?", "{answer}."),
+    "moody": ("Who was {mood}?", "{answer}."),
+    "cause": ("Why was {who} {mood}?", "{answer.cause}."),
+    "eater": ("Who ate {food.a}?", "{answer}."),
+    "counter": ("Who saw {amount}?", "{answer}."),
+    "hider": ("Who hid {spot.at}?", "{answer}."),
+    "went_first": ("Where did {who} go first?", "To {answer}."),
+    "at_last": ("Where was {who} in the end?", "{answer.at}."),
+    "there_last": ("Who was {place.at} in the end?", "{answer}."),
+    "lay_first": ("Where was {thing.the} at first?", "{answer.at}."),
+    "lay_last": ("Where was {thing.the} in the end?", "{answer.at}."),
+    "giver": ("Who gave {thing.the} to {to}?", "{answer}."),
+    "has_last": ("What did {who} have in the end?", "{answer.a}."),
 }
 
 ENGLISH = Language(
