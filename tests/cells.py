@@ -34,9 +34,9 @@ def tiny(vocab_size: int, **switches: object) -> nn.Module:
     return module.eval()
 
 
-def uniform(vocab_size: int, likely: int | None = None) -> nn.Module:
+def uniform(vocab_size: int, likely: int | None = None, **switches: object) -> nn.Module:
     """Return a model that finds all tokens equally likely, or always one of them."""
-    module = tiny(vocab_size, preset="encoder")
+    module = tiny(vocab_size, preset="encoder", **switches)
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.zero_()

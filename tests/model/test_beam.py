@@ -19,7 +19,7 @@ END, FEW, LIMIT = 3, 4, 4
 
 
 def found(module: torch.nn.Module, prompt: list[int], decoding: Decoding, limit: int, eot: int) -> list[int]:
-    tokens = search(module, prompt, decoding, limit, eot, lambda tokens: tokens[-1].id == eot)
+    tokens = search(module, prompt, decoding, limit, {eot}, lambda tokens: tokens[-1].id == eot)
     return [token.id for token in tokens]
 
 

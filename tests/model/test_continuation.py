@@ -32,7 +32,7 @@ def spelled(
     ids: list[int], stop: tuple[str, ...] = (), codec=BYTES, limit: int | None = None, **more
 ) -> list[tuple]:
     """Return what a text shows after each of some tokens, with the ids of the tokens, up to its end."""
-    text, shown = Text(codec, stop, codec.eot, len(ids) if limit is None else limit, **more), []
+    text, shown = Text(codec, stop, {codec.eot}, len(ids) if limit is None else limit, **more), []
     for index in ids:
         piece, tokens, finish = text.add(Token(index, 0.0))
         shown.append((piece, [token.id for token in tokens], finish))
@@ -125,6 +125,13 @@ def test_special_tokens_are_shown_if_asked_for() -> None:
     assert spelled([97, mark, 98], ("<|u|>",), codec, marks=True)[-1] == ("", [], "stop")
 
 
+def test_the_blank_before_a_text_is_no_part_of_one_that_begins() -> None:
+    codec = CODECS["huggingface"]
+    ids = codec.encode("fox fox")
+    assert text_of(spelled(ids, codec=codec, begins=True)) == "fox fox"
+    assert text_of(spelled(ids, codec=codec)) == " fox fox"
+
+
 def test_finish_says_why() -> None:
     assert spelled([97, BYTES.eot, 98], limit=9)[-1] == ("", [], "end")
     assert spelled([97, 98, 99], limit=2)[-1] == ("b", [98], "length")
@@ -164,6 +171,22 @@ def test_the_end_of_text_ends_unless_told_not_to() -> None:
     assert complete(module, BPE, ["fox"], GREEDY, 9, [0])[0].tokens == ()
     ignored = complete(module, BPE, ["fox"], GREEDY, 9, [0], ignore_eos=True)[0]
     assert (ignored.finish, len(ignored.tokens), ignored.text) == ("length", 9, "")
+
+
+@pytest.mark.parametrize("beams", [1, 2])
+def test_other_tokens_can_end_a_text_and_are_not_shown(beams: int) -> None:
+    codec = BytesCodec(["<|end|>", "<|other|>"])
+    end, module = codec.special_tokens["<|end|>"], make(codec)
+    with torch.no_grad():
+        module.head.bias = torch.nn.Parameter(torch.zeros(codec.vocab_size))
+        module.head.bias[[65, end]] = torch.tensor([99.0, 66.0])
+    # It says A and the end, as nothing comes twice but what ends the text.
+    decoding = Decoding(temperature=0, no_repeat_ngram=1, beams=beams)
+    prompt = [codec.eot, end, 67]
+    (found,) = complete(module, codec, [prompt], decoding, 9, [0], ends=[end], marks=True)
+    assert (found.text, [token.id for token in found.tokens], found.finish) == ("A", [65], "end")
+    (found,) = complete(module, codec, [prompt], decoding, 2, [0], ends=[end], ignore_eos=True, marks=True)
+    assert (found.text, found.finish) == ("A<|end|>", "length")
 
 
 @pytest.mark.parametrize("stop", [(), ("f",)])

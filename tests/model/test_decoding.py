@@ -38,7 +38,7 @@ def processors(decoding: Decoding) -> transformers.LogitsProcessorList:
 def adjusted(logits: np.ndarray, decoding: Decoding, text: list[int]) -> np.ndarray:
     """Return what a token is drawn by after a text."""
     scores = logits.astype(np.float64)
-    adjust(scores, decoding, History(decoding, text, EOT))
+    adjust(scores, decoding, History(decoding, text, {EOT}))
     return probabilities(scores, decoding)
 
 
@@ -80,7 +80,7 @@ def test_probabilities_are_those_of_transformers(settings: dict) -> None:
 @pytest.mark.parametrize("settings", [{}, *TOGETHER], ids=str)
 def test_draws_are_distributed_as_the_probabilities(settings: dict) -> None:
     decoding, draws = Decoding(**settings), 4000
-    histories = [History(decoding, text, EOT) for text in TEXTS]
+    histories = [History(decoding, text, {EOT}) for text in TEXTS]
     rows = [adjusted(*pair) for pair in zip(LOGITS.numpy(), [decoding] * 3, TEXTS, strict=True)]
     generators = [torch.Generator().manual_seed(seed) for seed in range(3)]
     chosen = np.array([choose(LOGITS, decoding, histories, generators) for _ in range(draws)]).T
@@ -101,7 +101,7 @@ def test_no_token_without_probability_is_drawn_at_the_edges(point: float, expect
 
 def test_settings_leave_the_logits_as_they_are() -> None:
     decoding, given = Decoding(repetition_penalty=2.0, no_repeat_ngram=1), LOGITS.clone()
-    choose(given, decoding, [History(decoding, text, EOT) for text in TEXTS], [torch.Generator()] * 3)
+    choose(given, decoding, [History(decoding, text, {EOT}) for text in TEXTS], [torch.Generator()] * 3)
     assert torch.equal(given, LOGITS)
 
 
@@ -110,19 +110,19 @@ def test_of_equal_tokens_the_first_ones_stay() -> None:
     assert np.flatnonzero(probabilities(scores, Decoding(top_k=3))).tolist() == [1, 2, 4]
     assert np.flatnonzero(probabilities(np.zeros(8), Decoding(top_p=0.3))).tolist() == [0, 1, 2]
     flat, generator = torch.zeros(1, 8), torch.Generator()
-    assert choose(flat, Decoding(temperature=0), [History(Decoding(), [], None)], [generator]) == [0]
+    assert choose(flat, Decoding(temperature=0), [History(Decoding(), [], set())], [generator]) == [0]
 
 
 def test_the_end_of_text_is_no_text() -> None:
     decoding, scores = Decoding(repetition_penalty=5.0, no_repeat_ngram=1), np.ones(VOCAB)
-    adjust(scores, decoding, History(decoding, [EOT, 3, EOT], EOT))
+    adjust(scores, decoding, History(decoding, [EOT, 3, EOT], {EOT}))
     assert scores[EOT] == 1
     assert scores[3] == -np.inf
 
 
 def test_a_ban_on_all_tokens_bans_none() -> None:
     decoding, scores = Decoding(no_repeat_ngram=1), np.zeros(4)
-    adjust(scores, decoding, History(decoding, range(4), None))
+    adjust(scores, decoding, History(decoding, range(4), set()))
     assert np.isfinite(scores).all()
 
 

@@ -18,7 +18,7 @@ PROMPTS = [[EOT, 1], [EOT, *range(9)], [EOT], [EOT, 4, EOT, 5], [i % VOCAB for i
 def continued(
     module: torch.nn.Module, count: int = 40, seed: int = 0, prompt: tuple = (EOT, 1), **decoding
 ) -> list:
-    rows = Rows(module, [list(prompt)], Decoding(**decoding), EOT, [seed])
+    rows = Rows(module, [list(prompt)], Decoding(**decoding), {EOT}, [seed])
     return [token.id for _ in range(count) for _, token in rows.advance()]
 
 
@@ -90,7 +90,7 @@ def test_texts_that_go_on_are_kept_in_the_order_that_is_asked_for(position: str)
 @pytest.mark.parametrize("switches", [{}, {"preset": "encoder"}], ids=named)
 def test_a_text_does_not_depend_on_its_neighbours(switches: dict) -> None:
     module = make(**switches)
-    together = Rows(module, PROMPTS, Decoding(), EOT, range(len(PROMPTS)))
+    together = Rows(module, PROMPTS, Decoding(), {EOT}, range(len(PROMPTS)))
     texts = [[] for _ in PROMPTS]
     for step in range(30):
         for row, token in together.advance():
@@ -123,14 +123,14 @@ def test_a_prompt_longer_than_the_context_is_read_from_its_end() -> None:
 
 def test_probabilities_are_the_model_s_own_whatever_the_decoding() -> None:
     module = make()
-    rows = Rows(module, [[EOT, 1]], Decoding(temperature=0.1, top_k=2, repetition_penalty=2.0), EOT, [0], 3)
+    rows = Rows(module, [[EOT, 1]], Decoding(temperature=0.1, top_k=2, repetition_penalty=2.0), {EOT}, [0], 3)
     ((_, token),) = rows.advance()
     logprobs = uncached(module, [EOT, 1], 0).log_softmax(-1)
     assert token.logprob == pytest.approx(float(logprobs[token.id]), abs=1e-5)
     best = logprobs.topk(3)
     assert [index for index, _ in token.alternatives] == best.indices.tolist()
     assert [value for _, value in token.alternatives] == pytest.approx(best.values.tolist(), abs=1e-5)
-    rows = Rows(module, [[EOT, 1]], GREEDY, EOT, [0], VOCAB + 5)
+    rows = Rows(module, [[EOT, 1]], GREEDY, {EOT}, [0], VOCAB + 5)
     assert len(rows.advance()[0][1].alternatives) == VOCAB
 
 

@@ -53,7 +53,7 @@ def test_scores_and_greedy_texts_are_those_of_a_cpu(switches: dict) -> None:
     for device in ("cpu", "cuda"):
         there = copy.deepcopy(module).to(device)
         nats.append(score(there, Shards([ids]), 12, 6).nats)
-        rows = Rows(there, [[EOT, 1, 2], [EOT, 3]], GREEDY, None, [1, 1])
+        rows = Rows(there, [[EOT, 1, 2], [EOT, 3]], GREEDY, set(), [1, 1])
         texts.append([[token.id for _, token in rows.advance()] for _ in range(40)])
     np.testing.assert_allclose(nats[1], nats[0], atol=2e-4)
     assert abs(nats[1].mean() - nats[0].mean()) < 1e-5

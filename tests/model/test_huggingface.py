@@ -90,7 +90,7 @@ def test_weights_in_several_files_with_an_index(tmp_path: Path) -> None:
 
 def test_wide_heads_generate_with_a_cache_what_they_predict_without(tmp_path: Path) -> None:
     ours = read(write(tmp_path / "it", qwen3()))
-    rows = Rows(ours, [[256]], Decoding(temperature=0), 256, [0])
+    rows = Rows(ours, [[256]], Decoding(temperature=0), {256}, [0])
     found = [256, *(token.id for _ in range(10) for _, token in rows.advance())]
     logits = ours(torch.tensor([found]))[0]
     assert found[1:] == logits[:-1].argmax(-1).tolist()

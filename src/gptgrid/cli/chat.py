@@ -44,6 +44,9 @@ def chat(
 ) -> None:
     """Talk with a trained cell.
 
+    A model that is fine-tuned on dialogues answers, as its chat template says.
+    Where the context has no room for all, the oldest turns are not read.
+
     A model that was trained on plain documents continues one: all that you
     and it have written so far. Each message begins a new line of it, and the
     answer goes on where the message ends; an empty message lets the model just
@@ -57,6 +60,7 @@ def chat(
     Examples:
 
       gptgrid chat "tales bpe llama s1"
+      gptgrid chat "tales bpe llama s1 chat"
       gptgrid chat "tales bpe llama s1" --set temperature=0.5 --set top_k=40
       echo "Once upon a time" | gptgrid chat "tales bpe llama s1"
     """
@@ -169,8 +173,8 @@ class Chat:
 
     def __init__(self, conversation: Conversation) -> None:
         self.conversation = conversation
-        self.told = False
-        """Whether it was said that the context has no room for all."""
+        self.told: set[str] = set()
+        """What was said of a context that has no room for all."""
         self.saved: set[Path] = set()
 
     def take(self, line: str) -> bool:
@@ -224,13 +228,10 @@ class Chat:
 
     def show(self, pieces: Generator[str, None, None]) -> None:
         """Print an answer as it comes."""
-        if self.conversation.left_out and not self.told:
-            self.told = True
-            typer.echo(
-                f"gptgrid: the text is longer than the context of {self.conversation.cell.context} tokens; "
-                "from now on its oldest part is not read",
-                err=True,
-            )
+        notice = self.conversation.prompt.notice
+        if notice and notice not in self.told:
+            self.told.add(notice)
+            typer.echo(f"gptgrid: {notice}", err=True)
         said = False
         with closing(pieces):
             for piece in pieces:
@@ -238,7 +239,7 @@ class Chat:
                 said = said or bool(piece)
         typer.echo()
         if self.conversation.ended and not said:
-            typer.echo("gptgrid: the text has ended; /reset begins a new one", err=True)
+            typer.echo(f"gptgrid: {self.conversation.reading.silence}", err=True)
 
     def help(self) -> None:
         """Print what can be typed."""
@@ -256,7 +257,7 @@ class Chat:
     def reset(self) -> None:
         """Begin anew."""
         self.conversation.reset()
-        self.told = False
+        self.told.clear()
 
     def save(self, name: str) -> None:
         """Write the text so far; over another file only if this conversation made it.

@@ -74,7 +74,8 @@ def generate(
 
     One text is printed as it comes, several one after the other, each with a
     heading. Of a prompt that is longer than the context, the last tokens are
-    read. Options may be written with _ in place of -.
+    read. A prompt is plain text for a fine-tuned cell, too; see `gptgrid chat`
+    for answers. Options may be written with _ in place of -.
 
     Examples:
 

@@ -30,8 +30,9 @@ def serve(
     repetition_penalty, no_repeat_ngram, beams, length_penalty, ignore_eos and truncate_prompt_tokens.
     A request without `model` is answered by the first cell; /v1/models has the names of all.
     Choice number i of an answer is drawn by the seed `seed` + i. A prompt that is longer than the context is
-    refused, unless truncate_prompt_tokens is -1; of a chat the oldest part is left out. Then usage has the
-    number of tokens as prompt_tokens_left_out.
+    refused, unless truncate_prompt_tokens is -1; of a chat the oldest part is left out, whole turns with a
+    fine-tuned cell. Then usage has the number of tokens as prompt_tokens_left_out.
+    Chats are read by the chat template of a fine-tuned cell; with any other they are one text that goes on.
 
     Examples:
 

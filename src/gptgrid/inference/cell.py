@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from operator import index
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,10 @@ from gptgrid.model.decoding import Decoding, check_whole
 from gptgrid.model.device import find_device
 from gptgrid.model.load import WEIGHTS, kept_steps, load_model, read_recipe
 from gptgrid.model.score import default_stride, score
+from gptgrid.text.chat_template import ChatTemplate
 from gptgrid.tokens.base import Codec
 from gptgrid.tokens.codec import read_codec
+from gptgrid.tokens.conversation import Conversations
 from gptgrid.tokens.shards import Shards
 
 DRAWN = {"temperature": 0.8, "top_p": 0.95}
@@ -65,6 +68,28 @@ class TrainedCell:
         self.config = config or {"model": vars(module.config), "vocab_size": module.vocab_size}
         self.context: int = module.config.context
         self.marks: bool = self.config.get("marks") == "special"
+
+    @property
+    def chat_template(self) -> ChatTemplate | None:
+        """The chat template of a fine-tuned cell; None of any other.
+
+        Raises:
+            UserError: it is no template.
+        """
+        chat = self.config.get("chat")
+        return None if chat is None else ChatTemplate(chat["template"], "of this cell")
+
+    @cached_property
+    def conversations(self) -> Conversations | None:
+        """How a fine-tuned cell reads conversations; None of any other.
+
+        Raises:
+            UserError: its template and its tokenizer do not go together.
+        """
+        template = self.chat_template
+        if template is None:
+            return None
+        return Conversations(self.codec, template, self.config["chat"]["system"])
 
     def encode(self, text: str, marks: bool | None = None) -> list[int]:
         """Return the token ids of a text; no special token is added.

@@ -1,4 +1,4 @@
-"""A conversation with a trained cell: what was said, in which form the model reads it, and the settings.
+"""A conversation with a trained cell: what was said, how the model reads it, and the settings.
 
 Nothing here reads from a terminal or writes to one.
 """
@@ -7,38 +7,57 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.inference.cell import TrainedCell
 from gptgrid.model.continuation import Piece, left_out, stream
 from gptgrid.model.decoding import Decoding
 from gptgrid.model.generate import check
-
-USER, MODEL = "user", "assistant"
-"""Roles of messages."""
-
-
-@dataclass(frozen=True)
-class Message:
-    """What one side said."""
-
-    role: str
-    """`user`, `assistant`, or another that a template knows, such as `system`."""
-    text: str
+from gptgrid.text.chat_template import ASSISTANT, USER, Message
+from gptgrid.tokens.conversation import Conversations, fitting
 
 
-class Template(Protocol):
-    """How messages become the text that a model continues."""
+class Prompt(NamedTuple):
+    """What a model reads of a conversation before it answers."""
 
+    ids: list[int]
+    left_out: int
+    """Tokens of the conversation, its oldest ones, for which the context has no room."""
+    notice: str | None
+    """What that means, for a person."""
+
+
+class Reading(Protocol):
+    """How a model reads a conversation, and where its answers end."""
+
+    ends: tuple[int, ...]
+    """Ids at which an answer ends, beside the end of text."""
     stop: tuple[str, ...]
     """Texts at which an answer ends."""
+    marks: bool
+    """Whether special tokens are shown by their names."""
+    begins: bool
+    """Whether an answer begins a text of its own, and does not go on with that before it."""
+    silence: str
+    """What it means, for a person, if the model ends an answer before it says anything."""
 
-    def render(self, messages: Iterable[Message]) -> str:
-        """Return the text that ends where the model is to go on."""
+    def text(self, messages: Sequence[Message]) -> str:
+        """Return the conversation as one text."""
+
+    def prompt(self, messages: Sequence[Message], most: int) -> Prompt:
+        """Return what the model reads.
+
+        Args:
+            messages: in turn, one of the user last.
+            most: tokens that the answer may have.
+
+        Raises:
+            UserError: the messages cannot be read.
+        """
 
 
 class Transcript:
@@ -48,16 +67,78 @@ class Transcript:
     empty: then the model just goes on.
     """
 
-    stop = ()
+    ends, stop = (), ()
+    begins = False
+    silence = "the text has ended; /reset begins a new one"
 
-    def render(self, messages: Iterable[Message]) -> str:
+    def __init__(self, cell: TrainedCell) -> None:
+        self.cell, self.marks = cell, cell.marks
+
+    def text(self, messages: Sequence[Message]) -> str:
         """Return the document so far."""
         text = ""
         for message in messages:
-            if message.role != MODEL and message.text and text and not text.endswith("\n"):
+            if message.role != ASSISTANT and message.content and text and not text.endswith("\n"):
                 text += "\n"
-            text += message.text
+            text += message.content
         return text
+
+    def prompt(self, messages: Sequence[Message], most: int) -> Prompt:
+        """Return the document so far; of one that is too long the model reads the end."""
+        ids = self.cell.codec.begin(self.text(messages), self.marks)
+        missing, notice = left_out(self.cell.module, ids), None
+        if missing:
+            notice = (
+                f"the text is longer than the context of {self.cell.context} tokens; from now on its oldest "
+                "part is not read"
+            )
+        return Prompt(ids[missing:], missing, notice)
+
+
+class Turns:
+    """The form of a model that is fine-tuned on conversations: its chat template."""
+
+    marks, begins = False, True
+    silence = "the answer is empty; /retry asks once more"
+
+    def __init__(self, cell: TrainedCell, conversations: Conversations) -> None:
+        self.cell, self.conversations = cell, conversations
+        self.ends, self.stop = conversations.ends, conversations.stop
+
+    def text(self, messages: Sequence[Message]) -> str:
+        """Return the conversation as the template writes it."""
+        return self.conversations.template.render(self.conversations.with_system(messages))
+
+    def prompt(self, messages: Sequence[Message], most: int) -> Prompt:
+        """Return the conversation up to the answer, for which up to half of the context is kept free.
+
+        Of one that is too long the oldest turns are left out whole; of a last message that is too long, what
+        comes first.
+        """
+        context, prompt = self.cell.context, self.conversations.prompt
+        room = context - min(most, context // 2)
+        whole = prompt(messages)
+        if len(whole) <= room:
+            return Prompt(whole, 0, None)
+        kept, _ = fitting(messages, lambda some: len(prompt(some)) <= room)
+        ids, notice = prompt(kept), None
+        if len(ids) > context:
+            notice = f"the message is longer than the context of {context} tokens; its beginning is not read"
+        elif len(ids) < len(whole):
+            notice = (
+                f"the conversation is longer than the context of {context} tokens; from now on its oldest "
+                "turns are not read"
+            )
+        return Prompt(ids[-context:], len(whole) - len(ids[-context:]), notice)
+
+
+def reading_of(cell: TrainedCell) -> Reading:
+    """Return how a cell reads conversations.
+
+    Raises:
+        UserError: its template and its tokenizer do not go together.
+    """
+    return Transcript(cell) if cell.conversations is None else Turns(cell, cell.conversations)
 
 
 @dataclass(frozen=True)
@@ -118,31 +199,31 @@ def meant(name: str, known: Iterable[str]) -> str:
 class Conversation:
     """Messages in turn, of which the model says every second one."""
 
-    def __init__(
-        self, cell: TrainedCell, template: Template | None = None, settings: Settings | None = None
-    ) -> None:
+    def __init__(self, cell: TrainedCell, settings: Settings | None = None) -> None:
         """Begin an empty one.
 
         Args:
             cell: that answers.
-            template: how the model reads the messages; None: as a `Transcript`.
             settings: at the start.
+
+        Raises:
+            UserError: the cell's template and its tokenizer do not go together.
         """
         self.cell = cell
-        self.template = template or Transcript()
+        self.reading = reading_of(cell)
         self.settings = settings or Settings()
         self.messages: list[Message] = []
         self.draws = 0
         """Answers since the beginning, or since the seed was set."""
-        self.left_out = 0
-        """Tokens of the text, its oldest ones, for which the context had no room at the last answer."""
+        self.prompt: Prompt | None = None
+        """What the model read before the last answer."""
         self.ended = False
-        """Whether the last answer ended with the end of text, and not at a limit or a stop text."""
+        """Whether the last answer ended with a token that ends it, and not at a limit or a stop text."""
 
     @property
     def text(self) -> str:
-        """What the model reads."""
-        return self.template.render(self.messages)
+        """Return all that was said as one text, as the model reads it."""
+        return self.reading.text(self.messages)
 
     def set(self, name: str, value: str) -> None:
         """Change a setting; see `Settings.changed`.
@@ -184,7 +265,7 @@ class Conversation:
 
     def reset(self) -> None:
         """Begin anew, with the settings as they are; the same messages get the same answers."""
-        self.messages, self.draws, self.left_out = [], 0, 0
+        self.messages, self.draws, self.prompt = [], 0, None
 
     def last_asked(self) -> Message:
         """Return the last message of the user."""
@@ -199,18 +280,20 @@ class Conversation:
 
     def answer(self, messages: list[Message]) -> Generator[str, None, None]:
         """Return the answer to messages, which become what was said so far."""
-        decoding, codec = self.settings.decoding, self.cell.codec
-        prompt = codec.begin(self.template.render(messages), self.cell.marks)
+        decoding, reading, most = self.settings.decoding, self.reading, self.settings.max_new_tokens
+        prompt = reading.prompt(messages, most)
         pieces = stream(
             self.cell.module,
-            codec,
-            [prompt],
-            replace(decoding, stop=(*decoding.stop, *self.template.stop)),
-            self.settings.max_new_tokens,
+            self.cell.codec,
+            [prompt.ids],
+            replace(decoding, stop=(*decoding.stop, *reading.stop)),
+            most,
             [self.settings.seed + self.draws],
-            marks=self.cell.marks,
+            ends=reading.ends,
+            begins=reading.begins,
+            marks=reading.marks,
         )
-        self.messages, self.left_out = messages, left_out(self.cell.module, prompt)
+        self.messages, self.prompt = messages, prompt
         self.draws += 1
         return self.said(pieces)
 
@@ -224,4 +307,4 @@ class Conversation:
                     self.ended = piece.finish == "end"
                     yield piece.text
         finally:
-            self.messages.append(Message(MODEL, answer))
+            self.messages.append(Message(ASSISTANT, answer))

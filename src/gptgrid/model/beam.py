@@ -7,7 +7,7 @@ beginning can become better than the best text that has ended.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 
 import torch
@@ -32,7 +32,7 @@ def search(
     prompt: list[int],
     decoding: Decoding,
     limit: int,
-    eot: int | None,
+    spared: Set[int],
     ends: Callable[[list[Token]], bool],
     alternatives: int = 0,
 ) -> list[Token]:
@@ -43,7 +43,7 @@ def search(
         prompt: ids, at least one.
         decoding: beams, length_penalty, repetition_penalty, no_repeat_ngram.
         limit: tokens at most.
-        eot: the end-of-text id, which penalties spare; None where there is none.
+        spared: ids that penalties spare: those at which a text ends.
         ends: whether a continuation ends with its last token.
         alternatives: how many of the likeliest tokens to name.
     """
@@ -52,7 +52,7 @@ def search(
     for length in range(1, limit + 1):
         logits = reader.next_logits()
         logprobs = logits.double().log_softmax(dim=-1)
-        histories = [History(decoding, prompt + [t.id for t in beam.tokens], eot) for beam in beams]
+        histories = [History(decoding, prompt + [t.id for t in beam.tokens], spared) for beam in beams]
         for row, history in zip(logprobs.numpy(), histories, strict=True):
             adjust(row, decoding, history)  # in place
         scores = logprobs + torch.tensor([[beam.score] for beam in beams])

@@ -1,4 +1,4 @@
-"""Continuing texts as text: whole characters, up to the end of text or a stop text.
+"""Continuing texts as text: whole characters, up to a token that ends them or a stop text.
 
 What comes out can be shown at once: bytes wait until they make a character, and the beginning of a stop text
 waits until it is known to be none.
@@ -7,7 +7,7 @@ waits until it is known to be none.
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 
@@ -33,7 +33,7 @@ class Piece:
     tokens: tuple[Token, ...]
     """Those whose characters are in this text or in an earlier one, but for those of earlier pieces."""
     finish: str | None
-    """None while it goes on; `end` at the end-of-text token, `stop` at a stop text, `length` at the limit."""
+    """None while it goes on; `end` at a token that ends it, `stop` at a stop text, `length` at the limit."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Continuation:
 
     text: str
     tokens: tuple[Token, ...]
-    """Without the end-of-text token and those of which all characters are of the stop text or behind it."""
+    """Without the token that ended it and those of which all characters are of the stop text or behind it."""
     finish: str
     """`end`, `stop` or `length`, as of a piece."""
 
@@ -55,6 +55,8 @@ def stream(
     max_new_tokens: int,
     seeds: Sequence[int],
     *,
+    ends: Collection[int] = (),
+    begins: bool = False,
     ignore_eos: bool = False,
     marks: bool = False,
     alternatives: int = 0,
@@ -72,7 +74,10 @@ def stream(
         decoding: how to choose.
         max_new_tokens: tokens at most.
         seeds: of the draws, one for each prompt.
-        ignore_eos: go on after the end-of-text token, which is then a token like any other.
+        ends: ids at which a continuation ends, beside the end-of-text token.
+        begins: a continuation begins a text of its own, and does not go on with that of its prompt: then the
+            blank that some tokenizers put before each text is no part of it.
+        ignore_eos: go on after any of these, which are then tokens like any other.
         marks: read names of special tokens in a prompt as these, and show those that come.
         alternatives: how many of the likeliest tokens to name beside each.
 
@@ -81,11 +86,12 @@ def stream(
     """
     starts = [codec.begin(prompt, marks) if isinstance(prompt, str) else prompt for prompt in prompts]
     check(module, starts, decoding, max_new_tokens, seeds)
-    eot = None if ignore_eos else codec.eot
-    text = partial(Text, codec, decoding.stop, eot, max_new_tokens, marks)
+    final = frozenset(ends) | ({codec.eot} - {None})
+    until = frozenset() if ignore_eos else final
+    text = partial(Text, codec, decoding.stop, until, max_new_tokens, marks, begins)
     if decoding.beams > 1:
-        return searched(module, starts, decoding, codec.eot, text, alternatives)
-    return followed(Rows(module, starts, decoding, codec.eot, seeds, alternatives), [text() for _ in starts])
+        return searched(module, starts, decoding, final, text, alternatives)
+    return followed(Rows(module, starts, decoding, final, seeds, alternatives), [text() for _ in starts])
 
 
 def complete(
@@ -96,6 +102,8 @@ def complete(
     max_new_tokens: int,
     seeds: Sequence[int],
     *,
+    ends: Collection[int] = (),
+    begins: bool = False,
     ignore_eos: bool = False,
     marks: bool = False,
     alternatives: int = 0,
@@ -109,6 +117,8 @@ def complete(
         decoding,
         max_new_tokens,
         seeds,
+        ends=ends,
+        begins=begins,
         ignore_eos=ignore_eos,
         marks=marks,
         alternatives=alternatives,
@@ -147,7 +157,7 @@ def searched(
     module: nn.Module,
     starts: Sequence[list[int]],
     decoding: Decoding,
-    eot: int | None,
+    final: Set[int],
     texts: Callable[[], Text],
     alternatives: int,
 ) -> Iterator[Piece]:
@@ -158,7 +168,7 @@ def searched(
 
     for row, start in enumerate(starts):
         text = texts()
-        tokens = search(module, start, decoding, text.limit, eot, ends, alternatives)
+        tokens = search(module, start, decoding, text.limit, final, ends, alternatives)
         yield Piece(row, *spell(text, tokens))
 
 
@@ -185,18 +195,26 @@ class Text:
     """The text of one continuation, as its tokens come."""
 
     def __init__(
-        self, codec: Codec, stop: tuple[str, ...], eot: int | None, limit: int, marks: bool = False
+        self,
+        codec: Codec,
+        stop: tuple[str, ...],
+        ends: Set[int],
+        limit: int,
+        marks: bool = False,
+        begins: bool = False,
     ) -> None:
         """Begin an empty text.
 
         Args:
             codec: gives bytes.
             stop: texts at which it ends.
-            eot: the token at which it ends; None if at none.
+            ends: the tokens at which it ends.
             limit: tokens at most.
             marks: show special tokens by their names.
+            begins: see `stream`.
         """
-        self.codec, self.stop, self.eot, self.limit, self.marks = codec, stop, eot, limit, marks
+        self.prefix = codec.prefix if begins else b""
+        self.codec, self.stop, self.ends, self.limit, self.marks = codec, stop, ends, limit, marks
         self.characters = Characters()
         self.text, self.shown = "", 0
         """All characters, and how many of them were given out."""
@@ -207,9 +225,12 @@ class Text:
 
     def add(self, token: Token) -> tuple[str, tuple[Token, ...], str | None]:
         """Take the next token; return what may be shown now: text, tokens and finish of a `Piece`."""
-        if token.id == self.eot:
+        if token.id in self.ends:
             return self.show(len(self.text), "end")
-        before, own = self.characters.add(self.codec.decode_bytes([token.id], self.marks))
+        content = self.codec.decode_bytes([token.id], self.marks)
+        if self.count == 0:
+            content = content.removeprefix(self.prefix)
+        before, own = self.characters.add(content)
         looked_at, start = len(self.text), len(self.text + before)
         self.text += before + own
         self.waiting.append((token, start, len(self.text) + bool(self.characters.waiting)))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from gptgrid.model.build import build
 from gptgrid.model.parametrization import EMBEDDINGS, head_width
@@ -49,6 +50,19 @@ def flops_per_token(config: Model, vocab_size: int) -> int:
 
 
 def without_values(config: Model, vocab_size: int) -> nn.Module:
-    """Return the model with shapes only: no memory, no values."""
-    with torch.device("meta"):
+    """Return the model with the shapes of its weights only: no memory, no values."""
+    with torch.device("meta"), WithoutCompiler():
         return build(config, vocab_size, eot=0)  # which id it is changes no shape
+
+
+class WithoutCompiler(TorchFunctionMode):
+    """Keeps layers without memory from what imports PyTorch's compiler, which takes seconds: from their own
+    first values, which would be nothing here, and from working out tables, which stay on the CPU."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if getattr(func, "__module__", None) == "torch.nn.init":
+            return kwargs.get("tensor", *args[:1])
+        if func is torch.arange:
+            kwargs = {**kwargs, "device": "cpu"}
+        return func(*args, **kwargs)

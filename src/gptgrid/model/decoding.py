@@ -7,7 +7,7 @@ temperature, top-k, top-p and min-p leave the tokens to draw among, one draw tak
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, fields
 from math import inf
 from numbers import Integral, Real
@@ -103,12 +103,12 @@ def check_whole(name: str, value: Any) -> None:
 class History:
     """What one text has said already, as far as a decoding asks."""
 
-    def __init__(self, decoding: Decoding, ids: Iterable[int], eot: int | None) -> None:
+    def __init__(self, decoding: Decoding, ids: Iterable[int], ends: Set[int]) -> None:
         """Begin with the ids of a prompt.
 
-        The mark between documents is no text: a penalty on it, or a ban, would put off the end.
+        The marks at which a text ends are no text: a penalty on them, or a ban, would put off the end.
         """
-        self.length, self.eot = decoding.no_repeat_ngram, eot
+        self.length, self.ends = decoding.no_repeat_ngram, ends
         self.ids: list[int] = []
         self.said: set[int] = set()
         self.followers: defaultdict[tuple[int, ...], set[int]] = defaultdict(set)
@@ -119,14 +119,14 @@ class History:
     def add(self, index: int) -> None:
         """Note the next id."""
         self.ids.append(index)
-        self.said |= {index} - {self.eot}
+        self.said |= {index} - self.ends
         if self.length and len(self.ids) >= self.length:
             self.followers[tuple(self.ids[-self.length : -1])].add(index)
 
     def banned(self) -> list[int]:
         """Return the ids that would repeat an n-gram."""
         start = tuple(self.ids[len(self.ids) - self.length + 1 :])
-        return sorted(self.followers.get(start, set()) - {self.eot})
+        return sorted(self.followers.get(start, set()) - self.ends)
 
 
 def choose(

@@ -5,7 +5,7 @@ Text never appears here: ids go in, ids come out. What a token is chosen by is i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Sequence, Set
 from dataclasses import dataclass
 
 import torch
@@ -39,7 +39,7 @@ class Rows:
         module: nn.Module,
         prompts: Sequence[list[int]],
         decoding: Decoding,
-        eot: int | None,
+        ends: Set[int],
         seeds: Sequence[int],
         alternatives: int = 0,
     ) -> None:
@@ -49,7 +49,7 @@ class Rows:
             module: a model in eval mode.
             prompts: ids, the end-of-text token in front; at least one each.
             decoding: how to choose.
-            eot: the end-of-text id; None where there is none.
+            ends: ids at which a text ends, the end of text among them; penalties spare them.
             seeds: of the draws, one for each text; the same on every device.
             alternatives: how many of the likeliest tokens to name.
         """
@@ -57,7 +57,7 @@ class Rows:
         self.rows = list(range(len(prompts)))
         """Numbers of the texts that go on."""
         self.reader = Reader(module, prompts)
-        self.histories = [History(decoding, prompt, eot) for prompt in prompts]
+        self.histories = [History(decoding, prompt, ends) for prompt in prompts]
         self.generators = [torch.Generator().manual_seed(seed) for seed in seeds]
 
     @torch.inference_mode()

@@ -1,12 +1,12 @@
-"""The weights of a model in the Hugging Face format, GPT-2's, Llama's or Qwen3's, under their names here.
+"""The weights of a model in the Hugging Face format, GPT-2's, Llama's or Qwen3's: their names here and there.
 
-What its config.json says is the business of gptgrid.config.checkpoints. Weights are safetensors; no code of
-the folder is run.
+What config.json says is the business of gptgrid.config.checkpoints where a folder is read, and of
+gptgrid.inference.export where one is written. Weights are safetensors; no code of the folder is run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.model.cost import without_values
+from gptgrid.model.parametrization import head_width
 
 GPT2 = {
     "embedding.tokens": ["wte"],
@@ -42,12 +43,13 @@ LLAMA = {
     "norm": ["norm"],
     "head": ["lm_head"],
 }
-NAMES = {"gpt2": ("h", GPT2), "llama": ("layers", LLAMA)}
-"""`preset` of a model → what its blocks are called there, and name here → names there, several in turn."""
+NAMES = {"gpt2": ("transformer.", "h", GPT2), "llama": ("model.", "layers", LLAMA)}
+"""`preset` of a model → what stands before the names of all but the output matrix, what its blocks are called
+there, and name here → names there, several in turn."""
 TRANSPOSED = ("attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj")
 """GPT-2's matrices, which stand the other way round."""
-BASES = ("transformer.", "model.")
-"""What stands before the names of all but the output matrix, unless the model was saved without that."""
+BASES = tuple(base for base, _, _ in NAMES.values())
+"""The same of all, which is not there where a model was saved without its output matrix."""
 TABLES = (".attn.bias", ".attn.masked_bias", ".rotary_emb.inv_freq")
 """Ends of the names of what older versions saved and a model can work out."""
 FLOATS = {torch.float32: "float32", torch.float16: "float16", torch.bfloat16: "bfloat16"}
@@ -146,15 +148,38 @@ def read_weights(files: Iterable[Path], config: SimpleNamespace, vocab_size: int
     return read
 
 
+def named_there(weights: Mapping[str, Tensor], config: SimpleNamespace) -> dict[str, Tensor]:
+    """Return weights by their names in the Hugging Face format, of which `read_weights` makes the same again.
+
+    Args:
+        weights: by their names here.
+        config: a resolved entry of `models`, with the preset gpt2 or llama.
+    """
+    base, _, _ = NAMES[config.preset]
+    width, found = head_width(config), {}
+    heads = [config.n_head * width, config.n_kv_head * width, config.n_kv_head * width]
+    for here, tensor in weights.items():
+        names = names_there(config, here)
+        sizes = heads if len(names) == len(heads) else len(tensor) // len(names)
+        for name, part in zip(names, tensor.split(sizes), strict=True):
+            whole = name if name.startswith("lm_head.") else base + name
+            found[whole] = turned(part, here, name).contiguous()
+    return found
+
+
 def take(found: Weights, there: str, here: str) -> Tensor:
     """Return a tensor as it stands here."""
-    tensor = found.take(there)
+    return turned(found.take(there), here, there)
+
+
+def turned(tensor: Tensor, here: str, there: str) -> Tensor:
+    """Return a tensor from there as it stands here, or from here as it stands there."""
     return tensor.T if here.endswith("weight") and any(name in there for name in TRANSPOSED) else tensor
 
 
 def names_there(config: SimpleNamespace, here: str) -> list[str]:
     """Return the names of the tensors that one after the other are a parameter here."""
-    blocks, names = NAMES[config.preset]
+    _, blocks, names = NAMES[config.preset]
     module, _, kind = here.rpartition(".")
     prefix = ""
     if module.startswith("blocks."):

@@ -67,8 +67,22 @@ def load_model(folder: Path, device: torch.device | str = "cpu", use: str = "bes
     Raises:
         UserError: config.json or the weights are missing, damaged, or they do not fit together.
     """
-    recipe, path = read_recipe(folder), folder / WEIGHTS.get(use, use)
+    recipe = read_recipe(folder)
     module = build(namespace(recipe["model"]), recipe["vocab_size"], recipe["eot"])
+    module.load_state_dict(load_weights(folder / WEIGHTS.get(use, use), module))
+    return module.to(device).eval().requires_grad_(False)
+
+
+def load_weights(path: Path, module: nn.Module) -> dict[str, Tensor]:
+    """Return the weights in a file by their names; an output matrix that is the embedding has both names.
+
+    Args:
+        path: of the file.
+        module: of which they are; it may be without values.
+
+    Raises:
+        UserError: the file is missing or damaged, or of another model.
+    """
     try:
         weights = load_file(path)
     except (OSError, SafetensorError) as error:
@@ -77,8 +91,7 @@ def load_model(folder: Path, device: torch.device | str = "cpu", use: str = "bes
         weights.setdefault("head.weight", weights[EMBEDDING])
     if said := difference(module.state_dict(), weights):
         raise UserError(f"{path} is of another model than config.json: {said}")
-    module.load_state_dict(weights)
-    return module.to(device).eval().requires_grad_(False)
+    return weights
 
 
 def difference(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> str | None:

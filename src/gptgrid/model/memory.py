@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 SAVED_VECTORS = Variants({"rope": 2, "rmsnorm": 2})
 """`position` or `norm` of a model → vectors that it adds to a block's activations: of the heads' width, or of
 the model's."""
+ROWS = 64
+"""Texts that are continued together at most."""
 PROC_CGROUP, CGROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
 
 
@@ -90,6 +92,24 @@ def check_inference(
         # Twice while prompts are read, or texts that are full of context.
         reading[f"keys and values of {rows} texts"] = 2 * rows * cache_bytes(config)
     check_memory({**reading, f"activations of {rows * config.context} tokens": activations}, device, advice)
+
+
+def rows_that_fit(config: Model, vocab_size: int, rows: int, device: torch.device) -> int:
+    """Return how many of some texts the memory lets go on together, ROWS at most.
+
+    Raises:
+        UserError: not even one.
+    """
+    rows = min(rows, ROWS)
+    while True:
+        try:
+            check_inference(config, vocab_size, rows, device, generates=True)
+        except UserError:
+            if rows == 1:
+                raise
+            rows //= 2
+        else:
+            return rows
 
 
 def check_memory(needed: dict[str, int], device: torch.device, advice: str) -> None:

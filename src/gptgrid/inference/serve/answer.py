@@ -16,6 +16,16 @@ from gptgrid.model.decoding import Decoding
 
 if TYPE_CHECKING:
     from gptgrid.inference.cell import TrainedCell
+    from gptgrid.inference.chat import Reading
+    from gptgrid.text.chat_template import Message
+
+
+@dataclass(frozen=True)
+class Talk:
+    """A conversation that a cell is to answer."""
+
+    reading: Reading
+    messages: list[Message]
 
 
 @dataclass(frozen=True)
@@ -23,8 +33,8 @@ class Work:
     """What to compute."""
 
     cell: TrainedCell
-    prompts: Sequence[str | list[int]]
-    """Beginnings of documents, as texts or as ids, which are taken as they are."""
+    prompts: Sequence[str | list[int] | Talk]
+    """Beginnings of documents, as texts or as ids, which are taken as they are; or conversations."""
     n: int
     """Continuations of each prompt; those of one prompt follow one another."""
     decoding: Decoding
@@ -40,6 +50,12 @@ class Work:
     truncate: int | None
     """Tokens to keep of a prompt, its last ones; -1 is as many as the context holds. With None a prompt that
     is longer than the context is refused."""
+    marks: bool
+    """Whether special tokens are read in texts, and shown, by their names."""
+    ends: tuple[int, ...] = ()
+    """Ids at which an answer ends, beside the end of text."""
+    begins: bool = False
+    """Whether an answer begins a text of its own, and does not go on with that before it."""
 
 
 class Counts(NamedTuple):
@@ -81,9 +97,9 @@ def answer(work: Work) -> Iterator[Counts | Delta]:
         UserError: a prompt is no text of this tokenizer, or a setting is out of range.
     """
     cell = work.cell
-    starts = [start_of(cell, prompt, work.truncate) for prompt in work.prompts]
+    starts = [start_of(work, prompt) for prompt in work.prompts]
     yield Counts(sum(len(start.ids) for start in starts), sum(start.left_out for start in starts))
-    tellers = [Teller(cell.codec, cell.marks) for _ in range(len(starts) * work.n)]
+    tellers = [Teller(cell.codec, work.marks) for _ in range(len(starts) * work.n)]
     ends: dict[int, Known] = {}
     if work.echo:
         for place, start in enumerate(starts):
@@ -94,13 +110,17 @@ def answer(work: Work) -> Iterator[Counts | Delta]:
         yield from (Delta(row, "", (), 0, "length") for row in range(len(tellers)))
 
 
-def start_of(cell: TrainedCell, prompt: str | list[int], truncate: int | None) -> Start:
+def start_of(work: Work, prompt: str | list[int] | Talk) -> Start:
     """Read a prompt."""
-    if isinstance(prompt, str):
-        ids = cell.codec.begin(prompt, cell.marks)
+    cell, truncate = work.cell, work.truncate
+    before = hidden = 0
+    if isinstance(prompt, Talk):
+        ids, before, _ = prompt.reading.prompt(prompt.messages, work.max_new_tokens)
+    elif isinstance(prompt, str):
+        ids = cell.codec.begin(prompt, work.marks)
         hidden = int(ids[0] == cell.codec.eot)
     else:
-        ids, hidden = prompt, 0
+        ids = prompt
         if not all(0 <= index < cell.module.vocab_size for index in ids):
             message = f"prompt: an id does not lie in 0 to {cell.module.vocab_size - 1}, the vocabulary"
             raise RequestError(400, message, param="prompt")
@@ -114,7 +134,7 @@ def start_of(cell: TrainedCell, prompt: str | list[int], truncate: int | None) -
             "context_length_exceeded",
             "prompt",
         )
-    return Start(ids[left_out:], max(0, hidden - left_out), left_out)
+    return Start(ids[left_out:], max(0, hidden - left_out), before + left_out)
 
 
 def echo(
@@ -122,7 +142,7 @@ def echo(
 ) -> Iterator[Delta]:
     """Yield a prompt as the beginning of its answers; note what an end right behind it is worth."""
     codec = work.cell.codec
-    text = codec.decode(start.ids[start.hidden :], work.cell.marks)
+    text = codec.decode(start.ids[start.hidden :], work.marks)
     known: list[Known] = []
     if work.alternatives is not None:
         *known, end = scored(work.cell, start.ids, work.alternatives)
@@ -163,8 +183,10 @@ def continued(
         work.decoding,
         work.max_new_tokens,
         range(work.seed, work.seed + len(tellers)),
+        ends=work.ends,
+        begins=work.begins,
         ignore_eos=work.ignore_eos,
-        marks=work.cell.marks,
+        marks=work.marks,
         alternatives=work.alternatives or 0,
     )
     for piece in pieces:

@@ -22,8 +22,8 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from gptgrid.artifact.errors import UserError
-from gptgrid.inference.chat import Conversation, Message
-from gptgrid.inference.serve.answer import Work, answer
+from gptgrid.inference.chat import reading_of
+from gptgrid.inference.serve.answer import Talk, Work, answer
 from gptgrid.inference.serve.engine import Engine, GoneError, Job
 from gptgrid.inference.serve.errors import RequestError
 from gptgrid.inference.serve.forms import ChatForm, CompletionForm, Form
@@ -153,20 +153,20 @@ class Server:
             alternatives=asked.logprobs,
             echo=asked.echo,
             truncate=asked.truncate_prompt_tokens,
+            marks=cell.marks,
         )
         return self.answer(work, asked, CompletionForm(name, asked.logprobs is not None))
 
     async def chat(self, request: Request) -> Response:
-        """Continue a conversation."""
+        """Answer a conversation."""
         asked = await read(request, ChatRequest)
         name, cell = self.cell(asked.model)
-        conversation, decoding = Conversation(cell), asked.decoding()
-        conversation.messages = [Message(message.role, message.text) for message in asked.messages]
+        reading, decoding = reading_of(cell), asked.decoding()
         work = Work(
             cell=cell,
-            prompts=[conversation.text],
+            prompts=[Talk(reading, [message.said() for message in asked.messages])],
             n=asked.n,
-            decoding=replace(decoding, stop=(*decoding.stop, *conversation.template.stop)),
+            decoding=replace(decoding, stop=(*decoding.stop, *reading.stop)),
             max_new_tokens=asked.max_completion_tokens or asked.max_tokens or cell.context,
             seed=seed_of(asked),
             ignore_eos=asked.ignore_eos,
@@ -174,6 +174,9 @@ class Server:
             echo=False,
             # A conversation grows: its oldest part is left out.
             truncate=-1 if asked.truncate_prompt_tokens is None else asked.truncate_prompt_tokens,
+            marks=reading.marks,
+            ends=reading.ends,
+            begins=reading.begins,
         )
         return self.answer(work, asked, ChatForm(name, asked.logprobs))
 

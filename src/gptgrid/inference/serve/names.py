@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from gptgrid.inference.find import label_of
+from gptgrid.inference.find import HOMES, label_of
 
 
 def names_of(paths: Iterable[Path]) -> dict[str, Path]:
@@ -21,6 +21,6 @@ def names_of(paths: Iterable[Path]) -> dict[str, Path]:
 
 
 def cell_of(path: Path) -> Path:
-    """Return the folder of a cell, of which its `train` folder, or a file in that, may be given."""
+    """Return the folder of a cell; its `train` or `finetune` folder, or a file in that, may be given."""
     folder = path.parent if path.is_file() else path
-    return folder.parent if folder.name == "train" else folder
+    return folder.parent if folder.name in HOMES else folder

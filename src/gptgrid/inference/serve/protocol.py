@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gptgrid.inference.serve.errors import RequestError
 from gptgrid.model.decoding import Decoding
+from gptgrid.text import chat_template
 
 MOST_CHOICES = 64
 """Continuations of one request: prompts × n × beams."""
@@ -123,10 +124,11 @@ class Message(BaseModel):
     role: Literal["system", "developer", "user", "assistant"]
     content: str | Few[Part]
 
-    @property
-    def text(self) -> str:
-        """Return what was said."""
-        return self.content if isinstance(self.content, str) else "".join(part.text for part in self.content)
+    def said(self) -> chat_template.Message:
+        """Return it as a model is told; newer clients call the system the developer."""
+        role = chat_template.SYSTEM if self.role == "developer" else self.role
+        parts = [self.content] if isinstance(self.content, str) else [part.text for part in self.content]
+        return chat_template.Message(role, "".join(parts))
 
 
 class Part(BaseModel):
