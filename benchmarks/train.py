@@ -327,6 +327,7 @@ def gptgrid(
     from gptgrid.artifact.identity import namespace
     from gptgrid.artifact.job import Job
     from gptgrid.config.experiment import Run
+    from gptgrid.stages.train.pretraining import Pretraining
     from gptgrid.trainer.trainer import Trainer
 
     config = {
@@ -343,7 +344,7 @@ def gptgrid(
         work,
         namespace(Run(device=device, checkpoint_every=1e9, log_every=1e9, **(run or {})).complete()),
     )
-    trainer = Trainer(job)
+    trainer = Trainer(Pretraining(job))
     losses = []
     for number, batch in enumerate(trainer.batches()):
         if number == WARM_UP:

@@ -12,7 +12,7 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
-STAGES = ("corpus", "tokenizer", "encode", "train", "evaluate", "sample", "compare", "report")
+STAGES = ("corpus", "tokenizer", "encode", "train", "finetune", "evaluate", "sample", "compare", "report")
 TEXT = Path("texts/mine.txt")
 
 CONFIG = {

@@ -63,6 +63,7 @@ class Experiment:
         self.failed, self.accepted = with_descendants(failed or {}), accepted or {}
         self.inputs: dict[str, Path] = {}
         self.cells: list[dict[str, Any]] = []
+        self.finetuned: list[dict[str, Any]] = []
         for corpus in corpora:
             self.write_corpus(corpus)
             kinds = ("ids",) if corpus == "noise" else tokenizers
@@ -78,8 +79,10 @@ class Experiment:
         folder = self.root / "results" / stage
         folder.mkdir(parents=True, exist_ok=True)
         of_kinds = {name: path for name, path in self.inputs.items() if name.split(":")[0] in kinds}
+        config = {"experiment": "small", "cells": self.cells}
+        config |= {"finetuned": self.finetuned} if self.finetuned else {}
         return Job(
-            config=namespace({"experiment": "small", "cells": self.cells}),
+            config=namespace(config),
             inputs={name: path for name, path in of_kinds.items() if name not in self.failed},
             failed={name: reason for name, reason in self.failed.items() if name in of_kinds},
             accepted=self.accepted,
@@ -89,13 +92,14 @@ class Experiment:
 
     def compare_job(self) -> Job:
         of_cells, of_data = ("train", "evaluate", "sample", "cross"), ("corpus", "tokenizer", "shards")
-        kinds = (*of_cells, "references", "judged", *of_data)
+        kinds = (*of_cells, "finetune", "dialogues", "references", "judged", *of_data)
         return self.job("compare", *kinds)
 
     def report_job(self) -> Job:
         """Return the report's job; the tables of `compare` must be there."""
         self.inputs["compare"] = self.root / "results" / "compare"
-        return self.job("report", "compare", "train", "evaluate", "sample", "corpus", "tokenizer", "shards")
+        of_cells = ("train", "evaluate", "sample", "finetune", "dialogues")
+        return self.job("report", "compare", *of_cells, "corpus", "tokenizer", "shards")
 
     def report(self) -> str:
         """Run compare and report; return the page."""
@@ -282,6 +286,81 @@ class Experiment:
         }
         found = {**dict.fromkeys(own[1:], judged), "truth": truths}
         self.put(f"judged:{corpus}", {}, judged_json=json.dumps(found))
+
+    def finetune(self, data: str = "qa", diverged: tuple[str, ...] = (), **recipes: float) -> None:
+        """Fine-tune every cell.
+
+        Args:
+            data: the dialogues.
+            diverged: ends of the names of cells whose fine-tuning did.
+            recipes: name → nats per byte of the true answers, of which those of a base are 2.
+        """
+        for cell in self.cells:
+            base, seed = cell["cell"], cell["seed"]
+            self.write_answers(base, data, 2.0, right=5)
+            for name, nats in recipes.items():
+                made = f"{base}.{name}"
+                self.finetuned.append(
+                    {
+                        "cell": made,
+                        "base": base,
+                        "finetuning": name.split("+")[0],
+                        "data": data,
+                        "seed": seed,
+                        "use": "best",
+                        "overrides": {},
+                        "path": f"results/small/cells/{made}",
+                        "private": cell["private"],
+                    }
+                )
+                self.write_finetuning(made, "diverged" if made.endswith(diverged) else "finished")
+                evaluation = json.loads((self.inputs[f"evaluate:{base}"] / "evaluation.json").read_text())
+                text = {"bpb": evaluation["bpb"] + 0.25, "valid": {"bpb": evaluation["valid"]["bpb"] + 0.5}}
+                self.put(f"evaluate:{made}", {}, evaluation_json=canonical(text))
+                self.write_answers(made, data, nats, right=20)
+
+    def write_finetuning(self, cell: str, status: str) -> None:
+        facts = {
+            "parameters": 1000,
+            "trained_parameters": 100,
+            "answer_tokens": 4321,
+            "dialogues": {split: {"used": 90, "dropped": 7, "cut": 3} for split in ("train", "valid")},
+            "status": status,
+            "ended": ENDED[status],
+        }
+        self.put(f"finetune:{cell}", facts)
+
+    def write_answers(self, cell: str, data: str, nats: float, right: int) -> None:
+        """Write how a cell answers: in 30 dialogues, of which 25 are short, so many are right."""
+        rows, columns = [], {}
+        private = next(each["private"] for each in self.cells if cell.startswith(each["cell"]))
+        for number in range(30):
+            row = {"dialogue": number, "exact": number < right if number < 25 else None, "ended": True}
+            if not private:
+                row["messages"] = [{"role": "user", "content": f"Who <b>{number}</b>?"}]
+                row |= {"reference": f"狐狸 {number}", "answer": f"{cell} says {number}"}
+            rows.append(row)
+        for split in ("valid", "test"):
+            text, own = random.Random(f"dialogues {split}"), random.Random(f"{cell} {split}")
+            sizes = [text.randint(20, 60) for _ in range(80)]
+            of_each = [nats * size * text.uniform(0.8, 1.2) * (1 + own.gauss(0, 0.01)) for size in sizes]
+            columns[split] = {"document": list(range(80)), "tokens": sizes, "bytes": sizes}
+            columns[split] |= {nats_column("answers"): of_each, nats_column("contents"): of_each}
+        per_byte = {
+            split: sum(each[nats_column("answers")]) / sum(each["bytes"]) for split, each in columns.items()
+        }
+        figures = {
+            split: {"nats_per_byte": nats, "content_nats_per_byte": 0.9 * nats}
+            for split, nats in per_byte.items()
+        }
+        share = right / 25
+        asked = {"items": 25, "exact": share, "exact_low": share - 0.1, "exact_high": share + 0.1}
+        asked["chrf"] = 10.0 + right
+        evaluation = {**figures["test"], "valid": figures["valid"], "asked": asked}
+        evaluation["definitions"] = {"exact": "The share <of> short answers.", "chrf": "By sacrebleu."}
+        name = f"dialogues:{cell}:{data}"
+        self.put(name, {}, evaluation_json=canonical(evaluation), answers_jsonl=lines(rows))
+        write_document_scores(self.inputs[name], columns)
 
 
 def worth(distinct: float) -> dict[str, Any]:

@@ -4,21 +4,28 @@ import multiprocessing
 import os
 import signal
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 
 from gptgrid.artifact.job import Job
+from gptgrid.stages.train.pretraining import Pretraining
 from gptgrid.trainer.launch import train
+from gptgrid.trainer.task import Task
 
 CONTEXT = multiprocessing.get_context("forkserver")
 # torch imports the latter when the first optimizer is made.
-CONTEXT.set_forkserver_preload(["processes", "gptgrid.trainer.deliverables", "torch._dynamo"])
+CONTEXT.set_forkserver_preload(["processes", "gptgrid.stages.train.make", "torch._dynamo"])
 
 
-def train_together(job: Job, size: int, stop_at: int | None = None) -> None:
+def train_together(
+    job: Job, size: int, stop_at: int | None = None, task: Callable[[Job], Task] = Pretraining
+) -> None:
     """Train with so many processes to the end; or ask the last of them to stop right after a step."""
     with socket.create_server(("localhost", 0)) as server:
         port = server.getsockname()[1]
-    group = [CONTEXT.Process(target=work, args=(job, rank, size, port, stop_at)) for rank in range(size)]
+    group = [
+        CONTEXT.Process(target=work, args=(job, rank, size, port, stop_at, task)) for rank in range(size)
+    ]
     for process in group:
         process.start()
     for process in group:
@@ -26,14 +33,14 @@ def train_together(job: Job, size: int, stop_at: int | None = None) -> None:
         assert process.exitcode == 0
 
 
-def work(job: Job, rank: int, size: int, port: int, stop_at: int | None) -> None:
+def work(job: Job, rank: int, size: int, port: int, stop_at: int | None, task: Callable[[Job], Task]) -> None:
     """Train as one of the processes, as torchrun would have it."""
     place = {"RANK": rank, "WORLD_SIZE": size, "MASTER_ADDR": "localhost", "MASTER_PORT": port}
     os.environ.update({key: str(value) for key, value in place.items()})
     if stop_at and rank == size - 1:
         ask_to_stop(stop_at)
     with suppress(SystemExit):
-        train(job)
+        train(job, task)
 
 
 def ask_to_stop(step: int) -> None:

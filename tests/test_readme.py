@@ -106,7 +106,7 @@ def test_commands_take_what_is_given_to_them() -> None:
     found = [
         words[1:] for words in (shlex.split(line, comments=True) for line in lines()) if words[0] == "gptgrid"
     ]
-    assert {words[0] for words in found} == {"plan", "generate", "neighbours", "serve"}
+    assert {words[0] for words in found} == {"plan", "chat", "export", "generate", "neighbours", "serve"}
     for words in found:
         parse(words)
 
@@ -150,11 +150,15 @@ def cells(config: dict) -> int:
 
 
 def test_example_of_a_text_of_your_own_is_valid() -> None:
-    own, _, grid, more, _ = configurations()
+    own, _, grid, answers, more, _ = configurations()
     assert cells(own) == 8
     # The next sections refer to the same names.
     assert cells({**own, "grid": grid["grid"]}) == 2 * 3 * 2 * 3 + 3
     assert cells({**own, **more}) == 8
+    taught = cells_of(Configuration({**own, **answers}, "config/mine.yaml"))
+    assert [[made.finetuning.label for made in cell.finetuned] for cell in taught] == [
+        ["chat", "chat-lora"]
+    ] * 2
 
 
 def test_examples_of_sources_and_tokenizers_are_valid() -> None:

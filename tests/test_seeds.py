@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gptgrid.seeds import GOLDEN, derive, mix64
+from gptgrid.seeds import GOLDEN, derive, mix64, spread
 
 
 def test_streams_differ_by_seed_name_and_step():
@@ -18,3 +18,11 @@ def test_mix64_is_that_of_splitmix64():
         "0x6e789e6aa1b965f4",
         "0x6c45d188009454f",
     ]
+
+
+def test_spread_orders_all_numbers_and_the_first_are_everywhere():
+    order = spread(1000)
+    assert sorted(order) == list(range(1000))
+    first = np.sort(order[:100])
+    assert np.histogram(first, 4, (0, 1000))[0].min() >= 15
+    assert spread(0).tolist() == [] and spread(1).tolist() == [0]

@@ -22,3 +22,12 @@ def mix64(values: np.ndarray) -> np.ndarray:
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return values ^ (values >> np.uint64(31))
+
+
+def spread(count: int) -> np.ndarray:
+    """Return the numbers below `count` in an order that depends on nothing else: (count,) int64.
+
+    The first of them, however many, are spread over all: the beginning of a split may be unlike the rest.
+    """
+    # 0 would stay the first of all: the hash leaves 0 in place.
+    return np.argsort(mix64(np.arange(1, count + 1, dtype=np.uint64) * np.uint64(GOLDEN)))

@@ -15,6 +15,7 @@ from cells import uniform, write_cell
 from prompt_toolkit.application import create_app_session
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
+from tuned_cells import tuned, write_tuned
 from typer.testing import CliRunner
 
 from gptgrid.artifact.errors import UserError
@@ -233,3 +234,35 @@ def test_that_a_text_has_ended_is_said(tmp_path):
     said, messages = piped(cell, "a\n\n")
     assert said == "\n\n"
     assert messages == "gptgrid: the text has ended; /reset begins a new one\n" * 2
+
+
+def test_a_fine_tuned_cell_answers_by_its_template(tmp_path):
+    folder = write_tuned(tmp_path / "cell", tuned(system="S"))
+    assert piped(folder, f"hi\nho\n/save {tmp_path / 'saved.txt'}\n")[0] == "AB\nAB\n"
+    saved = (tmp_path / "saved.txt").read_text()
+    assert saved.startswith("<|im_start|>system\nS<|im_end|>\n<|im_start|>user\nhi<|im_end|>\n")
+    assert saved.endswith("<|im_start|>assistant\nAB<|im_end|>\n")
+
+
+def test_it_is_said_once_that_turns_are_left_out(tmp_path):
+    folder = write_tuned(tmp_path / "cell", tuned(context=64))
+    said, messages = piped(folder, "a\nb\nc\nd\n")
+    assert said == "AB\n" * 4
+    assert messages == (
+        "gptgrid: the conversation is longer than the context of 64 tokens; from now on its oldest turns are "
+        "not read\n"
+    )
+
+
+def test_that_an_answer_is_empty_is_said(tmp_path):
+    folder = write_tuned(tmp_path / "cell", tuned("<|im_end|>"))
+    assert piped(folder, "a\n") == ("\n", "gptgrid: the answer is empty; /retry asks once more\n")
+
+
+def test_a_cell_with_a_broken_template_is_refused(tmp_path):
+    cell = tuned()
+    cell.config["chat"]["template"] = "{% for %}"
+    folder = write_tuned(tmp_path / "cell", cell)
+    result = CliRunner().invoke(app, ["chat", str(folder), "--device", "cpu"], input="a\n")
+    assert result.exit_code and isinstance(result.exception, UserError)
+    assert "the chat template of this cell, line 1 is no Jinja" in str(result.exception)

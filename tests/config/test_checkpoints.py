@@ -215,7 +215,10 @@ def test_a_config_that_is_missing_or_damaged(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"n_layer": 2}, "n_layer: config.json in it says it; of other keys, only `context` may stand here"),
+        (
+            {"n_layer": 2},
+            "n_layer: config.json in it says it; of other keys, only `context` and `dropout` may",
+        ),
         ({"preset": "llama"}, "preset: config.json in it says it"),
         ({"context": 4096}, "context 4096 is longer than that of the checkpoint in it, 1024"),
         ({"contxt": 512}, "unknown key 'contxt'; did you mean 'context'?"),
@@ -262,6 +265,20 @@ def test_a_checkpoint_has_a_cell_without_training() -> None:
 
 
 @pytest.mark.usefixtures("_ref")
+def test_a_training_may_start_from_a_checkpoint() -> None:
+    block = {"tokenizer": "own", "model": "ref", "training": "base", "seed": [1, 2]}
+    first, second, *_ = cells_of(configuration({"huggingface": "it", "dropout": 0.1}, block))
+    assert [first.name, second.name] == ["toy.own.ref.base.s1", "toy.own.ref.base.s2"]
+    assert first.starts and not first.imported and first.model.value.dropout == 0.1
+    varied = {"tokenizer": "own", "model": "ref", "training.lr": [1e-3, 1e-4]}
+    names = [cell.name for cell in cells_of(configuration({"huggingface": "it"}, varied))]
+    assert names[:2] == ["toy.own.ref.base+lr=0.001.s1", "toy.own.ref.base+lr=0.0001.s1"]
+    as_it_is = {"tokenizer": "own", "model": "ref"}
+    both = cells_of(configuration({"huggingface": "it"}, as_it_is, block))
+    assert [cell.starts for cell in both] == [False, True, True, False]
+
+
+@pytest.mark.usefixtures("_ref")
 def test_checkpoints_alone_need_no_training_section() -> None:
     block = {"tokenizer": "own", "model": "ref", "model.context": [512, 1024]}
     config = configuration({"huggingface": "it"}, training={}, grid=[block])
@@ -281,15 +298,10 @@ def test_checkpoints_alone_need_no_training_section() -> None:
 @pytest.mark.parametrize(
     ("block", "message"),
     [
-        (
-            {"training": "base"},
-            "grid[0].training: model ref is a checkpoint, which is not trained; leave it out",
-        ),
-        ({"training.lr": [1e-3]}, "grid[0].training.lr: model ref is a checkpoint, which is not trained"),
         ({"seed": [1, 2]}, "grid[0].seed: model ref is a checkpoint, of which there is one; leave it out"),
         (
             {"model": ["ref", "small"]},
-            "grid[0].model: ref is a checkpoint, which is not trained, but small is; give",
+            "grid[0].model: ref is a checkpoint, which is scored as it is where `training` is missing, but small",
         ),
         ({"model.n_layer": [2]}, "models.ref: n_layer: config.json in it says it"),
         (

@@ -3,6 +3,7 @@
 import pytest
 
 from gptgrid.config.experiment import ConfigurationFile, Decoding, Sampling
+from gptgrid.config.finetuning import Finetuning, Lora
 from gptgrid.config.models import Model
 from gptgrid.config.suggest import unknown_key
 from gptgrid.config.tokenizers import CharTokenizer
@@ -12,6 +13,8 @@ KNOWN = {
     "": ConfigurationFile,
     "models": Model,
     "training": Training,
+    "finetuning": Finetuning,
+    "finetuning.lora": Lora,
     "sampling": Sampling,
     "sampling.decodings": Decoding,
     "tokenizers": CharTokenizer,
@@ -53,6 +56,17 @@ KNOWN = {
         ("models", "n_embd", "did you mean 'd_model'?"),
         ("tokenizers", "vocab_size", "it goes with kind bpe"),
         ("models", "qwertz", "known: preset, n_layer"),
+        ("finetuning", "lora_r", "write it as `finetuning.NAME.lora.rank`"),
+        ("finetuning", "lora_alpha", "write it as `finetuning.NAME.lora.alpha` (the product is multiplied"),
+        ("finetuning", "lora_dropout", "write it as `finetuning.NAME.lora.dropout`"),
+        ("finetuning", "target_modules", "write it as `finetuning.NAME.lora.targets` (parts of a block"),
+        ("finetuning.lora", "r", "did you mean 'rank'?"),
+        ("finetuning.lora", "target_modules", "did you mean 'targets'?"),
+        ("finetuning", "max_seq_length", "write it as `models.NAME.context` (rows are as long as"),
+        ("finetuning", "packing", "leave it out: whole conversations are packed into rows"),
+        ("finetuning", "assistant_only_loss", "leave it out: the loss counts answers alone"),
+        ("finetuning", "chat_template", "did you mean 'template'?"),
+        ("finetuning", "num_train_epochs", "did you mean 'epochs'?"),
     ],
 )
 def test_what_is_said_about_an_unknown_key(place: str, key: str, expected: str) -> None:

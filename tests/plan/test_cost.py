@@ -238,7 +238,7 @@ def test_sampled_positions_are_what_generation_reads(preset, monkeypatch) -> Non
     module = build(namespace(plan.of_stage("train")[0].config["model"]), 40, eot=None).eval()
     read = []
     module.embedding.register_forward_pre_hook(lambda module, inputs: read.append(inputs[0].numel()))
-    rows = Rows(module, [[0]], Decoding(temperature=0), eot=None, seeds=[0])
+    rows = Rows(module, [[0]], Decoding(temperature=0), ends=set(), seeds=[0])
     for _ in range(50):
         rows.advance()
     assert sampled_positions(50, 32, size.caches) == sum(read)

@@ -72,6 +72,10 @@ QUICK = {
         "chinese.shared.modern.muon.s1",
         "both.shared.modern.muon.s1",
     },
+    "finetune": {
+        "tales.bpe.small.base.s1",
+        "library.bpe.small.base+epochs=0.2.s1",
+    },
 }
 REFERENCE = {
     "tiny-lm": (
@@ -153,8 +157,10 @@ def test_the_reference_has_the_settings_of_the_original(name: str) -> None:
 @pytest.mark.parametrize("name", RECIPES)
 def test_what_is_fetched_is_what_is_pinned(name: str) -> None:
     configuration = load([recipe(name)], {})
-    for corpus in configuration.experiment.corpora:
-        entry = configuration.entry("corpora", corpus)
+    named = [("corpora", corpus) for corpus in configuration.experiment.corpora]
+    named += [("dialogues", dialogues) for dialogues in configuration.experiment.dialogues]
+    for section, entry_name in named:
+        entry = configuration.entry(section, entry_name)
         for files in entry.files().values() if entry.source == "url" else ():
             for file in files:
                 address = urlsplit(file.url)

@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from gptgrid.stages.train.windows import Windows
 from gptgrid.tokens.shards import Shards
 from gptgrid.trainer.budget import remarks, total_steps
-from gptgrid.trainer.windows import Windows
 
 EOT = 99
 

@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from gptgrid.stages.train.pretraining import Pretraining
 from gptgrid.trainer import compilation
 from gptgrid.trainer.compilation import can_be_recorded, compile_if_it_pays, record, speed_up
 from gptgrid.trainer.trainer import Trainer
@@ -75,7 +76,7 @@ def test_a_graph_is_recorded_of_the_whole_batch_and_leaves_the_model_as_it_is(mo
     ],
 )
 def test_a_graph_holds_a_step_that_is_one_pass(make_job, changes, recorded):
-    trainer = Trainer(make_job(**changes))
+    trainer = Trainer(Pretraining(make_job(**changes)))
     learner, run = trainer.learner, trainer.job.run
     learner.device = CPU
     assert not can_be_recorded(learner, run, processes=1)
@@ -89,7 +90,7 @@ def test_what_is_compiled_is_not_recorded(make_job, monkeypatch):
     monkeypatch.setattr(compilation, "record", lambda *_: "recorded")
     monkeypatch.setattr(compilation.torch, "compile", lambda module: "compiled")
     for compiled in (True, False):
-        learner = Trainer(make_job()).learner
+        learner = Trainer(Pretraining(make_job())).learner
         run = SimpleNamespace(compile=compiled, cuda_graphs=True)
         assert speed_up(learner, run, processes=1, steps=12) == (compiled, not compiled)
         assert learner.logits == ("compiled" if compiled else "recorded")
@@ -101,7 +102,7 @@ def test_auto_records_small_steps_alone(limit, recorded, make_job, monkeypatch):
     monkeypatch.setattr(compilation, "record", lambda *_: "recorded")
     monkeypatch.setattr(compilation, "SMALL_STEP", limit)
     run = SimpleNamespace(compile=False, cuda_graphs="auto")
-    assert speed_up(Trainer(make_job()).learner, run, processes=1, steps=12) == (False, recorded)
+    assert speed_up(Trainer(Pretraining(make_job())).learner, run, processes=1, steps=12) == (False, recorded)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")

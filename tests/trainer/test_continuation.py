@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 from gptgrid.artifact.errors import UserError
+from gptgrid.stages.train.pretraining import Pretraining
 from gptgrid.tokens.shards import open_shards, write_shard
 from gptgrid.trainer import checkpoint
 from gptgrid.trainer.deliverables import deliver
@@ -78,7 +79,7 @@ def test_the_parents_best_is_compared_on_what_the_child_validates(text, train, m
         write_shard(corpus["shards"] / "valid-00000.bin", [tokens], 257)
     eval_bytes = 3 if text == "another text" else 200
     options = {"training": {"steps": 50, "lr": 1e-2, "eval_bytes": eval_bytes, "patience": 2}}
-    trainer = Trainer(make_job("child", parent=parent, **options))
+    trainer = Trainer(Pretraining(make_job("child", parent=parent, **options)))
     old, new = checkpoint.read(parent / "state.pt")["best"], trainer.progress["best"]
     assert new["step"] == old["step"] and new["loss"] != old["loss"]
     assert new["loss"] == trainer.validation.loss(trainer.learner, old["weights"])
@@ -94,13 +95,13 @@ def test_the_same_sample_is_not_scored_again(train, make_job, monkeypatch):
     parent = train("parent", training={"steps": 10, "eval_bytes": None})
     monkeypatch.setattr(Validation, "loss", lambda *_: pytest.fail("scored"))
     # Another value, but the same tokens: those of the whole split.
-    Trainer(make_job("child", parent=parent, training={"steps": 20, "eval_bytes": 10**6}))
+    Trainer(Pretraining(make_job("child", parent=parent, training={"steps": 20, "eval_bytes": 10**6})))
 
 
 def test_a_killed_child_continues_to_the_same_bytes(train, make_job, same_files):
     parent = train("parent", training={"steps": 10})
     straight = train("straight", training={"steps": 20}, parent=parent)
-    trainer = Trainer(make_job("broken", training={"steps": 20}, parent=parent))
+    trainer = Trainer(Pretraining(make_job("broken", training={"steps": 20}, parent=parent)))
     trainer.interrupts.received = signal.SIGTERM
     with pytest.raises(SystemExit):
         trainer.run()
@@ -125,7 +126,7 @@ def test_what_a_continuation_may_not_change(change, message, train, make_job):
 def test_seconds_and_speed_are_those_of_all_tokens(train, make_job):
     parent = train("parent", training={**CONSTANT, "steps": 10})
     (parent / "provenance.json").write_text('{"train_seconds": 1000.0, "tokens_per_second": 0.64}')
-    trainer = Trainer(make_job("child", training={**CONSTANT, "steps": 20}, parent=parent))
+    trainer = Trainer(Pretraining(make_job("child", training={**CONSTANT, "steps": 20}, parent=parent)))
     trainer.run()
     facts, provenance = deliver(trainer), trainer.job.provenance
     assert facts["train_tokens"] == 20 * 64

@@ -13,6 +13,7 @@ from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.identity import canonical
 from gptgrid.model.build import build
 from gptgrid.model.initialize import initialize
+from gptgrid.stages.train.pretraining import Pretraining
 from gptgrid.trainer import checkpoint
 from gptgrid.trainer.deliverables import deliver
 from gptgrid.trainer.observation import Observer
@@ -29,7 +30,7 @@ def finish(make_job):
     """Return a function that trains to the end and returns the folder and the facts."""
 
     def run(name, **options):
-        trainer = Trainer(make_job(name, **options))
+        trainer = Trainer(Pretraining(make_job(name, **options)))
         trainer.run()
         return trainer.job.folder, deliver(trainer)
 
@@ -42,7 +43,7 @@ def rows(folder):
 
 
 def stop_after_a_step(job):
-    trainer = Trainer(job)
+    trainer = Trainer(Pretraining(job))
     trainer.interrupts.received = signal.SIGTERM
     with pytest.raises(SystemExit):
         trainer.run()

@@ -9,6 +9,7 @@ from gptgrid.config.models import Model
 from gptgrid.model import memory
 from gptgrid.model.build import build
 from gptgrid.model.memory import activation_bytes
+from gptgrid.stages.train.pretraining import Pretraining
 from gptgrid.trainer import trainer as trainer_module
 from gptgrid.trainer.memory import is_out_of_memory, recompute_activations
 from gptgrid.trainer.trainer import Trainer
@@ -59,7 +60,7 @@ def test_computing_again_keeps_less(preset):
     ],
 )
 def test_out_of_memory_names_the_estimate_and_what_to_lower(error, make_job, monkeypatch):
-    trainer = Trainer(make_job(training={"micro_batch": 2}))
+    trainer = Trainer(Pretraining(make_job(training={"micro_batch": 2})))
 
     def fail(step: int) -> None:
         raise error
@@ -79,12 +80,12 @@ def test_a_training_that_does_not_fit_is_refused_before_it_takes_memory(make_job
         r"activations of 1 windows of 16 tokens 7\.\d\d GB\), but this machine has 20\.00 GB left; lower the model's d_model, d_ff or n_layer, or the tokenizer's vocab_size$"
     )
     with pytest.raises(UserError, match=said):
-        Trainer(make_job(model={"d_ff": 30_000_000}, run={"device": "cpu"}))
+        Trainer(Pretraining(make_job(model={"d_ff": 30_000_000}, run={"device": "cpu"})))
 
 
 def test_no_memory_holds_the_largest_models(make_job):
     with pytest.raises(UserError, match=r"out of memory: about 1\d{5}\.\d\d GB are needed"):
-        Trainer(make_job(model={"d_model": 2**19}))
+        Trainer(Pretraining(make_job(model={"d_model": 2**19})))
 
 
 def test_what_saves_memory_counts(make_job, monkeypatch):
@@ -92,12 +93,12 @@ def test_what_saves_memory_counts(make_job, monkeypatch):
     training = {"micro_batch": 400, "batch_tokens": 64 * 400}
     monkeypatch.setattr(memory, "memory_left", lambda device: 200 * 10**6)
     with pytest.raises(UserError, match=r"set run\.activation_checkpointing"):
-        Trainer(make_job(model=model, training=training))
+        Trainer(Pretraining(make_job(model=model, training=training)))
     for name, saving in {
         "fewer": {"training": {**training, "micro_batch": 40}},
         "again": {"training": training, "run": run},
     }.items():
-        Trainer(make_job(name, model=model, **saving))
+        Trainer(Pretraining(make_job(name, model=model, **saving)))
 
 
 def test_what_torch_says_without_memory_is_understood():
@@ -107,7 +108,7 @@ def test_what_torch_says_without_memory_is_understood():
 
 
 def test_other_errors_stay_what_they_are(make_job, monkeypatch):
-    trainer = Trainer(make_job())
+    trainer = Trainer(Pretraining(make_job()))
     monkeypatch.setattr(trainer.learner, "update", lambda step: torch.zeros(2) @ torch.zeros(3))
     with pytest.raises(RuntimeError, match="inconsistent tensor size"):
         trainer.run()

@@ -10,11 +10,11 @@ from gptgrid.config.models import Model
 from gptgrid.config.training import Training
 from gptgrid.model.build import build
 from gptgrid.model.initialize import initialize
+from gptgrid.stages.train.windows import Windows
 from gptgrid.tokens.shards import open_shards
 from gptgrid.trainer import checkpoint
 from gptgrid.trainer.optimizer import OPTIMIZERS, build_optimizers
 from gptgrid.trainer.schedule import learning_rate
-from gptgrid.trainer.windows import Windows
 
 MUP = {"parametrization": "mup", "base_width": 8}
 

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from gptgrid.artifact.errors import UserError
+from gptgrid.stages.train.pretraining import Pretraining
 from gptgrid.trainer.deliverables import deliver
 from gptgrid.trainer.power_laws import batch_rows, weight_decay
 from gptgrid.trainer.trainer import Trainer
@@ -31,7 +32,7 @@ def test_weight_decay():
 
 
 def test_facts_and_config_state_the_numbers(make_job):
-    trainer = Trainer(make_job(training=AUTO))
+    trainer = Trainer(Pretraining(make_job(training=AUTO)))
     trainer.run()
     facts = deliver(trainer)
     # 0.58 · 3000^0.571 = 56.1, of which 3.5 windows of 16.

@@ -16,6 +16,7 @@ from processes import train_together
 from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.fingerprint import fingerprint
 from gptgrid.artifact.job import Job, SourceCheck
+from gptgrid.stages.train.launch import MODULE
 from gptgrid.trainer import checkpoint
 from gptgrid.trainer import launch as launcher
 from gptgrid.trainer.launch import launch
@@ -69,7 +70,7 @@ def test_auto_micro_batches_give_each_process_its_share(make_job):
 # ------------------------------------------------------------------------------------ torchrun
 
 LAUNCHER = (
-    "import pickle, sys; from gptgrid.trainer.launch import launch; launch(pickle.load(sys.stdin.buffer))"
+    "import pickle, sys; from gptgrid.stages.train.make import make; make(pickle.load(sys.stdin.buffer))"
 )
 
 
@@ -94,7 +95,7 @@ def test_launched_killed_and_continued(together, make_job, same_files, capfd):
     killed.kill()
     assert killed.wait() == -signal.SIGKILL
 
-    facts = launch(job)
+    facts = launch(job, MODULE)
     assert (facts["steps"], job.provenance["processes"]) == (TRAINING["steps"], 2)
     assert job.provenance["peak_memory_mb"] > 100  # of a process that trains
     same_files(straight, job.folder)
@@ -112,7 +113,7 @@ def test_the_launcher_stops_its_processes_and_waits_until_they_saved(make_job, m
     stand_in(monkeypatch, "os.kill(os.getppid(), 15); sys.stdin.read(); (folder / 'saved').touch()")
     job, handler = make_job(), signal.getsignal(signal.SIGTERM)
     with pytest.raises(SystemExit) as stopped:
-        launch(job)
+        launch(job, MODULE)
     assert stopped.value.code == 128 + signal.SIGTERM and signal.getsignal(signal.SIGTERM) == handler
     assert (job.scratch / "saved").is_file()
 
@@ -120,10 +121,10 @@ def test_the_launcher_stops_its_processes_and_waits_until_they_saved(make_job, m
 def test_errors_of_the_processes_reach_the_user(make_job, monkeypatch):
     stand_in(monkeypatch, """(folder / "outcome.json").write_text(json.dumps({"error": "lower it"}))""")
     with pytest.raises(UserError, match="lower it"):
-        launch(make_job())
+        launch(make_job(), MODULE)
     stand_in(monkeypatch, "sys.exit(7)")
     with pytest.raises(SystemExit, match="7"):
-        launch(make_job())
+        launch(make_job(), MODULE)
 
 
 def test_each_process_can_tell_its_error(make_job, monkeypatch):
@@ -131,9 +132,9 @@ def test_each_process_can_tell_its_error(make_job, monkeypatch):
     stand_in(monkeypatch, "")
     job = make_job(training={"batch_tokens": 65}, run={"processes": 2})
     with pytest.raises(SystemExit):
-        launch(job)  # writes the job for the processes
+        launch(job, MODULE)  # writes the job for the processes
     place = {"RANK": "1", "WORLD_SIZE": "1"}
-    command = [sys.executable, "-m", "gptgrid.trainer.launch", str(job.scratch / "job.json")]
+    command = [sys.executable, "-m", MODULE, str(job.scratch / "job.json")]
     subprocess.run(command, env={**os.environ, **place}, stdin=subprocess.PIPE, check=True)
     assert "batch_tokens 65 is not a multiple" in (job.scratch / "outcome.json").read_text()
 
@@ -146,12 +147,12 @@ def test_processes_refuse_a_source_that_changed_before_they_imported_it(make_job
     job.source = SourceCheck(str(script), ["adamw"], fingerprint(script, ["adamw"]))
     begin = "os.environ['RANK'] = '0'; os.execv(sys.executable, [sys.executable, *sys.argv[3:]])"
     stand_in(monkeypatch, begin)
-    assert launch(job)["steps"] == 12
+    assert launch(job, MODULE)["steps"] == 12
     stand_in(monkeypatch, f"pathlib.Path({str(script)!r}).write_text('steps = 2'); {begin}")
     with pytest.raises(
         UserError, match=r"the source of program\.py, .* changed .* run the same command again"
     ):
-        launch(job)
+        launch(job, MODULE)
 
 
 def test_more_processes_than_gpus_are_refused(monkeypatch):

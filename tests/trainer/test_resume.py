@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from trainings import Killed, kill_at
 
 from gptgrid.artifact.errors import UserError
+from gptgrid.stages.train.pretraining import Pretraining
 from gptgrid.trainer import checkpoint
 from gptgrid.trainer.deliverables import deliver
-from gptgrid.trainer.learner import Learner
-from gptgrid.trainer.observation import Observer
 from gptgrid.trainer.trainer import Trainer
 
 FILES = {
@@ -66,34 +66,6 @@ def on_the_way(training: dict, folder: Path) -> set[str]:
     return {f"step-{step:08d}.safetensors" for step in kept}
 
 
-class Killed(BaseException):
-    """Stands for SIGKILL: nothing in the program handles it."""
-
-
-def kill_at(monkeypatch, event: int) -> None:
-    """Let the process die at its n-th event: in an update, a validation, a sample, or half-way in a write."""
-    count = 0
-
-    def deadly(owner, name, last_deed=None):
-        original = getattr(owner, name)
-
-        def wrapper(*args, **kwargs):
-            nonlocal count
-            count += 1
-            if count == event:
-                if last_deed:
-                    last_deed(*args)
-                raise Killed
-            return original(*args, **kwargs)
-
-        monkeypatch.setattr(owner, name, wrapper)
-
-    deadly(Learner, "update")
-    deadly(Observer, "validate")
-    deadly(Observer, "sample")
-    deadly(checkpoint, "write", lambda path, *rest: path.with_name("state.pt.part").write_bytes(b"half"))
-
-
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_killed_and_continued(recipe, train, make_job, same_files, monkeypatch):
     model, training = RECIPES[recipe]
@@ -104,7 +76,9 @@ def test_killed_and_continued(recipe, train, make_job, same_files, monkeypatch):
         with monkeypatch.context() as patch:
             kill_at(patch, 3 + kills)
             try:
-                trainer = Trainer(make_job("broken", model, training, run={"checkpoint_every": 1e-9}))
+                trainer = Trainer(
+                    Pretraining(make_job("broken", model, training, run={"checkpoint_every": 1e-9}))
+                )
                 trainer.run()
                 deliver(trainer)
                 done = True
@@ -117,13 +91,13 @@ def test_killed_and_continued(recipe, train, make_job, same_files, monkeypatch):
 def test_steps_after_the_checkpoint_are_made_again(train, make_job, same_files, monkeypatch):
     options = {"model": {"dropout": 0.2}, "training": {"steps": 20}}
     straight = train("straight", **options)
-    trainer = Trainer(make_job("broken", **options))
+    trainer = Trainer(Pretraining(make_job("broken", **options)))
     trainer.interrupts.received = signal.SIGTERM
     with pytest.raises(SystemExit):
         trainer.run()
     with monkeypatch.context() as patch:
         kill_at(patch, 11)
-        trainer = Trainer(make_job("broken", **options))
+        trainer = Trainer(Pretraining(make_job("broken", **options)))
         with pytest.raises(Killed):
             trainer.run()
     assert trainer.progress["step"] > checkpoint.read(trainer.checkpoint_path)["step"] == 1
@@ -133,7 +107,7 @@ def test_steps_after_the_checkpoint_are_made_again(train, make_job, same_files, 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
 def test_signals_save_and_say_how_to_go_on(number, train, make_job, same_files, monkeypatch, capsys):
     straight = train("straight")
-    trainer = Trainer(make_job("broken"))
+    trainer = Trainer(Pretraining(make_job("broken")))
     update, handler = trainer.learner.update, signal.getsignal(number)
 
     def update_and_signal(step):
@@ -153,7 +127,7 @@ def test_signals_save_and_say_how_to_go_on(number, train, make_job, same_files, 
 
 def test_a_signal_during_validation_does_not_wait_for_its_end(train, make_job, same_files, monkeypatch):
     straight = train("straight")
-    trainer = Trainer(make_job("broken"))
+    trainer = Trainer(Pretraining(make_job("broken")))
     validate = trainer.observer.validate
 
     def validate_signalled():
@@ -174,7 +148,7 @@ def test_activations_computed_again_change_no_bit(preset, train, make_job, same_
     again = {**options, "run": {"activation_checkpointing": True}}
     straight = train("straight", **options)
     same_files(straight, train("again", **again))
-    trainer = Trainer(make_job("broken", **options))
+    trainer = Trainer(Pretraining(make_job("broken", **options)))
     trainer.interrupts.received = signal.SIGTERM
     with pytest.raises(SystemExit):
         trainer.run()
@@ -199,7 +173,7 @@ def interrupted(make_job, monkeypatch):
     """Return a function that trains until a kill and returns the checkpoint."""
 
     def run(name, **options) -> Path:
-        trainer = Trainer(make_job(name, **options, run={"checkpoint_every": 1e-9}))
+        trainer = Trainer(Pretraining(make_job(name, **options, run={"checkpoint_every": 1e-9})))
         with monkeypatch.context() as patch:
             kill_at(patch, 14)
             with pytest.raises(Killed):
@@ -260,11 +234,11 @@ def test_checkpoints_of_something_else_are_refused(train, make_job):
     path = job.scratch / "state.pt"
     torch.save({"weights": torch.zeros(3)}, path)
     with pytest.raises(UserError, match="is not a 'gptgrid training state 4'"):
-        Trainer(job)
+        Trainer(Pretraining(job))
     other = train("other", training={"lr": 5e-4, "min_lr": 1e-5})
     path.write_bytes((other / "state.pt").read_bytes())
     with pytest.raises(UserError, match=r"of another training \(training.lr: 0.0005 → 0.001\)"):
-        Trainer(job)
+        Trainer(Pretraining(job))
 
 
 def test_a_parent_that_is_damaged_is_refused(train, make_job):
@@ -272,7 +246,7 @@ def test_a_parent_that_is_damaged_is_refused(train, make_job):
     path = parent / "state.pt"
     flip_bit(path, path.stat().st_size // 2)
     with pytest.raises(UserError, match=r"state\.pt is damaged \(.*\); delete .*parent/artifact"):
-        Trainer(make_job(training={"steps": 24}, parent=parent))
+        Trainer(Pretraining(make_job(training={"steps": 24}, parent=parent)))
 
 
 def test_a_full_disk_is_named_as_such(tmp_path):

@@ -13,13 +13,14 @@ from torch.nn import functional
 from gptgrid.model.build import build
 from gptgrid.model.initialize import initialize
 from gptgrid.model.memory import activation_bytes
+from gptgrid.stages.train.pretraining import Pretraining
+from gptgrid.stages.train.windows import Windows
 from gptgrid.text.readable import excerpt
 from gptgrid.tokens.shards import open_shards
 from gptgrid.trainer.deliverables import deliver
 from gptgrid.trainer.memory import ACTIVATION_BYTES, micro_batch_rows
 from gptgrid.trainer.schedule import learning_rate
 from gptgrid.trainer.trainer import Trainer
-from gptgrid.trainer.windows import Windows
 
 
 def metrics(folder):
@@ -85,11 +86,11 @@ def test_learns_a_tiny_text_by_heart(train):
 def test_dropout_draws_anew_at_each_step(dropout, different, make_job):
     """With the same batch and frozen weights, only dropout moves the loss."""
     frozen = {"lr": 1e-30, "min_lr": 0, "weight_decay": 0}
-    trainer = Trainer(make_job(model={"dropout": dropout}, training=frozen))
+    trainer = Trainer(Pretraining(make_job(model={"dropout": dropout}, training=frozen)))
     losses = []
     for _ in range(4):
         trainer.progress["loss_sum"].zero_()
-        trainer.train_step(*map(torch.from_numpy, trainer.recipe.windows[0]))
+        trainer.train_step(*map(torch.from_numpy, trainer.recipe.batches[0]))
         losses.append(trainer.progress["loss_sum"].item())
     assert len(set(losses)) == different
 
@@ -114,16 +115,16 @@ def test_a_row_for_every_cadence_and_a_validation_at_the_last_step(train):
 
 def test_a_budget_in_tokens_counts_no_padding_and_nor_does_what_is_left(make_job):
     training = {"steps": None, "tokens": 700, "windows": "document"}
-    trainer = Trainer(make_job(training=training))
+    trainer = Trainer(Pretraining(make_job(training=training)))
     trainer.run()
     trained = trainer.progress["tokens"]
-    scored = [int((trainer.recipe.windows[step][1] >= 0).sum()) for step in range(trainer.recipe.steps)]
+    scored = [int((trainer.recipe.batches[step][1] >= 0).sum()) for step in range(trainer.recipe.steps)]
     assert trained == trainer.recipe.tokens == sum(scored)
     assert sum(scored[:-1]) < 700 <= trained < 64 * len(scored)
 
 
 def test_a_batch_larger_than_the_budget_is_said(make_job, capsys):
-    Trainer(make_job(training={"steps": None, "tokens": 10}))
+    Trainer(Pretraining(make_job(training={"steps": None, "tokens": 10})))
     assert "`tokens: 10` becomes 64 in 1 whole step" in capsys.readouterr().out
 
 
@@ -137,7 +138,7 @@ def test_train_loss_is_the_mean_since_the_row_before(train):
 
 
 def test_validation_covers_the_split(make_job):
-    trainer = Trainer(make_job(training={"eval_bytes": None, "micro_batch": 3}))
+    trainer = Trainer(Pretraining(make_job(training={"eval_bytes": None, "micro_batch": 3})))
     valid = trainer.validation.tokens
     tokens = valid.windows(np.array([0]), len(valid))[0]
     total = 0.0
@@ -153,7 +154,7 @@ def test_validation_covers_the_split(make_job):
 @pytest.mark.parametrize("ema", [None, 0.5])
 def test_the_best_and_the_last_weights_are_kept(ema, make_job):
     training = {"lr": 0.2, "schedule": "constant", "steps": 40, "warmup": 0, "ema": ema}
-    trainer = Trainer(make_job(training=training))
+    trainer = Trainer(Pretraining(make_job(training=training)))
     trainer.run()
     facts, folder = deliver(trainer), trainer.job.folder
     losses = {int(r["step"]): float(r["val_loss"]) for r in metrics(folder) if r["val_loss"]}
@@ -172,7 +173,7 @@ def test_the_best_and_the_last_weights_are_kept(ema, make_job):
 
 
 def test_facts_and_provenance(make_job):
-    trainer = Trainer(make_job(training={"eval_bytes": None}))
+    trainer = Trainer(Pretraining(make_job(training={"eval_bytes": None})))
     trainer.run()
     facts = deliver(trainer)
     assert set(facts) == {

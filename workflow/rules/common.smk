@@ -44,7 +44,7 @@ envvars:
 
 wildcard_constraints:
     receipt="[0-9a-f]{64}([.]retry-[0-9]+)?",
-    view="(data/(corpora|tasks|tokenizers|shards)|results/[^/.][^/]*/(cells|references|samples|compare|report))/.+",
+    view="(data/(corpora|tasks|dialogues|tokenizers|shards)|results/[^/.][^/]*/(cells|references|samples|compare|report))/.+",
 
 
 # A machine's places on GPUs are counted here; which of them a job takes is claimed by its program.
@@ -154,7 +154,8 @@ def threads_of(stage):
 
 def gpu_to_evaluate(wildcards):
     """One for a cell; what needs no network needs none."""
-    return GPU_JOB * (requests().request("evaluate", wildcards.receipt).config["kind"] in ("cell", "cross"))
+    kind = requests().request("evaluate", wildcards.receipt).config["kind"]
+    return GPU_JOB * (kind in ("cell", "cross", "dialogues"))
 
 
 def prepare_to_compute():

@@ -5,25 +5,19 @@ Or take the weights of one that others trained.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gptgrid.launch.server import main
 
 if TYPE_CHECKING:
-    from gptgrid.artifact.job import Build, Job
+    from gptgrid.artifact.job import Build
 
 
 def load() -> Build:
     # Imported here, so that what the store has costs no import.
-    from gptgrid.stages.train.imported import FORMATS
-    from gptgrid.trainer.launch import launch, train
+    from gptgrid.stages.train.make import make
 
-    def build(job: Job) -> dict[str, Any]:
-        if hasattr(job.config, "format"):
-            return FORMATS[job.config.format](job)
-        return launch(job) if job.run.processes > 1 else train(job)
-
-    return build
+    return make
 
 
 if __name__ == "__main__":

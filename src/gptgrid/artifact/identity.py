@@ -17,7 +17,7 @@ ABOUT, CARD = "about", "card.md"
 on them: a licence that is mended retrains nothing."""
 OVERVIEWS = ("compare", "report")
 """Stages that gather the artifacts of a whole experiment, failed ones among them."""
-STAGES = ("corpus", "tokenizer", "encode", "train", "evaluate", "sample", *OVERVIEWS)
+STAGES = ("corpus", "tokenizer", "encode", "train", "finetune", "evaluate", "sample", *OVERVIEWS)
 """In the order in which they run."""
 
 

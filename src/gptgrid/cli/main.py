@@ -13,6 +13,7 @@ from gptgrid.artifact.errors import UserError
 from gptgrid.cli.chat import chat
 from gptgrid.cli.compare import compare
 from gptgrid.cli.demo import demo
+from gptgrid.cli.export import export
 from gptgrid.cli.generate import generate
 from gptgrid.cli.neighbours import neighbours
 from gptgrid.cli.plans import accept, plan, verify
@@ -47,6 +48,7 @@ for command in (
     tokenize,
     neighbours,
     walk,
+    export,
     demo,
     serve,
     plan,

@@ -19,8 +19,9 @@ ACTIVATIONS = {
     "gelu_new": "gelu_tanh",
     "gelu_pytorch_tanh": "gelu_tanh",
     "relu": "relu",
+    "relu2": "relu2",
 }
-"""What transformers calls an activation → its name here."""
+"""What transformers calls an activation → its name here. Of several names, the first is written."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.config.experiment import VARIANTS, ConfigurationFile
+from gptgrid.config.finetuning import Finetuning
 from gptgrid.config.models import Model
 from gptgrid.config.suggest import unknown, unknown_key
 from gptgrid.config.training import Training
@@ -109,7 +110,8 @@ def shown(value: Any) -> str:
 def known_keys(path: list[str], finding: Any) -> list[str]:
     """Return the keys that are valid where an unknown one was found."""
     section, steps = path[0], list(finding["loc"][:-1])
-    kind: type[Section] = {"models": Model, "training": Training}.get(section, ConfigurationFile)
+    kinds: dict[str, type[Section]] = {"models": Model, "training": Training, "finetuning": Finetuning}
+    kind = kinds.get(section, ConfigurationFile)
     if section in VARIANTS:
         kind = VARIANTS[section][steps.pop(0)]
     for step in steps:

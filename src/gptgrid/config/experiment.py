@@ -29,6 +29,8 @@ from gptgrid.config.corpora import (
     ShardsCorpus,
     UrlCorpus,
 )
+from gptgrid.config.dialogues import BuiltinDialogues, Dialogues, FilesDialogues, UrlDialogues
+from gptgrid.config.finetuning import Finetuning
 from gptgrid.config.models import Model
 from gptgrid.config.tasks import Task
 from gptgrid.config.tokenizers import (
@@ -68,10 +70,21 @@ VARIANTS: dict[str, dict[str, type[Section]]] = {
         "huggingface": HuggingFaceTokenizer,
         "ids": IdsTokenizer,
     },
+    "dialogues": {"builtin": BuiltinDialogues, "url": UrlDialogues, "files": FilesDialogues},
 }
 """Section → the value of its discriminating key → class."""
 TALES = "tales"
 """The task that a corpus of tales brings along."""
+
+
+class Answers(Section):
+    """How held-out dialogues are asked, of which the test split has some for each fine-tuning: its cell and
+    the one that it started from answer them greedily."""
+
+    documents: Size = 200
+    """Dialogues to ask, spread over the split; all where there are fewer."""
+    max_new_tokens: Size = 100
+    """Tokens of an answer at most."""
 
 
 class Evaluation(Section):
@@ -96,6 +109,8 @@ class Evaluation(Section):
     cross: Annotated[bool, Neutral(False)] = False
     """Score every model on the test split of every other text of the grid, too: `cross.csv` has all of them
     side by side. Corpora of bare ids have no part in it."""
+    answers: Annotated[Answers, Neutral(Answers())] = Answers()
+    """How fine-tuned cells, and what they are fine-tuned from, answer held-out dialogues."""
 
     @field_validator("tasks")
     @classmethod
@@ -243,6 +258,8 @@ class ConfigurationFile(Section):
         "tokenizers": TypeAdapter(Tokenizer),
         "models": TypeAdapter(Model),
         "training": TypeAdapter(Training),
+        "dialogues": TypeAdapter(Dialogues),
+        "finetuning": TypeAdapter(Finetuning),
     }
 
     experiment: Name = "default"
@@ -255,14 +272,18 @@ class ConfigurationFile(Section):
     """Name → architecture."""
     training: dict[str, Any] = {}
     """Name → training recipe. Checkpoints of others need none."""
+    dialogues: dict[str, Any] = {}
+    """Name → conversations to learn answers from."""
+    finetuning: dict[str, Any] = {}
+    """Name → recipe that teaches trained cells to answer."""
     evaluation: Evaluation = Evaluation()
     """How the validation and the test split are scored."""
     sampling: Sampling = Sampling()
     """What every cell is asked to continue."""
     grid: Annotated[list[dict[str, Any]], Field(min_length=1)]
     """Blocks whose union is the grid. A block is the cross product of its lists: `corpus`, `tokenizer`,
-    `model`, `training`, `seed`, and overrides such as `model.n_layer: [2, 4]`. Lists named in `zip` advance
-    together; cells that match an entry of `exclude` are left out."""
+    `model`, `training`, `finetuning`, `seed`, and overrides such as `model.n_layer: [2, 4]`. Lists named in
+    `zip` advance together; cells that match an entry of `exclude` are left out."""
     quick: dict[str, Any] = {}
     """What `--config quick=true` changes; results go to <experiment>-quick."""
     run: Run = Run()

@@ -1,130 +1,39 @@
 """From the `grid` of a configuration to its cells: which text, tokenizer, model, training and seed.
 
-A cell knows its name and the resolved values of its parts. Where its files lie and what must run is the
-business of the plan.
+Where their files lie and what must run is the business of the plan.
 """
 
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
-from gptgrid.artifact.identity import digest
-from gptgrid.config.corpora import RandomCorpus, ShardsCorpus
+from gptgrid.config.cell import FINETUNING, PARTS, Cell, Choice, Finetuned
+from gptgrid.config.check import check_cell, check_finetuned
 from gptgrid.config.errors import ConfigError
-from gptgrid.config.experiment import Evaluation
 from gptgrid.config.parse import read_scalar
 from gptgrid.config.read import Configuration
 from gptgrid.config.suggest import closest, places_of, unknown, unknown_key
-from gptgrid.config.tokenizers import BpeTokenizer, CharTokenizer, HuggingFaceTokenizer, IdsTokenizer
+from gptgrid.config.tokenizers import BpeTokenizer, CharTokenizer, IdsTokenizer
 from gptgrid.config.training import Untrained
 from gptgrid.config.values import BUDGETS, read_count
 
-PARTS = {
-    "corpus": "corpora",
-    "tokenizer": "tokenizers",
-    "model": "models",
-    "training": "training",
-}
-"""Key of a grid block → section of the configuration."""
+SECTIONS = {**PARTS, FINETUNING: FINETUNING}
 UNTRAINED = "none"
 """What the training of a checkpoint of others is called."""
-IN_NAMES = re.compile(r"[A-Za-z0-9_.+=,-]+")
-"""What may stand in the name of a cell: names become paths and reach a shell."""
-
-
-@dataclass(frozen=True)
-class Choice:
-    """The entry of a section that a cell takes, with the cell's overrides."""
-
-    name: str
-    """As the configuration has it."""
-    overrides: dict[str, Any]
-    """Dotted key → value."""
-    value: Any
-    """The resolved entry."""
-    repeated: tuple[str, ...] = ()
-    """The overridden keys whose value the entry has without them, too."""
-
-    @property
-    def label(self) -> str:
-        """The name with its overrides: `llama-xs+n_layer=4`."""
-        return self.name + "".join(f"+{key}={in_name(value)}" for key, value in self.overrides.items())
-
-    @property
-    def meaning(self) -> tuple[str, ...]:
-        """What makes two choices the same that vary the same keys of an entry."""
-        return self.name, *self.overrides, digest(self.value.complete())
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One point of the grid."""
-
-    corpus: Choice
-    tokenizer: Choice
-    model: Choice
-    training: Choice
-    seed: int
-    tokenizer_corpus: Choice | None = field(default=None)
-    """What the tokenizer learns from; None where it learns nothing."""
-
-    @property
-    def imported(self) -> bool:
-        """Say whether its model is a checkpoint of others."""
-        return self.model.value.huggingface is not None
-
-    @property
-    def name(self) -> str:
-        """`<corpus>.<tokenizer>.<model>.<training>.s<seed>`."""
-        return ".".join([*(choice.label for choice in self.choices.values()), f"s{self.seed}"])
-
-    @property
-    def choices(self) -> dict[str, Choice]:
-        """Key of a grid block → what the cell takes for it, in the order of the name."""
-        return {key: getattr(self, key) for key in PARTS}
-
-    @property
-    def overrides(self) -> dict[str, Any]:
-        """Every overridden key with the part that it belongs to: `model.n_layer` → 4."""
-        return {
-            f"{key}.{path}": value
-            for key, choice in self.choices.items()
-            for path, value in choice.overrides.items()
-        }
-
-    @property
-    def repeated(self) -> list[str]:
-        """The overridden keys, named like `overrides`, that change nothing in their entry."""
-        return [f"{key}.{path}" for key, choice in self.choices.items() for path in choice.repeated]
-
-
-def in_name(value: Any) -> str:
-    """Return a value as it stands in a name; a list, a sentence and the like become a short hash."""
-    if isinstance(value, str):
-        value = read_scalar(value)  # the text 1e-3 is the number
-    if value is None:
-        return "none"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        short = f"{value:g}"
-        return short if float(short) == value else repr(value)  # two numbers may have one short form
-    if isinstance(value, int) or (isinstance(value, str) and IN_NAMES.fullmatch(value)):
-        return str(value)
-    return digest(value)[:8]
 
 
 def cells_of(configuration: Configuration) -> list[Cell]:
-    """Return the cells of the grid, in order, each once.
+    """Return the cells of the grid, in order, each once, with what is fine-tuned from them.
 
     Raises:
         ConfigError: a block names what is not defined, or a cell's parts do not go together.
     """
     cells: dict[str, Cell] = {}
+    finetuned: dict[str, dict[str, Finetuned]] = {}
+    """Name of a cell → name → what is fine-tuned from it."""
     labels: dict[str, Choice] = {}
     values: dict[tuple[str, ...], Choice] = {}
     origin = configuration.origin_of("grid")
@@ -132,7 +41,15 @@ def cells_of(configuration: Configuration) -> list[Cell]:
         where = f"{origin}: grid[{number}]"
         for point in expand(configuration, block, where):
             cell = make_cell(configuration, point, where)
-            for key, choice in cell.choices.items():
+            choices = cell.choices
+            if FINETUNING in point:
+                made = make_finetuned(configuration, cell, point, where)
+                choices[FINETUNING] = made.finetuning
+            if cell.imported:  # it is the same for every seed
+                cell = replace(cell, seed=first_seed(block))
+            if FINETUNING in point:
+                finetuned.setdefault(cell.name, {}).setdefault(made.name, made)
+            for key, choice in choices.items():
                 first = labels.setdefault(f"{key} {choice.label}", choice)
                 check_label(key, first, choice, where)
                 if first is choice:
@@ -140,7 +57,10 @@ def cells_of(configuration: Configuration) -> list[Cell]:
             cells.setdefault(cell.name, cell)
     if not cells:
         raise ConfigError(f"{origin}: grid: it has no cell; `exclude` leaves nothing over")
-    return list(cells.values())
+    return [
+        replace(cell, finetuned=tuple(finetuned[name].values())) if name in finetuned else cell
+        for name, cell in cells.items()
+    ]
 
 
 def check_label(key: str, first: Choice, second: Choice, where: str) -> None:
@@ -168,7 +88,20 @@ def expand(configuration: Configuration, block: dict[str, Any], where: str) -> l
             raise ConfigError(
                 f"{where}.exclude[{number}]: no cell of the block has all of these values together"
             )
-    return [point for point in points if not any(matches(point, pattern) for pattern in patterns)]
+    return [left for point in points if (left := left_by(patterns, point))]
+
+
+def left_by(patterns: list[dict[str, list[Any]]], point: dict[str, Any]) -> dict[str, Any] | None:
+    """Return what patterns leave of a point: nothing, or, where they mean its fine-tuning, its cell."""
+    found = [pattern for pattern in patterns if matches(point, pattern)]
+    if any(not any(map(is_of_finetuning, pattern)) for pattern in found):
+        return None
+    return {key: value for key, value in point.items() if not (found and is_of_finetuning(key))}
+
+
+def is_of_finetuning(key: str) -> bool:
+    """Say whether a key of a block is about fine-tuning."""
+    return key.split(".")[0] == FINETUNING
 
 
 def product_of(axes: dict[str, list[Any]], zipped: list[str]) -> list[dict[str, Any]]:
@@ -250,12 +183,12 @@ def axes_of(configuration: Configuration, block: dict[str, Any], where: str) -> 
         if key not in ("zip", "exclude")
     }
     for key in given:
-        if key != "seed" and key.split(".")[0] not in PARTS:
+        if key != "seed" and key.split(".")[0] not in SECTIONS:
             raise ConfigError(f"{where}: {unknown_axis(key)}")
     axes: dict[str, list[Any]] = {}
     for key, section in PARTS.items():
         if key == "training" and are_checkpoints(configuration, axes["model"], given, where):
-            axes[key] = [UNTRAINED]
+            axes[key] = [None]
             continue
         entries = list(getattr(configuration.experiment, section))
         if key not in given and len(entries) > 1:
@@ -263,6 +196,10 @@ def axes_of(configuration: Configuration, block: dict[str, Any], where: str) -> 
         if key not in given and not entries:
             raise ConfigError(f"{where}: `{key}` is missing, and {section} has no entry; add one")
         axes[key] = given.pop(key, entries)
+    if varied := next((key for key in given if is_of_finetuning(key)), None):
+        if FINETUNING not in given:
+            raise ConfigError(f"{where}: `{FINETUNING}` is missing, of which {varied} varies a key")
+        axes[FINETUNING] = given.pop(FINETUNING)
     seeds = given.pop("seed", [1])
     axes |= given
     axes["seed"] = seeds
@@ -275,10 +212,16 @@ def axes_of(configuration: Configuration, block: dict[str, Any], where: str) -> 
     return axes
 
 
+def first_seed(block: dict[str, Any]) -> int:
+    """Return the first seed of a block."""
+    seeds = block.get("seed", 1)
+    return seeds[0] if isinstance(seeds, list) else seeds
+
+
 def are_checkpoints(
     configuration: Configuration, models: list[Any], given: dict[str, list[Any]], where: str
 ) -> bool:
-    """Say whether the models of a block are checkpoints of others.
+    """Say whether the models of a block are checkpoints of others that it does not train.
 
     Args:
         configuration: that has the entries.
@@ -287,34 +230,32 @@ def are_checkpoints(
         where: the block.
 
     Raises:
-        ConfigError: some are and others not, or the block is one for trainings.
+        ConfigError: some are and others not, or there are several of what there is one.
     """
     named = {str(name): configuration.entry("models", str(name)).huggingface for name in models}
     checkpoint = next((name for name, folder in named.items() if folder is not None), None)
-    if checkpoint is None:
+    if checkpoint is None or any(key.split(".")[0] == "training" for key in given):
         return False
-    if trained := [name for name, folder in named.items() if folder is None]:
+    if fresh := [name for name, folder in named.items() if folder is None]:
         raise ConfigError(
-            f"{where}.model: {checkpoint} is a checkpoint, which is not trained, but {trained[0]} is; give "
-            f"each a block of its own, that of {checkpoint} without `training`"
+            f"{where}.model: {checkpoint} is a checkpoint, which is scored as it is where `training` is "
+            f"missing, but {fresh[0]} must be trained; give each a block of its own, or name a `training` "
+            "that starts from the one and trains the other"
         )
-    if key := next((key for key in given if key.split(".")[0] == "training"), None):
+    if len(given.get("seed", [1])) > 1 and FINETUNING not in given:
         raise ConfigError(
-            f"{where}.{key}: model {checkpoint} is a checkpoint, which is not trained; leave it out"
-        )
-    if len(given.get("seed", [1])) > 1:
-        raise ConfigError(
-            f"{where}.seed: model {checkpoint} is a checkpoint, of which there is one; leave it out"
+            f"{where}.seed: model {checkpoint} is a checkpoint, of which there is one; leave it out, or name "
+            "a `training` or `finetuning` for it"
         )
     return True
 
 
 def unknown_axis(key: str) -> str:
     """Return what to say about a key that no block of a grid may have."""
-    known = [*PARTS, "seed", "zip", "exclude", *(f"{name}.<key>" for name in PARTS)]
+    known = [*SECTIONS, "seed", "zip", "exclude", *(f"{name}.<key>" for name in SECTIONS)]
     if not closest(key, known, cutoff=0.8):
         for place in places_of(key):
-            for name, section in PARTS.items():
+            for name, section in SECTIONS.items():
                 if place.startswith(f"{section}.NAME."):
                     return f"unknown key {key!r}; did you mean {place.replace(f'{section}.NAME', name)!r}?"
     return unknown_key(key, known)
@@ -324,13 +265,10 @@ def make_cell(configuration: Configuration, point: dict[str, Any], where: str) -
     """Return the cell of one point of a block, after checking that its choices go together."""
     choices = {}
     for key in PARTS:
-        overrides = {
-            path.split(".", 1)[1]: value for path, value in point.items() if path.startswith(f"{key}.")
-        }
-        if key == "training" and point[key] == UNTRAINED and choices["model"].value.huggingface is not None:
+        if key == "training" and point[key] is None and choices["model"].value.huggingface is not None:
             choices[key] = Choice(UNTRAINED, {}, Untrained())
         else:
-            choices[key] = chosen_in(where, configuration, key, point[key], overrides)
+            choices[key] = chosen_in(where, configuration, key, point)
     tokenizer = choices["tokenizer"].value
     trained = isinstance(tokenizer, CharTokenizer | BpeTokenizer | IdsTokenizer)
     train_on = getattr(tokenizer, "train_on", None)
@@ -344,15 +282,24 @@ def make_cell(configuration: Configuration, point: dict[str, Any], where: str) -
     return cell
 
 
-def chosen_in(
-    where: str, configuration: Configuration, key: str, name: Any, overrides: dict[str, Any]
-) -> Choice:
-    """Return what a block chooses for a part of a cell.
+def make_finetuned(configuration: Configuration, cell: Cell, point: dict[str, Any], where: str) -> Finetuned:
+    """Return what a point of a block fine-tunes from its cell, after checking that the two go together."""
+    made = Finetuned(chosen_in(where, configuration, FINETUNING, point), cell.seed, cell.group)
+    try:
+        check_finetuned(cell, made.finetuning.value, list(configuration.experiment.dialogues))
+    except ValueError as error:
+        raise ConfigError(f"{where}: cell {made.name}: {error}") from None
+    return made
+
+
+def chosen_in(where: str, configuration: Configuration, key: str, point: dict[str, Any]) -> Choice:
+    """Return what a point of a block chooses for a part of a cell, or for its fine-tuning.
 
     Raises:
         ConfigError: there is no such entry, or its overrides, which the message names, cannot be used.
     """
-    section = PARTS[key]
+    section, name = SECTIONS[key], point[key]
+    overrides = {path.split(".", 1)[1]: value for path, value in point.items() if path.startswith(f"{key}.")}
     try:
         return choose(configuration, section, name, overrides)
     except ConfigError as error:
@@ -382,68 +329,6 @@ def repeated_keys(
             continue  # such as an entry that is none without a key
         if without == whole:
             yield key
-
-
-def check_cell(cell: Cell, evaluation: Evaluation) -> None:
-    """Check what depends on two parts of a cell at once."""
-    training, model = cell.training.value, cell.model.value
-    if evaluation.stride is not None and evaluation.stride > model.context:
-        raise ValueError(f"evaluation.stride {evaluation.stride} is longer than context {model.context}")
-    brings_ids = isinstance(cell.corpus.value, RandomCorpus | ShardsCorpus)
-    if cell.imported:
-        check_checkpoint(cell)
-    else:
-        check_training(cell, brings_ids)
-    of_training = getattr(training, "eval_bytes", None)
-    for key, part in (("evaluation.bytes", evaluation.bytes), ("training.eval_bytes", of_training)):
-        if brings_ids and part is not None:
-            raise ValueError(
-                f"{key} is {part}, but corpus {cell.corpus.label} brings bare ids, which have no bytes; "
-                f"leave {key} out, or give this corpus an experiment of its own"
-            )
-    if brings_ids and evaluation.tasks:
-        raise ValueError(
-            f"evaluation.tasks are texts, but corpus {cell.corpus.label} brings bare ids, which no text "
-            "becomes; leave tasks out, or give this corpus an experiment of its own"
-        )
-    if brings_ids != isinstance(cell.tokenizer.value, IdsTokenizer):
-        corpus, tokenizer = cell.corpus.label, cell.tokenizer.label
-        raise ValueError(
-            f"corpus {corpus} brings token ids and needs a tokenizer of kind ids, not {tokenizer}"
-            if brings_ids
-            else f"tokenizer {tokenizer} (kind ids) is for corpora that bring token ids, and {corpus} is text"
-        )
-
-
-def check_checkpoint(cell: Cell) -> None:
-    """Check what a checkpoint of others asks of its cell."""
-    folder = cell.model.value.huggingface
-    if not isinstance(cell.training.value, Untrained):
-        raise ValueError("`huggingface` cannot vary in the grid; give each checkpoint an entry in `models`")
-    if not isinstance(cell.tokenizer.value, HuggingFaceTokenizer):
-        raise ValueError(
-            f"model {cell.model.label} reads the ids of its own tokenizer alone; give it "
-            f"{{kind: huggingface, file: {folder}/tokenizer.json}}, not {cell.tokenizer.label}"
-        )
-
-
-def check_training(cell: Cell, brings_ids: bool) -> None:
-    """Check what depends on a training and another part of a cell."""
-    training, model = cell.training.value, cell.model.value
-    if training.batch_tokens != "auto" and training.batch_tokens % model.context:
-        below = training.batch_tokens // model.context * model.context
-        near = [str(number) for number in (below, below + model.context) if number]
-        raise ValueError(
-            f"batch_tokens {training.batch_tokens} is not a multiple of context {model.context}; "
-            f"the nearest that are: {', '.join(near)}"
-        )
-    if training.stride is not None and training.stride > model.context:
-        raise ValueError(f"training stride {training.stride} is longer than context {model.context}")
-    endless = brings_ids and getattr(cell.corpus.value, "eot", None) is None
-    if endless and training.windows == "document":
-        raise ValueError("`windows: document` needs end-of-text tokens, which a corpus of bare ids has not")
-    if endless and model.document_mask:
-        raise ValueError("`document_mask` needs end-of-text tokens, which a corpus of bare ids has not")
 
 
 MUST_MATCH = (

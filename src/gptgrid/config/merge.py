@@ -6,18 +6,21 @@ from typing import Any
 
 from gptgrid.config.values import BUDGETS
 
+RECIPES = (("training",), ("finetuning",))
+"""Places of the sections whose entries have a budget."""
+
 
 def merge(old: dict[str, Any], new: dict[str, Any], place: tuple[str, ...] = ()) -> dict[str, Any]:
     """Return `old` changed by `new`, key by key through nested mappings; lists are replaced.
 
-    A new budget of a training replaces the old one whatever its unit.
+    A new budget of a recipe replaces the old one whatever its unit.
 
     Args:
         old: what is changed; it stays as it is.
         new: the changes.
         place: where both stand in a configuration: () is the whole, ("training", "base") is an entry.
     """
-    if place[:1] == ("training",) and len(place) == 2 and any(key in new for key in BUDGETS):
+    if place[:1] in RECIPES and len(place) == 2 and any(key in new for key in BUDGETS):
         old = {key: value for key, value in old.items() if key not in BUDGETS}
     both = dict(old)
     for key, value in new.items():

@@ -61,9 +61,14 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
+OWN_KEYS = ("huggingface", "context", "dropout")
+"""What may stand beside the folder of a checkpoint: its config.json says how it computes, but not how it is
+trained on."""
+
+
 class Model(Section):
     """An architecture. A preset sets the switches; a key beside it overrides the preset. Or a checkpoint of
-    others, which is evaluated and never trained."""
+    others, to evaluate as it is, or to start from."""
 
     preset: Literal["gpt2", "llama", "modern", "encoder"] = "gpt2"
     """`gpt2`, `llama`, `modern`: a Llama with qk_norm, residual_mix and zero_init, the best that
@@ -136,9 +141,10 @@ class Model(Section):
     """The n_head at base_width. Default: n_head, so that heads get wider with d_model, not more."""
     huggingface: Annotated[str | None, Field(min_length=1), Neutral(None)] = None
     """A folder with a checkpoint of GPT-2, Llama or Qwen3 in the Hugging Face format: config.json,
-    model.safetensors (or its index and shards), tokenizer.json. Its config.json says all other keys;
-    `context` may be shortened. Its cells take its own tokenizer, `{kind: huggingface, file:
-    FOLDER/tokenizer.json}`, and stand in a block of the grid without `training`."""
+    model.safetensors (or its index and shards), tokenizer.json. Its config.json says all other keys but
+    `dropout`; `context` may be shortened. Its cells take its own tokenizer, `{kind: huggingface, file:
+    FOLDER/tokenizer.json}`. In a block of the grid with `training`, trainings start from its weights; in one
+    without, it is scored as it is, and fine-tuned by what `finetuning` names."""
 
     @model_validator(mode="before")
     @classmethod
@@ -230,9 +236,10 @@ def of_checkpoint(folder: str, data: dict[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: the folder cannot be used, or says another thing than a key that was given.
     """
-    if others := [key for key in Model.model_fields if key in data and key not in ("huggingface", "context")]:
+    if others := [key for key in Model.model_fields if key in data and key not in OWN_KEYS]:
         raise ValueError(
-            f"{others[0]}: config.json in {folder} says it; of other keys, only `context` may stand here"
+            f"{others[0]}: config.json in {folder} says it; of other keys, only `context` and `dropout` may "
+            "stand here"
         )
     keys = read_checkpoint(Path(folder).expanduser()).keys
     context = data.get("context", keys["context"])

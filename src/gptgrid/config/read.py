@@ -60,7 +60,7 @@ class Configuration:
         """Return an entry of a section with its base, defaults and the grid's overrides filled in.
 
         Args:
-            section: `corpora`, `tokenizers`, `models` or `training`.
+            section: `corpora`, `tokenizers`, `models`, `training`, `dialogues` or `finetuning`.
             name: the entry's name.
             overrides: dotted key → value.
         """

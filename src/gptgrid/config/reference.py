@@ -7,9 +7,11 @@ from inspect import getdoc
 from pathlib import Path
 from typing import Any
 
-from gptgrid.config.corpora import Clean, Reading, Split, TextCorpus
+from gptgrid.config.corpora import Clean, CommonCorpus, Reading, Split, TextCorpus
+from gptgrid.config.dialogues import CommonDialogues, DialogueFiles, DialogueSplit
 from gptgrid.config.experiment import (
     VARIANTS,
+    Answers,
     ConfigurationFile,
     Decoding,
     DocumentPrompts,
@@ -17,6 +19,7 @@ from gptgrid.config.experiment import (
     Run,
     Sampling,
 )
+from gptgrid.config.finetuning import Finetuning, Lora
 from gptgrid.config.models import Model
 from gptgrid.config.suggest import CONVERSIONS, NO_KEYS, SYNONYMS, places_of
 from gptgrid.config.tasks import Task
@@ -26,6 +29,13 @@ from gptgrid.config.values import Section
 ROOT = Path(__file__).resolve().parents[3]
 REFERENCE = ROOT / "config" / "README.md"
 SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.json"
+
+SHARED: dict[type[Section], tuple[type[Section], ...]] = {
+    CommonCorpus: (TextCorpus, Reading),
+    CommonDialogues: (CommonDialogues, DialogueFiles),
+    Finetuning: (Training,),
+}
+"""Class → classes whose keys come last among its own, those of the first behind all."""
 
 INTRODUCTION = """\
 # Configuration
@@ -40,8 +50,8 @@ INTRODUCTION = """\
 other value for one run; an entry that it names must be in the file.
 
 Files are YAML 1.2. Numbers may be written `2M`, `10k`, `1e-3`; they are finite. Every entry of `corpora`,
-`tokenizers`, `models` and `training` may start from another entry of its section with `base: NAME`. Unknown
-keys are errors.
+`tokenizers`, `models`, `training`, `dialogues` and `finetuning` may start from another entry of its section
+with `base: NAME`. Unknown keys are errors.
 
 ```yaml
 corpora:    {mine: {source: files, paths: ["texts/*.txt"]}}
@@ -59,6 +69,7 @@ grid:
 | key | meaning |
 |---|---|
 | `corpus`, `tokenizer`, `model`, `training` | names; may be left out where a section has one entry |
+| `finetuning` | names of recipes that each cell is fine-tuned by; default: by none |
 | `seed` | seeds of initialization, data order and dropout; default `[1]` |
 | `<part>.<key>` | values for a key of that part: `model.n_layer: [2, 4]`; each is a cell of its own |
 | `zip` | lists of the block that advance together instead of crossing: `zip: [model, training]` |
@@ -66,45 +77,53 @@ grid:
 
 A cell is named `<corpus>.<tokenizer>.<model>.<training>.s<seed>`, with overrides added to their part:
 `mine.bpe.small+n_layer=2.base.s1`. A list, or text with other characters than `A-Z a-z 0-9 _ . + = , @ -`,
-stands there as a short hash: `mine+license=3f2a9c1e`.
+stands there as a short hash: `mine+license=3f2a9c1e`. What is fine-tuned from a cell is named
+`<cell>.<finetuning>`; the cell stays what it is. An `exclude` with a key of fine-tuning leaves out what is
+fine-tuned, not the cell.
 """
 
 
 OTHER_NAMES = """\
 ## Names in other projects
 
-What nanoGPT, LLMs-from-scratch, llama, transformers and PyTorch call our keys. An unknown key is answered
-with these, too.
+What nanoGPT, LLMs-from-scratch, llama, transformers, PyTorch, peft and trl call our keys. An unknown key is
+answered with these, too.
 """
 
 
 def reference() -> str:
     """Return config/README.md."""
     parts = [INTRODUCTION, "## Top level\n", ConfigurationFile.__doc__ + "\n", table(ConfigurationFile)]
-    for section, title in (("corpora", "Corpora"), ("tokenizers", "Tokenizers")):
-        parts.append(f"## {title}\n")
-        for name, variant in VARIANTS[section].items():
-            parts += [f"### {name}\n", f"{getdoc(variant)}\n", table(variant)]
-    parts += [
-        "### split\n",
-        f"{Split.__doc__}\n",
-        table(Split),
-        "### clean\n",
-        f"{Clean.__doc__}\n",
-        table(Clean),
-    ]
+    parts += sources("Corpora") + sources("Tokenizers")
+    parts += keys("### split", Split) + keys("### clean", Clean)
+    parts += keys("## Models", Model) + keys("## Training", Training)
+    parts += sources("Dialogues") + keys("### split of dialogues", DialogueSplit)
     for title, model in (
-        ("Models", Model),
-        ("Training", Training),
-        ("Evaluation", Evaluation),
-        ("Task", Task),
-        ("Sampling", Sampling),
-        ("Document prompts", DocumentPrompts),
-        ("Decoding", Decoding),
-        ("Run", Run),
+        ("## Fine-tuning", Finetuning),
+        ("### lora", Lora),
+        ("## Evaluation", Evaluation),
+        ("### answers", Answers),
+        ("## Task", Task),
+        ("## Sampling", Sampling),
+        ("## Document prompts", DocumentPrompts),
+        ("## Decoding", Decoding),
+        ("## Run", Run),
     ):
-        parts += [f"## {title}\n", f"{model.__doc__}\n", table(model)]
+        parts += keys(title, model)
     return "\n".join([*parts, OTHER_NAMES, other_names()])
+
+
+def sources(title: str) -> list[str]:
+    """Return a section whose entries have other keys by their source or kind."""
+    parts = [f"## {title}\n"]
+    for name, variant in VARIANTS[title.lower()].items():
+        parts += keys(f"### {name}", variant)
+    return parts
+
+
+def keys(heading: str, model: type[Section]) -> list[str]:
+    """Return what a class is, and its keys."""
+    return [f"{heading}\n", f"{getdoc(model)}\n", table(model)]
 
 
 def other_names() -> str:
@@ -120,10 +139,9 @@ def table(model: type[Section]) -> str:
     """Return the keys of a class as a Markdown table."""
     rows = ["| key | values | default | meaning |", "|---|---|---|---|"]
     properties = model.model_json_schema()["properties"]
-    # What is a variant's own comes before what it shares with the others.
-    for key in sorted(
-        properties, key=lambda key: (key in TextCorpus.model_fields, key in Reading.model_fields)
-    ):
+    # What is a class's own comes before what it shares with others.
+    shared = next((kinds for kind, kinds in SHARED.items() if issubclass(model, kind)), ())
+    for key in sorted(properties, key=lambda key: [key in kind.model_fields for kind in shared]):
         schema, field = properties[key], model.model_fields[key]
         default = "required" if field.is_required() else shown(schema.get("default"))
         meaning = " ".join((field.description or "").split()).replace("|", "\\|")

@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from gptgrid.config.corpora import Clean, Split
-from gptgrid.config.experiment import VARIANTS, Decoding, Evaluation, Run, Sampling
+from gptgrid.config.dialogues import DialogueSplit
+from gptgrid.config.experiment import VARIANTS, Answers, Decoding, Evaluation, Run, Sampling
+from gptgrid.config.finetuning import Finetuning, Lora
 from gptgrid.config.models import Model
 from gptgrid.config.tasks import Task
 from gptgrid.config.training import Training
@@ -89,8 +91,21 @@ SYNONYMS = {
     "sample_interval": "sample_every",
     "generate_every": "sample_every",
     "save_checkpoint_every": "checkpoints",
+    "r": "rank",
+    "lora_r": "rank",
+    "lora_rank": "rank",
+    "lora_alpha": "alpha",
+    "target_modules": "targets",
+    "lora_target": "targets",
+    "peft_config": "lora",
+    "max_seq_length": "context",
+    "cutoff_len": "context",
+    "chat_template": "template",
+    "chat_template_path": "template",
+    "truncation": "too_long",
+    "truncation_mode": "too_long",
 }
-"""What other projects call our keys (nanoGPT, LLMs-from-scratch, llama, transformers, PyTorch)."""
+"""What other projects call our keys (nanoGPT, LLMs-from-scratch, llama, transformers, PyTorch, peft, trl)."""
 
 CONVERSIONS = {
     "batch_size": "tokens, not rows: rows × context, so 32 rows of 128 are 4096",
@@ -115,10 +130,18 @@ CONVERSIONS = {
     "accumulation_steps": "rows that go through at once; batch_tokens stays the whole batch",
     "qkv_bias": "of all linear layers and layer norms",
     "early_stopping": "validations without a lower loss",
+    "lora_alpha": "the product is multiplied by alpha / rank",
+    "target_modules": "parts of a block: attention, feed_forward",
+    "lora_target": "parts of a block: attention, feed_forward",
+    "peft_config": "keys: `{rank: 8, alpha: 16}`",
+    "max_seq_length": "rows are as long as the model's context",
+    "cutoff_len": "rows are as long as the model's context",
+    "truncation": "a word: drop, cut or refuse",
+    "truncation_mode": "a word: drop, cut or refuse",
 }
 """Name in other projects → how its value becomes ours, where it is another one."""
 
-DISCRIMINATORS = {"corpora": "source", "tokenizers": "kind"}
+DISCRIMINATORS = {"corpora": "source", "tokenizers": "kind", "dialogues": "source"}
 """Section → the key that says which other keys an entry has."""
 NO_KEYS = {
     "eval_tokens": "`eval_bytes` takes its place: so many bytes of whole documents are the same text for "
@@ -133,21 +156,38 @@ NO_KEYS = {
     "data_dir": "texts stand in `corpora`: `mine: {source: files, paths: [FOLDER]}`",
     "save_best": "leave it out: `use: best` takes the weights of the lowest validation loss, which are kept",
     "best_model_path": "leave it out: model.safetensors has the weights of the lowest validation loss",
+    "lora_dropout": "write it as `finetuning.NAME.lora.dropout`",
+    "packing": "leave it out: whole conversations are packed into rows, and none sees another",
+    "padding_free": "leave it out: whole conversations are packed into rows, and none sees another",
+    "assistant_only_loss": "leave it out: the loss counts answers alone",
+    "completion_only_loss": "leave it out: the loss counts answers alone",
+    "train_on_inputs": "leave it out: the loss counts answers alone",
+    "response_template": "leave it out: the template says what an answer is, by `{% generation %}`",
+    "eos_token": "leave it out: the template says what ends an answer",
+    "use_rslora": "leave it out, and give `alpha` times √rank: the product is multiplied by alpha / rank",
+    "use_dora": "leave it out: there is LoRA alone",
+    "init_lora_weights": "leave it out: one matrix starts random, the other at zero, as in peft",
+    "modules_to_save": "leave it out: beside LoRA no other weights learn",
 }
 """What other projects have a key for, where it is no key here → what there is in its place."""
 
 PLACES: dict[str, tuple[type[Section], ...]] = {
     "models.NAME": (Model,),
     "training.NAME": (Training,),
+    "finetuning.NAME.lora": (Lora,),
+    "finetuning.NAME": (Finetuning,),
     "run": (Run,),
     "sampling.decodings.NAME": (Decoding,),
     "sampling": (Sampling,),
     "evaluation.tasks.NAME": (Task,),
+    "evaluation.answers": (Answers,),
     "evaluation": (Evaluation,),
     "tokenizers.NAME": tuple(VARIANTS["tokenizers"].values()),
     "corpora.NAME.split": (Split,),
     "corpora.NAME.clean": (Clean,),
     "corpora.NAME": tuple(VARIANTS["corpora"].values()),
+    "dialogues.NAME.split": (DialogueSplit,),
+    "dialogues.NAME": tuple(VARIANTS["dialogues"].values()),
 }
 """Where keys belong → classes that have them."""
 

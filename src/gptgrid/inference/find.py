@@ -3,40 +3,50 @@
 from __future__ import annotations
 
 import csv
+from contextlib import suppress
 from pathlib import Path
 
 from gptgrid.artifact.errors import UserError
-from gptgrid.plan.names import SEED, listed, match
+from gptgrid.plan.names import group_of, listed, match
 
 RECIPE = ("config.json", "codec.json")
 FILES = ("model.safetensors", *RECIPE)
 """What a folder must hold to be a trained cell."""
+HOMES = ("train", "finetune")
+"""Folders of a cell, and of what is fine-tuned from one, that hold these files."""
 SUMMARY = "compare/summary.csv"
 """What a folder must hold to be an experiment."""
+TABLES = (SUMMARY, "compare/finetuning.csv")
+"""Which cells its grid has."""
 
 
 def train_folder(path: Path) -> Path | None:
-    """Return the folder that holds the files of a cell: `path`, its `train`, or that of a file of weights.
+    """Return the folder with the files of a cell: `path`, its `train` or `finetune`, or that of weights.
 
-    None if none does.
+    None if none has them.
     """
     try:
         if path.suffix == ".safetensors" and path.is_file():
             return path.parent if all((path.parent / name).is_file() for name in RECIPE) else None
-        candidates = (path, path / "train")
+        candidates = (path, *(path / home for home in HOMES))
         return next((f for f in candidates if all((f / name).is_file() for name in FILES)), None)
     except OSError:  # no file has such a name
         return None
 
 
+def home_of(path: Path) -> Path:
+    """Return the folder of a cell that holds its files, or should; `path` itself if it has none."""
+    return next((path / home for home in HOMES if (path / home).is_dir()), path)
+
+
 def lacking(path: Path) -> list[str]:
-    """Return the files of a trained cell that a folder, or its `train`, does not have."""
-    home = path / "train" if (path / "train").is_dir() else path
+    """Return the files of a trained cell that a folder, or its `train` or `finetune`, does not have."""
+    home = home_of(path)
     return [name for name in FILES if not (home / name).is_file()]
 
 
 def is_unfinished(path: Path) -> bool:
-    """Say whether a folder is that of a cell, or its `train`, which lacks files."""
+    """Say whether a folder is that of a cell, or its `train` or `finetune`, which lacks files."""
     try:
         if not path.is_dir() or not path.name or not (missing := lacking(path)):
             return False
@@ -49,13 +59,15 @@ def unfinished(path: Path) -> UserError:
     """Return what to say of the folder of a cell that lacks files."""
     missing = lacking(path)
     if FILES[0] in missing:
-        where = FILES[0] if path.name == "train" else f"train/{FILES[0]}"
+        home = home_of(path)
+        where = FILES[0] if path.name in HOMES else f"{home.name if home != path else 'train'}/{FILES[0]}"
         return UserError(
             f"{path} is not trained yet (it has no {where}); run snakemake, which goes on where a training "
             "was interrupted"
         )
     return UserError(
-        f"{path} is no whole cell: it has no {missing[0]}; copy its `train` folder again, with all its files"
+        f"{path} is no whole cell: it has no {missing[0]}; copy its `{home_of(path).name}` folder again, "
+        "with all its files"
     )
 
 
@@ -106,7 +118,7 @@ def find_cells(names: str, root: str | Path = "results") -> list[Path]:
         UserError: no cell matches, or several that differ in more than their seeds.
     """
     found = [folder.parent if train_folder(folder) == folder else folder for folder in matching(names, root)]
-    if len({(folder.parent, SEED.sub("", folder.name)) for folder in found}) > 1:
+    if len({(folder.parent, group_of(folder.name)) for folder in found}) > 1:
         raise too_many(names, found)
     return found
 
@@ -157,8 +169,9 @@ def matching(names: str, root: str | Path) -> list[Path]:
 
 def is_left_over(cell: Path) -> bool:
     """Say whether the tables of its experiment, where it has some, lack a cell: the grid had it once."""
-    try:
-        with (cell.parents[1] / "compare" / "summary.csv").open(newline="", encoding="utf-8") as file:
-            return cell.name not in {row["cell"] for row in csv.DictReader(file)}
-    except (OSError, KeyError):
-        return False
+    names: set[str] = set()
+    for table in TABLES:
+        with suppress(OSError, KeyError):
+            lines = (cell.parents[1] / table).read_text(encoding="utf-8").splitlines()
+            names |= {row["cell"] for row in csv.DictReader(lines)}
+    return bool(names) and cell.name not in names

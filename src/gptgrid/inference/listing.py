@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.manifest import MANIFEST, read_manifest
-from gptgrid.inference.find import is_left_over, train_folder
+from gptgrid.inference.find import home_of, is_left_over, train_folder
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class Listed:
     """A trained cell. `load(listed.path)` reads it."""
 
     name: str
-    """Corpus, tokenizer, model, training and seed."""
+    """Corpus, tokenizer, model, training and seed; then what it is fine-tuned by, if by anything."""
     path: Path
     status: str
     """finished, stopped early, diverged, or imported."""
@@ -55,7 +55,7 @@ def cells(experiment: str | Path, root: str | Path = "results") -> list[Listed]:
 
 def describe(cell: Path) -> Listed:
     """Return what the manifests of a cell say."""
-    facts = read_manifest(cell / "train")["facts"]
+    facts = read_manifest(home_of(cell))["facts"]
     evaluated = (cell / "evaluate" / MANIFEST).is_file()
     scored = read_manifest(cell / "evaluate")["facts"] if evaluated else facts
     return Listed(

@@ -15,7 +15,7 @@ from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.garbage import Entry, entries
 from gptgrid.artifact.identity import OVERVIEWS, canonical, digest
 from gptgrid.artifact.roots import user_name
-from gptgrid.plan.artifacts import Artifact
+from gptgrid.plan.artifacts import Artifact, base_of
 from gptgrid.plan.names import listed, match
 from gptgrid.plan.plan import Plan
 from gptgrid.plan.verify import Finished, finished, verify
@@ -72,11 +72,10 @@ def chosen(plan: Plan, names: list[str]) -> list[Artifact]:
     """
     cells = [artifact for artifact in plan.artifacts.values() if "/cells/" in artifact.folder]
     if names:
-        # Without the text that a cell was scored on besides: that is no part of its name.
-        labels = {artifact: artifact.folder.split("/cross/")[0] for artifact in cells}
+        labels = {artifact: "/".join(artifact.folder.split("/")[:4]) for artifact in cells}
         picked: set[str] = set()
         for name in names:
-            matching = match(name, list(labels.values()))
+            matching = match(name, list(dict.fromkeys(labels.values())))
             if not matching:
                 cell_names = dict.fromkeys(label.split("/")[3] for label in labels.values())
                 raise UserError(f"no cell matches {name!r}; there are:\n{listed(list(cell_names))}")
@@ -123,7 +122,7 @@ def sample_of(plan: Plan, found: dict[Artifact, Entry]) -> list[Finished]:
 
     cheapest: dict[str, Artifact] = {}
     for artifact in sorted(found, key=cost):
-        train = artifact.inputs.get("train", artifact)
+        train = base_of(artifact.inputs.get("train", artifact))
         cheapest.setdefault(f"{artifact.stage} {canonical(train.slice.get('model'))}", artifact)
     return [finished(plan, artifact) for artifact in cheapest.values()]
 

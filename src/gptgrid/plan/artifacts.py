@@ -2,39 +2,46 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from gptgrid.artifact.files import Remembered
-from gptgrid.config.checkpoints import TOKENIZER, read_checkpoint
-from gptgrid.config.corpora import BuiltinCorpus, FilesCorpus, RandomCorpus, ShardsCorpus, UrlCorpus
-from gptgrid.config.grid import Cell, Choice, cells_of, parent_of
+from gptgrid.config.cell import Cell, Choice, Finetuned
+from gptgrid.config.checkpoints import TOKENIZER, Checkpoint, read_checkpoint
+from gptgrid.config.corpora import BuiltinCorpus, RandomCorpus, ShardsCorpus
+from gptgrid.config.grid import cells_of, parent_of
 from gptgrid.config.read import ConfigError, Configuration
 from gptgrid.config.values import Section
 from gptgrid.net.address import public
+from gptgrid.plan.chat_templates import ChatTemplates
 from gptgrid.plan.own_files import OwnFiles
+from gptgrid.plan.sources import source_of
 
 DOCUMENTS = {"tales": 2000, "toy": None}
 """Built-in corpus → how many documents it has where the configuration does not say."""
 LONGEST_NAME = 240
 """File systems take 255 bytes; names of logs and of files in the making are a little longer than these."""
 TASKS = "data/tasks"
+DIALOGUES = "data/dialogues"
+TRAININGS = ("train", "finetune")
+"""Stages that make the weights of a cell."""
 CROSS = "data/shards/cross"
 """Test splits, encoded for cells that were trained on another text."""
 SAMPLES = "samples"
 """What is known of the samples of all cells on a text together."""
 TASK_THREADS = 2
 """Cores of an evaluation with tasks, which may take longer than all else in it."""
-ADDRESSES = ("url", "sha256", "train", "valid", "test")
-"""Keys of a corpus from the web that say where its files lie; `files` has what counts of them."""
-OF_OWN_TEXT = ("tasks", "cross", "contexts", "checkpoints")
-"""Keys of `evaluation` that a score on another text has nothing of."""
+NOT_OF_A_SCORE = ("tasks", "cross", "answers")
+"""Keys of `evaluation` that say what else a cell is asked: the score of its text does not read them."""
+OF_OWN_TEXT = ("contexts", "checkpoints")
+"""Further ones that a score on another text has nothing of."""
 TRAINING_ONLY = ("use", "continues")
 """Keys of a training recipe that do not decide a training: both weights are kept, and of its parent it is the
 content that counts."""
+FINETUNING_ONLY = ("use", "data")
+"""The same of a fine-tuning: it reads the dialogues, whatever they are called."""
 
 
 @dataclass
@@ -97,6 +104,7 @@ class Artifacts:
         experiment = configuration.experiment
         self.results = f"results/{experiment.experiment}"
         self.cells = cells_of(configuration)
+        self.templates = ChatTemplates(configuration.origin, digests)
         self.texts = {cell.corpus.label: cell.corpus for cell in self.cells if has_text(cell)}
         self.by_folder: dict[str, Artifact] = {}
         self.known: dict[int, tuple[dict[str, Any], dict[str, Any]]] = {}
@@ -130,26 +138,33 @@ class Artifacts:
         if folder in self.by_folder:
             return self.by_folder[folder]
         entry, config, decided = corpus.value, corpus.value.complete(), corpus.value.slice()
-        raw, own, addresses, left_out = {}, {}, {}, {}
-        if isinstance(entry, FilesCorpus | ShardsCorpus):
-            where = f"{self.configuration.origin}: corpora.{corpus.name}"
-            found = {split: OwnFiles(paths, where) for split, paths in entry.files().items()}
-            digests = {split: files.digests(self.digests) for split, files in found.items()}
-            own["files"] = {split: list(names) for split, names in digests.items()}
-            raw = {name: digest for names in digests.values() for name, digest in names.items()}
-            left_out = dict(sum((Counter(files.left_out) for files in found.values()), Counter()))
-        elif isinstance(entry, UrlCorpus):
-            config, decided = (without(values, *ADDRESSES) for values in (config, decided))
-            addresses = {file.sha256: file.url for files in entry.files().values() for file in files}
-            own["files"] = {
-                split: [{**file.complete(), "url": public(file.url)} for file in files]
-                for split, files in entry.files().items()
-            }
-        elif isinstance(entry, BuiltinCorpus) and entry.documents is None:
+        source = source_of(entry, f"{self.configuration.origin}: corpora.{corpus.name}", self.digests)
+        own = dict(source.keys)
+        if isinstance(entry, BuiltinCorpus) and entry.documents is None:
             own["documents"] = DOCUMENTS[entry.name]
-        config, decided = ({**without(values, "marks"), **own} for values in (config, decided))
-        config |= {"left_out": left_out} if left_out else {}  # for the card; decides nothing
-        return self.add(Artifact("corpus", folder, config, decided, raw=raw, addresses=addresses))
+        read = (without(values, "marks", *source.replaced) for values in (config, decided))
+        config, decided = ({**values, **own} for values in read)
+        config |= {"left_out": source.left_out} if source.left_out else {}  # for the card; decides nothing
+        return self.add(
+            Artifact("corpus", folder, config, decided, raw=source.raw, addresses=source.addresses)
+        )
+
+    def add_dialogues(self, name: str) -> Artifact:
+        """Add conversations."""
+        folder = f"{DIALOGUES}/{name}"
+        if folder in self.by_folder:
+            return self.by_folder[folder]
+        entry = self.configuration.entry("dialogues", name)
+        source = source_of(entry, f"{self.configuration.origin}: dialogues.{name}", self.digests)
+        own = {"dialogues": entry.format, **source.keys}
+        config, decided = (
+            {**without(values, "format", *source.replaced), **own}
+            for values in (entry.complete(), entry.slice())
+        )
+        config |= {"left_out": source.left_out} if source.left_out else {}  # for the card; decides nothing
+        return self.add(
+            Artifact("corpus", folder, config, decided, raw=source.raw, addresses=source.addresses)
+        )
 
     def add_task(self, name: str) -> Artifact:
         """Add the items of a task."""
@@ -230,20 +245,35 @@ class Artifacts:
             inputs["parent"] = self.add_train(parent)
         model, training, seed = cell.model.value, cell.training.value, {"seed": cell.seed}
         processes = self.configuration.experiment.run.processes
-        if processes > 1 and model.dropout and training.micro_batch == "auto":
-            # Which draws go to which window then depends on how the batch is cut.
-            seed["processes"] = processes
+        seed |= self.deciding_processes(model.dropout, training.micro_batch)
         (model_values, model_slice), (values, decisive) = self.values(model), self.values(training)
         model_values = without(model_values, "huggingface")
+        raw = {}
+        if cell.starts:
+            found, raw = self.checkpoint(cell)
+            seed["start"] = {"vocab_size": found.vocab_size, "begins_with": found.begins_with}
         config = {"model": model_values, "training": without(values, *TRAINING_ONLY), **seed}
         decided = {"model": model_slice, "training": without(decisive, *TRAINING_ONLY), **seed}
         folder = f"{self.results}/cells/{cell.name}/train"
         return self.add(
-            Artifact("train", folder, config, decided, inputs, threads=training.threads * processes)
+            Artifact("train", folder, config, decided, inputs, raw, threads=training.threads * processes)
         )
 
-    def add_checkpoint(self, cell: Cell) -> Artifact:
-        """Add the checkpoint of others that a cell has in place of a training."""
+    def deciding_processes(self, dropout: float, micro_batch: str | int) -> dict[str, int]:
+        """Return how many processes share a training where that decides what it makes.
+
+        Which draws go to which row depends on how a batch is cut.
+        """
+        processes = self.configuration.experiment.run.processes
+        drawn = processes > 1 and dropout and micro_batch == "auto"
+        return {"processes": processes} if drawn else {}
+
+    def checkpoint(self, cell: Cell) -> tuple[Checkpoint, dict[str, str]]:
+        """Return the checkpoint of others that the model of a cell is, and its files → sha256.
+
+        Raises:
+            ConfigError: it cannot be used, or the tokenizer of the cell is not its own.
+        """
         model = cell.model.value
         where = f"{self.configuration.origin}: models.{cell.model.name}.huggingface"
         folder = Path(model.huggingface).expanduser()
@@ -259,8 +289,12 @@ class Artifacts:
                 f"one of model {cell.model.name}, so that its ids mean other tokens; give it "
                 f"{{kind: huggingface, file: {model.huggingface}/{TOKENIZER}}}"
             )
-        files = OwnFiles(map(str, found.files), where).digests(self.digests)
-        values, decisive = (without(values, "huggingface") for values in self.values(model))
+        return found, OwnFiles(map(str, found.files), where).digests(self.digests)
+
+    def add_checkpoint(self, cell: Cell) -> Artifact:
+        """Add the checkpoint of others that a cell has in place of a training."""
+        found, files = self.checkpoint(cell)
+        values, decisive = (without(values, "huggingface") for values in self.values(cell.model.value))
         rest = {
             "format": "safetensors",
             "vocab_size": found.vocab_size,
@@ -275,27 +309,88 @@ class Artifacts:
                 f"{self.results}/cells/{cell.name}/train",
                 {"model": values, **rest, **marks},
                 {"model": decisive, **rest, **decisive_marks},
-                {"tokenizer": tokenizer},
+                {"tokenizer": self.add_tokenizer(cell)},
                 raw=files,
             )
         )
 
     def add_cell(self, cell: Cell) -> None:
-        """Add all artifacts of a cell."""
-        experiment = self.configuration.experiment
-        train = self.add_train(cell)
-        folder, use = train.folder.removesuffix("/train"), {"use": cell.training.value.use}
-        inputs = {"train": train, "shards": self.add_shards(cell), "corpus": self.add_corpus(cell.corpus)}
-        inputs |= {f"task:{name}": self.add_task(name) for name in experiment.evaluation.tasks}
-        read = self.values(experiment.evaluation)
-        kind = {"kind": "cell", **use}
-        config, decided = ({**without(values, "tasks", "cross"), **kind} for values in read)
-        threads = TASK_THREADS if experiment.evaluation.tasks else 1
-        self.add(Artifact("evaluate", f"{folder}/evaluate", config, decided, inputs, threads=threads))
-        if experiment.evaluation.cross and has_text(cell):
+        """Add all artifacts of a cell, and of what is fine-tuned from it."""
+        train, use = self.add_train(cell), cell.training.value.use
+        self.add_evaluation(cell, train, use)
+        if self.configuration.experiment.evaluation.cross and has_text(cell):
             self.add_cross(cell, train)
         self.add_samples(cell, train)
         self.add_references(cell)
+        for made in cell.finetuned:
+            recipe = made.finetuning.value
+            self.add_answers(cell, train, use, recipe.data)
+            finetune = self.add_finetune(cell, train, made)
+            self.add_evaluation(cell, finetune, recipe.use)
+            self.add_answers(cell, finetune, recipe.use, recipe.data)
+
+    def add_evaluation(self, cell: Cell, train: Artifact, use: str) -> None:
+        """Add the scores of a cell, or of what is fine-tuned from it, on the text of the cell.
+
+        Args:
+            cell: the cell.
+            train: its training, or the fine-tuning.
+            use: which of its weights.
+        """
+        evaluation = self.configuration.experiment.evaluation
+        inputs = {"train": train, "shards": self.add_shards(cell), "corpus": self.add_corpus(cell.corpus)}
+        inputs |= {f"task:{name}": self.add_task(name) for name in evaluation.tasks}
+        kind = {"kind": "cell", "use": use}
+        config, decided = ({**without(read, *NOT_OF_A_SCORE), **kind} for read in self.values(evaluation))
+        threads = TASK_THREADS if evaluation.tasks else 1
+        folder = f"{home_of(train)}/evaluate"
+        self.add(Artifact("evaluate", folder, config, decided, inputs, threads=threads))
+
+    def add_finetune(self, cell: Cell, train: Artifact, made: Finetuned) -> Artifact:
+        """Add what is fine-tuned from a cell.
+
+        Args:
+            cell: the cell.
+            train: its training.
+            made: what is fine-tuned from it.
+        """
+        self.templates.check_tokens(cell, made)
+        template, raw = self.templates.of(made)
+        recipe = made.finetuning.value
+        named = {"template": template.name}
+        dropout = cell.model.value.dropout or (recipe.lora.dropout if recipe.lora else 0.0)
+        own = {"use": cell.training.value.use, "seed": made.seed}
+        own |= self.deciding_processes(dropout, recipe.micro_batch)
+        config, decided = (
+            {"finetuning": {**without(values, *FINETUNING_ONLY), **named}, **own}
+            for values in self.values(recipe)
+        )
+        # Decides whether what the model says may be shown, and counts only where it is true.
+        private = is_private(cell)
+        config, decided = config | {"private": private}, decided | ({"private": True} if private else {})
+        inputs = {"train": train, "dialogues": self.add_dialogues(recipe.data)}
+        folder = f"{self.results}/cells/{made.name}/finetune"
+        threads = recipe.threads * self.configuration.experiment.run.processes
+        return self.add(Artifact("finetune", folder, config, decided, inputs, raw, threads=threads))
+
+    def add_answers(self, cell: Cell, train: Artifact, use: str, data: str) -> None:
+        """Add how a cell, or what is fine-tuned from it, answers held-out dialogues.
+
+        Args:
+            cell: the cell.
+            train: its training, or the fine-tuning.
+            use: which of its weights.
+            data: name of the dialogues.
+        """
+        private = is_private(cell) or self.configuration.entry("dialogues", data).private
+        asked = self.configuration.experiment.evaluation.answers.complete()
+        decided = {"kind": "dialogues", "use": use, **asked}
+        config = {**decided, "private": private}
+        # Decides whether texts may be shown, and counts only where it is true.
+        decided |= {"private": True} if private else {}
+        inputs = {"train": train, "dialogues": self.add_dialogues(data)}
+        folder = f"{home_of(train)}/dialogues/{data}"
+        self.add(Artifact("evaluate", folder, config, decided, inputs))
 
     def add_samples(self, cell: Cell, train: Artifact) -> None:
         """Add the samples of a cell, which are held against the documents of its corpus."""
@@ -307,8 +402,7 @@ class Artifacts:
         # Decides whether passages of the training text may be shown, and counts only where it is true.
         config, decided = config | {"private": private}, decided | ({"private": True} if private else {})
         inputs = {"train": train, "corpus": self.add_corpus(cell.corpus)}
-        folder = train.folder.removesuffix("/train")
-        self.add(Artifact("sample", f"{folder}/sample", config, decided, inputs))
+        self.add(Artifact("sample", f"{home_of(train)}/sample", config, decided, inputs))
 
     def add_judges(self) -> None:
         """Add, for each text, how likely the best other cell finds the samples of its cells.
@@ -319,7 +413,7 @@ class Artifacts:
             cells = [
                 {
                     "cell": cell.name,
-                    "group": cell.name.removesuffix(f".s{cell.seed}"),
+                    "group": cell.group,
                     "use": cell.training.value.use,
                 }
                 for cell in self.cells
@@ -350,7 +444,9 @@ class Artifacts:
             read = zip(
                 self.values(self.configuration.experiment.evaluation), marks_of(corpus.value), strict=True
             )
-            config, decided = ({**without(values, *OF_OWN_TEXT), **kind, **marks} for values, marks in read)
+            config, decided = (
+                {**without(values, *NOT_OF_A_SCORE, *OF_OWN_TEXT), **kind, **marks} for values, marks in read
+            )
             folder = f"{self.results}/cells/{cell.name}/cross/{label}"
             self.add(Artifact("evaluate", folder, config, decided, inputs))
 
@@ -389,7 +485,24 @@ class Artifacts:
             }
             for cell in self.cells
         ]
+        finetuned = [
+            {
+                "cell": made.name,
+                "base": cell.name,
+                "finetuning": made.finetuning.name,
+                "data": made.finetuning.value.data,
+                "seed": made.seed,
+                "use": made.finetuning.value.use,
+                "overrides": made.overrides,
+                "path": f"{self.results}/cells/{made.name}",
+                "private": is_private(cell)
+                or self.configuration.entry("dialogues", made.finetuning.value.data).private,
+            }
+            for cell in self.cells
+            for made in cell.finetuned
+        ]
         config = {"experiment": self.configuration.experiment.experiment, "cells": cells}
+        config |= {"finetuned": finetuned} if finetuned else {}
 
         def of_cells(*stages: str) -> dict[str, Artifact]:
             return {
@@ -402,8 +515,23 @@ class Artifacts:
         data = {
             f"{kinds[artifact.stage]}:{folder.split('/')[-1]}": artifact
             for folder, artifact in self.by_folder.items()
-            if artifact.stage in kinds and artifact.shown and not folder.startswith((TASKS, CROSS))
+            if artifact.stage in kinds
+            and artifact.shown
+            and not folder.startswith((f"{TASKS}/", f"{DIALOGUES}/", f"{CROSS}/"))
         }
+        answers = {
+            f"dialogues:{each[role]}:{each['data']}": self.by_folder[
+                f"{self.results}/cells/{each[role]}/dialogues/{each['data']}"
+            ]
+            for each in finetuned
+            for role in ("base", "cell")
+        }
+        taught = {
+            f"{stage}:{each['cell']}": self.by_folder[f"{each['path']}/{stage}"]
+            for each in finetuned
+            for stage in ("finetune", "evaluate")
+        }
+        taught |= answers
         crossed = {
             f"cross:{label}:{cell['cell']}": self.by_folder[folder]
             for cell in cells
@@ -420,10 +548,21 @@ class Artifacts:
             for folder, artifact in self.by_folder.items()
             if folder.startswith(f"{self.results}/{SAMPLES}/")
         }
-        inputs = {**of_cells("train", "evaluate", "sample"), **crossed, **references, **judged, **data}
+        inputs = {**of_cells("train", "evaluate", "sample"), **taught}
+        inputs |= {**crossed, **references, **judged, **data}
         compare = self.add(Artifact("compare", f"{self.results}/compare", config, config, inputs))
-        inputs = {"compare": compare, **of_cells("train", "evaluate", "sample"), **data}
+        inputs = {"compare": compare, **of_cells("train", "evaluate", "sample"), **taught, **data}
         self.add(Artifact("report", f"{self.results}/report", config, config, inputs))
+
+
+def home_of(train: Artifact) -> str:
+    """Return the folder of the cell that a training, or a fine-tuning, is of."""
+    return train.folder.rsplit("/", 1)[0]
+
+
+def base_of(train: Artifact) -> Artifact:
+    """Return the training that a fine-tuning starts from; of a training itself."""
+    return train.inputs["train"] if train.stage == "finetune" else train
 
 
 def has_text(cell: Cell) -> bool:

@@ -16,7 +16,7 @@ from gptgrid.artifact.identity import OVERVIEWS, digest, identity_of
 from gptgrid.artifact.manifest import sound_manifest
 from gptgrid.artifact.receipt import Receipt
 from gptgrid.artifact.roots import roots
-from gptgrid.plan.artifacts import Artifact
+from gptgrid.plan.artifacts import TRAININGS, Artifact
 from gptgrid.plan.plan import Plan
 from gptgrid.plan.verify import differences
 
@@ -76,13 +76,13 @@ class Causes:
         return f"damaged: {self.store.damage(receipt) or 'other files than it had'}".replace(f"{folder}/", "")
 
     def has_checkpoint(self, artifact: Artifact) -> bool:
-        """Say whether a training was interrupted."""
+        """Say whether a training, or a fine-tuning, was interrupted."""
         digests = self.plan.digests_of_inputs(artifact)
-        if artifact.stage != "train" or digests is None or self.plan.action(artifact) != "run":
+        if artifact.stage not in TRAININGS or digests is None or self.plan.action(artifact) != "run":
             return False
         request = self.plan.requests[artifact]
-        identity = identity_of("train", request.slice, request.source, digests)
-        return (self.store.partial("train", identity) / "scratch" / "state.pt").is_file()
+        identity = identity_of(artifact.stage, request.slice, request.source, digests)
+        return (self.store.partial(artifact.stage, identity) / "scratch" / "state.pt").is_file()
 
     # ----------------------------------------------------------------------------------- changes
 
@@ -104,10 +104,17 @@ class Causes:
     @staticmethod
     def changed_values(artifact: Artifact, earlier: Earlier) -> list[str]:
         """Return `key: old → new` for the values of the configuration that changed."""
-        section = SECTIONS.get(artifact.stage, "")
+        asked = artifact.config.get("kind") == "dialogues"
+        section = "evaluation.answers" if asked else SECTIONS.get(artifact.stage, "")
         changes = differences(earlier.slice, artifact.slice, section)
-        # Which weights are used stands with the training.
-        return [change.replace(f"{section}.use:", "training.use:") for change in changes]
+        # Which weights are used stands with what made them.
+        made = artifact.inputs.get("train")
+        recipe = "finetuning" if made and made.stage == "finetune" else "training"
+        use = f"{section}.use:".removeprefix(".")
+        return [
+            f"{recipe}.use:{change.removeprefix(use)}" if change.startswith(use) else change
+            for change in changes
+        ]
 
     def earlier(self, artifact: Artifact) -> Earlier | None:
         """Return what another request made in an artifact's place before; None if nothing is known."""

@@ -21,17 +21,18 @@ from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.identity import canonical, namespace
 from gptgrid.model import score
 from gptgrid.model.cost import count_parameters, flops_per_token, without_values
-from gptgrid.plan.artifacts import Artifact, is_imported
+from gptgrid.plan.artifacts import Artifact, base_of, home_of, is_imported
+from gptgrid.plan.cost_finetune import Read, read_of, steps_of, tokens_per_byte
 from gptgrid.plan.plan import Plan
 from gptgrid.plan.speed import FORWARD, Speeds
 from gptgrid.stages.evaluate.contexts import can_see
 from gptgrid.stages.sample.prompts import BYTES_PER_TOKEN
+from gptgrid.stages.train.pretraining import SAMPLE_TOKENS
+from gptgrid.stages.train.windows import Windows
 from gptgrid.tokens.document_table import read_document_table
 from gptgrid.tokens.shards import Shards, open_shards
 from gptgrid.trainer import intervals, power_laws
 from gptgrid.trainer.budget import longer_than_asked, remarks, total_steps
-from gptgrid.trainer.observation import SAMPLE_TOKENS
-from gptgrid.trainer.windows import Windows
 
 BYTES_AND_EOT, GPT2_VOCABULARY = 257, 50257
 WINDOWS_AT_ONCE = 2**16
@@ -69,6 +70,8 @@ class Cost:
     """The same; None, too, where no earlier training says how fast it would be."""
     complete: bool = True
     """Whether flops and seconds count all: before the text is encoded they count the training alone."""
+    guessed: bool = False
+    """Whether tokens are what dialogues take, about."""
     problem: str | None = None
     """Why the training would fail."""
     remarks: tuple[str, ...] = ()
@@ -102,10 +105,12 @@ class Costs:
         """Return what a cell costs.
 
         Args:
-            artifacts: folder → artifact of the cell, `train`, `cross/<corpus>` and the like; what is only
-                continued has a training alone.
+            artifacts: folder → artifact of the cell, `train` or `finetune`, `cross/<corpus>` and the like;
+                what is only continued has a training alone.
         """
-        train = artifacts["train"]
+        train = artifacts.get("train") or artifacts["finetune"]
+        taught = train.stage == "finetune"
+        guessed = taught and self.facts(train) is None
         size, budget, problem = self.size(train), None, None
         try:
             budget = self.budget(train)
@@ -113,15 +118,15 @@ class Costs:
             problem = str(error)
         parameters, tokens = size and size.parameters, budget and budget.tokens
         runs = {name: made for name, made in artifacts.items() if self.plan.action(made) == "run"}
-        trains = "train" in runs
+        trains = train in runs.values()
         notes: tuple[str, ...] = ()
-        if budget and trains and not is_imported(train):
+        if budget and trains and not taught and not is_imported(train):
             recipe = namespace(train.config["training"])
             # Where an epoch is not known yet, nothing is said of what it is too long for.
             per_epoch = budget.steps_per_epoch or Fraction(1)
             notes = (*budget.remarks, *intervals.remarks_on_steps(recipe, budget.steps, per_epoch))
         if size is None or tokens is None or not runs:
-            return Cost(parameters, tokens, problem=problem, remarks=notes)
+            return Cost(parameters, tokens, problem=problem, guessed=guessed, remarks=notes)
         try:
             scored = self.scored(runs, budget)
         except UserError as error:
@@ -129,11 +134,14 @@ class Costs:
         samples = self.samples(runs, budget)
         read = sum(sampled_positions(length, context_of(train), size.caches) for length in samples)
         forward = FORWARD * size.flops * (scored or 0)
-        flops = size.flops * tokens * trains + forward + FORWARD * size.flops * read
-        # Padding is no target, but takes its time.
+        # Padding is no target, but takes its time. So does what is asked, which the model must read, too.
         computed = size.flops * budget.positions * trains + forward
+        flops = computed if taught else size.flops * tokens * trains + forward
+        flops += FORWARD * size.flops * read
         seconds = self.speeds.seconds(size.flops, train.threads, computed, sum(samples))
-        return Cost(parameters, tokens, flops, seconds, complete=scored is not None, remarks=notes)
+        return Cost(
+            parameters, tokens, flops, seconds, complete=scored is not None, guessed=guessed, remarks=notes
+        )
 
     def unlike(self, train: Artifact) -> float:
         """Return how many times larger, or smaller, the model is than the nearest that was trained before.
@@ -157,6 +165,8 @@ class Costs:
         Raises:
             UserError: recipe, model and text do not go together.
         """
+        if train.stage == "finetune":
+            return self.taught(train)
         if is_imported(train):
             return Budget(steps=0, begin=0, positions=0, tokens=0)
         begin = self.steps_before(train) if begin is None else begin
@@ -171,6 +181,34 @@ class Costs:
         positions = max(0, steps - begin) * windows.rows * context
         notes = tuple(remarks(training, windows, steps))
         return Budget(steps, begin, positions, tokens, notes, windows.steps_per_epoch)
+
+    def taught(self, finetune: Artifact) -> Budget | None:
+        """Return how long a fine-tuning is: as made, or about so; None where what decides is not made yet."""
+        recipe, read = namespace(finetune.config["finetuning"]), self.dialogues(finetune, "train")
+        steps = steps_of(recipe, read)
+        if steps is None:
+            return None
+        positions = steps * recipe.batch_tokens
+        if facts := self.facts(finetune):
+            return Budget(facts["steps"], 0, positions, facts["train_tokens"])
+        if read is None:
+            return Budget(steps, 0, positions, None)
+        per_epoch = Fraction(read.tokens / recipe.batch_tokens)
+        answers = round(positions * read.answers / read.tokens)
+        return Budget(steps, 0, positions, answers, steps_per_epoch=per_epoch)
+
+    def dialogues(self, made: Artifact, split: str) -> Read | None:
+        """Return what a split of dialogues takes, about; None where that is not known yet.
+
+        Args:
+            made: from the dialogues: a fine-tuning, or an evaluation.
+            split: of the dialogues.
+        """
+        base = base_of(base_of(made) if made.stage == "finetune" else made.inputs["train"])
+        # What others trained has no text of its own, but one that it is scored on.
+        scored = self.plan.artifacts.get(f"{home_of(base)}/evaluate", base)
+        text, dialogues = self.facts(scored.inputs["shards"]), self.facts(made.inputs["dialogues"])
+        return text and dialogues and read_of(dialogues["splits"][split], tokens_per_byte(text))
 
     def steps_before(self, train: Artifact) -> int | None:
         """Return the steps of the training that this one continues: 0 without one, None if not known."""
@@ -215,6 +253,11 @@ class Costs:
                 return None
             every = training["eval_every"] or ceil(budget.steps / 10)
             total += times_due(every, budget) * targets
+        if (finetune := runs.get("finetune")) is not None:
+            if (read := self.dialogues(finetune, "valid")) is None:
+                return None
+            every = finetune.config["finetuning"]["eval_every"] or ceil(budget.steps / 10)
+            total += times_due(every, budget) * round(read.tokens)
         for evaluate in (made for made in runs.values() if made.stage == "evaluate"):
             positions = self.evaluated(evaluate, budget)
             if positions is None:
@@ -232,7 +275,11 @@ class Costs:
         Raises:
             UserError: a part is to be scored of what has no bytes.
         """
-        train, shards, config = evaluate.inputs["train"], evaluate.inputs["shards"], evaluate.config
+        train, config = evaluate.inputs["train"], evaluate.config
+        if config["kind"] == "dialogues":
+            read = [self.dialogues(evaluate, split) for split in ("valid", "test")]
+            return None if None in read else round(sum(each.tokens for each in read))
+        shards = evaluate.inputs["shards"]
         context, asked = context_of(train), config["stride"]
         splits = ("test",) if config["kind"] == "cross" else ("valid", "test")
         overlapping = asked or score.default_stride(context)
@@ -243,7 +290,7 @@ class Costs:
             *(
                 ("test", length, min(asked or score.default_stride(length), length))
                 for length in dict.fromkeys(config.get("contexts", ()))
-                if can_see(train.config["model"], length)
+                if can_see(base_of(train).config["model"], length)
             ),
         ]
         total = 0
@@ -279,7 +326,7 @@ class Costs:
         Raises:
             UserError: a part is to be scored of what has no bytes.
         """
-        by_document = train.config["training"]["windows"] == "document"
+        by_document = base_of(train).config["training"]["windows"] == "document"
         if (facts := self.facts(shards)) is None:
             return None
         known = (shards, split, least_bytes, by_document, context, stride)
@@ -318,6 +365,10 @@ class Costs:
                 draws = decoding["temperature"] > 0 and beams == 1
                 rows = sample.config.get("count", 1) if draws else beams
                 lengths += [self.sample_length(sample, beams)] * number * rows
+        for evaluate in (made for made in runs.values() if made.config.get("kind") == "dialogues"):
+            read = self.dialogues(evaluate, "test")
+            number = min(evaluate.config["documents"], read.dialogues) if read else 0
+            lengths += [evaluate.config["max_new_tokens"]] * number
         return lengths
 
     def sample_length(self, sample: Artifact, beams: int) -> int:
@@ -342,19 +393,30 @@ class Costs:
 
     def size(self, train: Artifact) -> Size | None:
         """Return what the model of a training takes; None before its vocabulary is known."""
-        # The embedding of an imported model may have more rows than its tokenizer has tokens.
-        vocab_size = train.config.get("vocab_size") or self.vocab_size(train.inputs["tokenizer"])
+        vocab_size = self.rows_of_embedding(train)
         if vocab_size is None:
             return None
-        key = canonical([train.config["model"], vocab_size])
+        key = canonical([base_of(train).config["model"], vocab_size])
         if key not in self.sizes:
-            model = namespace(train.config["model"])
+            model = namespace(base_of(train).config["model"])
             self.sizes[key] = Size(
                 parameters=count_parameters(model, vocab_size),
                 flops=flops_per_token(model, vocab_size),
                 caches=hasattr(without_values(model, vocab_size), "new_cache"),
             )
         return self.sizes[key]
+
+    def rows_of_embedding(self, train: Artifact) -> int | None:
+        """Return how many tokens the model of a training knows; None before that is known.
+
+        A fine-tuning may add a few that are not counted before it is made.
+        """
+        if train.stage == "finetune":
+            facts = self.facts(train)
+            return facts["vocab_size"] if facts else self.rows_of_embedding(base_of(train))
+        # The embedding of an imported model may have more rows than its tokenizer has tokens.
+        imported = train.config.get("start", train.config).get("vocab_size")
+        return imported or self.vocab_size(train.inputs["tokenizer"])
 
     def vocab_size(self, tokenizer: Artifact) -> int | None:
         """Return the size of a vocabulary: as made, or, where its configuration says it, as it will be.
@@ -384,7 +446,7 @@ class Costs:
 
 def context_of(train: Artifact) -> int:
     """Return the tokens that the model of a training sees at once."""
-    return train.config["model"]["context"]
+    return base_of(train).config["model"]["context"]
 
 
 def budget_before_encoding(training: SimpleNamespace, context: int, begin: int) -> Budget | None:
@@ -410,7 +472,7 @@ def budget_before_encoding(training: SimpleNamespace, context: int, begin: int) 
 
 def kept_on_the_way(train: Artifact, budget: Budget) -> int:
     """Return how many weights a training keeps on its way."""
-    checkpoints = train.config["training"].get("checkpoints")
+    checkpoints = train.config.get("training", {}).get("checkpoints")
     if not checkpoints:
         return 0
     per_epoch = budget.steps_per_epoch or Fraction(budget.steps)

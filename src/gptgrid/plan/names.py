@@ -2,19 +2,34 @@
 
 import re
 
-SEED = re.compile(r"[.]s[0-9]+$")
-"""The end of a cell's name; what goes before is its group."""
+NAME = re.compile(r"(?P<group>.+)[.]s[0-9]+(?P<finetuning>[.][\w-]+([+].+)?)?")
+"""Of a cell, or of what is fine-tuned from it."""
+
+
+def group_of(name: str) -> str:
+    """Return what cells have in common that differ in their seeds alone: the name without the seed."""
+    parts = NAME.fullmatch(name)
+    return parts["group"] + (parts["finetuning"] or "") if parts else name
 
 
 def match(names: str, labels: list[str]) -> list[str]:
-    """Return the labels that have every part, whole if any label has it whole; none for no part."""
+    """Return the labels of cells that have every part, whole if any label has it whole; none for no part.
+
+    What is fine-tuned must be named: where a cell and what is fine-tuned from it match, the cell is meant.
+    """
     parts = names.split()
     if not parts:
         return []
     for part in parts:
         whole = re.compile(rf"(?<![\w-]){re.escape(part)}(?![\w+-])")
         labels = list(filter(whole.search, labels)) or [label for label in labels if part in label]
-    return labels
+    names = {label: NAME.fullmatch(label) for label in labels}
+    trained = {parts["group"] for parts in names.values() if parts and not parts["finetuning"]}
+    return [
+        label
+        for label, parts in names.items()
+        if not (parts and parts["finetuning"] and parts["group"] in trained)
+    ]
 
 
 def listed(labels: list[str], most: int = 20) -> str:

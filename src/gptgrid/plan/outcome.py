@@ -1,4 +1,4 @@
-"""What a run says at its end: the best cell of each text, and how to try it."""
+"""What a run says at its end: the best cell of each text, how to try it, and whom to ask."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import csv
 import json
 import shlex
 from pathlib import Path
+from typing import Any
 
 from gptgrid.plan.plan import Plan
 from gptgrid.text.readable import excerpt
@@ -17,7 +18,8 @@ FIGURES = {"bpb_mean": "{:.3f} bits per byte", "perplexity_mean": "perplexity {:
 
 
 def outcome(plan: Plan) -> list[str]:
-    """Return lines about the best group of each text: its figures, a sample, the command that generates more.
+    """Return lines about the best group of each text: its figures, a sample, the command that generates more;
+    and one for each recipe by which cells were fine-tuned: the command that asks one of them.
 
     None where there are no tables. Of private text no sample is shown.
     """
@@ -26,13 +28,19 @@ def outcome(plan: Plan) -> list[str]:
     if not (folder / "comparison.csv").is_file():
         return []
     cells = {cell["cell"]: cell for cell in compare.config["cells"]}
-    lines = []
+    lines, best = [], []
     for group in (row for row in read_rows(folder / "comparison.csv") if row["best"] == "True"):
         name = next(name for name in cells if name.rpartition(".")[0] == group["group"])
         figures = [text.format(float(group[key])) for key, text in FIGURES.items() if group[key]]
         lines.append(f"{group['text']}: best on validation: {group['group']}; test: {', '.join(figures)}")
         lines += try_it(Path(cells[name]["path"]), cells[name]["private"])
-    return lines
+        best.append(name)
+    # Of the best cell, if it was fine-tuned so.
+    taught: dict[str, dict[str, Any]] = {}
+    for each in sorted(compare.config.get("finetuned", ()), key=lambda each: each["base"] not in best):
+        if (Path(each["path"]) / "finetune").is_dir():
+            taught.setdefault(each["finetuning"], each)
+    return lines + [f"fine-tuned by {name}:  gptgrid chat {each['path']}" for name, each in taught.items()]
 
 
 def try_it(cell: Path, private: bool) -> list[str]:

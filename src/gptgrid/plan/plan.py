@@ -179,7 +179,7 @@ class Plan:
 
     def computations(self) -> int:
         """Return how many programs will need torch."""
-        stages = ("train", "evaluate", "sample")
+        stages = ("train", "finetune", "evaluate", "sample")
         return sum(a.stage in stages and self.action(a) == "run" for a in self.artifacts.values())
 
     def of_stage(self, stage: str) -> list[Artifact]:

@@ -13,7 +13,7 @@ from rich.text import Text
 from gptgrid.artifact.manifest import sound_manifest
 from gptgrid.config.corpora import KINDS_OF_DOCUMENTS
 from gptgrid.config.values import BUDGETS
-from gptgrid.plan.artifacts import Artifact, is_imported
+from gptgrid.plan.artifacts import TRAININGS, Artifact, home_of, is_imported
 from gptgrid.plan.causes import Causes, Earlier
 from gptgrid.plan.plan import Plan
 from gptgrid.text.readable import duration
@@ -49,9 +49,9 @@ def show_plan(plan: Plan, console: Console, everything: bool = False) -> None:
         if not missing and not everything:
             continue
         figures: tuple[str, ...] = ()
-        if artifacts[0].stage == "train":
-            folder = artifacts[0].folder.removesuffix("train")
-            cost = costs.of_cell({artifact.folder.removeprefix(folder): artifact for artifact in artifacts})
+        if artifacts[0].stage in TRAININGS:
+            folder = home_of(artifacts[0])
+            cost = costs.of_cell({made.folder.removeprefix(f"{folder}/"): made for made in artifacts})
             figures = readable(cost)
             if cost.seconds is not None:
                 seconds.append(cost.seconds)
@@ -70,8 +70,10 @@ def show_plan(plan: Plan, console: Console, everything: bool = False) -> None:
     if table.row_count:
         console.print(table, soft_wrap=True)
     counts = Counter(plan.action(artifact) for artifact in plan.artifacts.values())
+    finetuned = sum(len(cell.finetuned) for cell in plan.cells)
     notes.append(
-        f"{len(plan.cells)} cells, {len(plan.artifacts)} artifacts: {counts['keep']} are there, "
+        f"{len(plan.cells)} cells, {f'{finetuned} fine-tuned from them, ' * bool(finetuned)}"
+        f"{len(plan.artifacts)} artifacts: {counts['keep']} are there, "
         f"{counts['restore']} would be restored from the store, {counts['run']} would run"
     )
     if seconds:
@@ -132,10 +134,11 @@ def readable(cost: Cost) -> tuple[str, str, str, str]:
     parameters = f"{cost.parameters:,}" if cost.parameters is not None else "after tokenizer"
     if cost.tokens is None:
         return parameters, "would fail" if cost.problem else "after encode", "", ""
+    tokens = f"{'≈ ' * cost.guessed}{cost.tokens:,}"
     if cost.flops is None:
-        return parameters, f"{cost.tokens:,}", "", ""
+        return parameters, tokens, "", ""
     time = "?" if cost.seconds is None else f"{least}{duration(cost.seconds)}"
-    return parameters, f"{cost.tokens:,}", f"{least}{cost.flops:.2e}", time
+    return parameters, tokens, f"{least}{cost.flops:.2e}", time
 
 
 # ------------------------------------------------------------------------------------------ hints

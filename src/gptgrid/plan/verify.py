@@ -26,7 +26,7 @@ from gptgrid.artifact.receipt import Receipt
 from gptgrid.artifact.request import Request
 from gptgrid.artifact.store import Store
 from gptgrid.artifact.view import shows
-from gptgrid.plan.artifacts import Artifact
+from gptgrid.plan.artifacts import TRAININGS, Artifact, home_of
 from gptgrid.plan.names import listed, match
 from gptgrid.plan.plan import SCRIPTS, Plan
 
@@ -109,20 +109,17 @@ def choose(plan: Plan, names: list[str]) -> list[Artifact]:
         UserError: a name means nothing in the experiment.
     """
     folders = list(plan.artifacts)
-    trainings = [folder for folder in folders if folder.endswith("/train")]
+    cells = [home_of(made) for made in plan.artifacts.values() if made.stage in TRAININGS]
     chosen: dict[str, Artifact] = {} if names else plan.artifacts
     for name in names:
         path = os.path.relpath(name) if name and Path(name).is_dir() else name
         matching = [f for f in folders if f"{f}/".startswith(f"{path}/")] or [
-            folder
-            for training in match(path, trainings)
-            for folder in folders
-            if folder.startswith(training.removesuffix("train"))
+            folder for cell in match(path, cells) for folder in folders if folder.startswith(f"{cell}/")
         ]
         if not matching:
             raise UserError(
                 f"{plan.configuration.origin}: no trained cell matches {name!r}; give its --configfile, or "
-                f"one of:\n{listed([Path(training).parent.name for training in trainings])}"
+                f"one of:\n{listed([Path(cell).name for cell in cells])}"
             )
         chosen |= {folder: plan.artifacts[folder] for folder in matching}
     return list(chosen.values())

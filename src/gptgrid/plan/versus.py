@@ -18,7 +18,7 @@ import pandas as pd
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.manifest import first_damage, read_manifest, read_provenance
-from gptgrid.plan.names import SEED
+from gptgrid.plan.names import group_of
 from gptgrid.stages.compare.cells import DIVERGED
 from gptgrid.stages.compare.contrasts import Group, contrasts, spread_of, summarize_group
 from gptgrid.stages.compare.selection import LEVEL, half_width, holm, two_sided
@@ -50,7 +50,7 @@ class Cell:
     @property
     def group(self) -> str:
         """Return its name without its seed."""
-        return SEED.sub("", self.folder.name)
+        return group_of(self.folder.name)
 
     @cached_property
     def evaluation(self) -> dict[str, Any]:
@@ -70,10 +70,16 @@ class Cell:
             raise UserError(f"{path} is of an older source; run snakemake, which makes it again")
         return found
 
+    @property
+    def trained(self) -> Path:
+        """Return the folder of its weights."""
+        tuned = self.folder / "finetune"
+        return tuned if tuned.is_dir() else self.folder / "train"
+
     @cached_property
     def training(self) -> dict[str, Any]:
         """Return the manifest of its training."""
-        return read_manifest(self.folder / "train")
+        return read_manifest(self.trained)
 
     @property
     def text(self) -> Text:
@@ -107,13 +113,13 @@ class Cell:
     def configuration(self) -> dict[str, Any]:
         """Return dotted key → value: what decides its figures, and what they were made with."""
         train, evaluate = self.training, read_manifest(self.folder / "evaluate")
-        codec = json.loads((self.folder / "train" / "codec.json").read_text(encoding="utf-8"))
+        codec = json.loads((self.trained / "codec.json").read_text(encoding="utf-8"))
         headline = self.evaluation[self.evaluation["convention"]]
-        provenance = read_provenance(self.folder / "train")
+        provenance = read_provenance(self.trained)
         provenance |= {"torch": provenance.get("libraries", {}).get("torch")}
         return {
             **flat({"tokenizer": {key: codec.get(key) for key in ("kind", "vocab_size")}}),
-            "tokenizer.content": train["inputs"]["tokenizer"],
+            "tokenizer.content": train["inputs"].get("tokenizer"),
             "shards.content": train["inputs"].get("shards"),
             **flat({key: value for key, value in train["config"].items() if key != "seed"}),
             **flat({"evaluation": evaluate["config"]}),
@@ -179,7 +185,7 @@ def read_experiment(folder: Path) -> Result:
     """
     table = read_table(folder / "compare" / "summary.csv")
     result, unlearned = Result(str(folder), {}), unlearned_groups(folder / "compare" / "comparison.csv")
-    for group, rows in table.groupby(table["cell"].str.replace(SEED, "", regex=True), sort=False):
+    for group, rows in table.groupby(table["cell"].map(group_of), sort=False):
         folders = [folder / "cells" / name for name in rows["cell"]]
         there = [Cell(path, learned=group not in unlearned) for path in folders if path.is_dir()]
         if not there:
@@ -214,9 +220,8 @@ def read_cells(folders: list[Path]) -> Result:
             raise UserError(f"{cell.folder} has no figures: its training diverged")
         if cell.text != cells[0].text:
             raise UserError(f"{cells[0].folder} and {cell.folder} were scored on different texts")
-    label = (
-        str(folders[0]) if len(folders) == 1 else f"{SEED.sub('', str(folders[0]))} ({len(folders)} seeds)"
-    )
+    first, *others = map(str, folders)
+    label = f"{group_of(first)} ({len(folders)} seeds)" if others else first
     return Result(label, {cells[0].group: cells})
 
 

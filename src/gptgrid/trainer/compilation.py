@@ -76,9 +76,9 @@ def compile_if_it_pays(
 def can_be_recorded(learner: Learner, run: SimpleNamespace, processes: int) -> bool:
     """Say whether each step is one pass that a CUDA graph can hold."""
     recipe = learner.recipe
-    one_pass = recipe.micro_rows >= recipe.windows.rows and processes == 1
+    one_pass = recipe.micro_rows >= recipe.batches.rows and processes == 1
     # Each pass has its own draws and documents; activations that are not kept are for large models.
-    varies = recipe.model.dropout > 0 or recipe.model.document_mask
+    varies = recipe.draws or recipe.model.document_mask or recipe.batches.separate
     return learner.device.type == "cuda" and one_pass and not (varies or run.activation_checkpointing)
 
 

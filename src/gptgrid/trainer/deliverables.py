@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,10 @@ from torch import Tensor
 
 from gptgrid.artifact.identity import canonical
 from gptgrid.launch.allocator import describe_allocator
-from gptgrid.model.build import build
-from gptgrid.model.cost import flops_per_token, parameter_count
+from gptgrid.model.cost import flops_per_token, parameter_count, without_values
 from gptgrid.model.device import describe_device
-from gptgrid.model.initialize import initialize
 from gptgrid.model.load import WEIGHTS
+from gptgrid.tokens.codec import write_codec
 from gptgrid.trainer import checkpoint
 from gptgrid.trainer.state import gather
 from gptgrid.trainer.trainer import Trainer
@@ -26,37 +24,34 @@ from gptgrid.trainer.trainer import Trainer
 
 def deliver(trainer: Trainer) -> dict[str, Any]:
     """Write the files of a finished training; return its facts."""
+    task, folder = trainer.task, trainer.job.folder
     trainer.job.provenance.update(provenance(trainer))
-    folder, state = trainer.job.folder, gather(trainer.learner, trainer.progress)
-    for name, weights in kept_weights(trainer).items():
-        (folder / WEIGHTS[name]).write_bytes(save(checkpoint.plain(weights)))
-    (folder / "config.json").write_text(config_text(trainer) + "\n", encoding="utf-8")
-    shutil.copyfile(trainer.job.inputs["tokenizer"] / "codec.json", folder / "codec.json")
+    state, kept = gather(trainer.learner, trainer.progress), kept_weights(trainer)
+    for name, weights in kept.items():
+        (folder / WEIGHTS[name]).write_bytes(save(checkpoint.plain(task.whole(weights))))
+    for name, content in task.files(kept["best"]).items():
+        (folder / name).write_bytes(content)
+    (folder / "config.json").write_text(canonical(task.config()) + "\n", encoding="utf-8")
+    write_codec(task.codec, folder / "codec.json")
     write_metrics(folder / "metrics.csv", state["metrics"])
     write_samples(folder / "samples.jsonl", state["samples"])
     checkpoint.write(folder / "state.pt", state)
-    return facts(trainer)
-
-
-def config_text(trainer: Trainer) -> str:
-    """Return config.json: the recipe, and whether names of special tokens in the text were these."""
-    marks = trainer.job.manifest("shards").get("config", {}).get("marks", "text")
-    return canonical({**trainer.recipe.describe(), "marks": marks})
+    return {**facts(trainer), **task.facts(trainer.progress)}
 
 
 def kept_weights(trainer: Trainer) -> dict[str, dict[str, Tensor]]:
-    """Return the weights of the lowest validation loss as `best`, and the last ones as `last`.
+    """Return the weights of the lowest validation loss as `best`, and the last ones as `last`; those that
+    learned alone.
 
     Both are the last that were validated, or the first ones, if the training diverged: its last are none.
     """
-    best, recipe = trainer.progress["best"], trainer.recipe
+    best = trainer.progress["best"]
     if not trainer.progress["diverged"]:
         return {"best": best["weights"], "last": trainer.learner.kept_weights()}
     if best:
         return {"best": best["weights"], "last": best["weights"]}
-    module = build(recipe.model, recipe.vocab_size, recipe.eot)
-    initialize(module, recipe.seed)
-    first = dict(module.named_parameters())
+    first = dict(trainer.task.first_model().named_parameters())
+    first = {name: weight for name, weight in first.items() if weight.requires_grad}
     return {"best": first, "last": first}
 
 
@@ -65,7 +60,7 @@ def facts(trainer: Trainer) -> dict[str, Any]:
     progress, recipe = trainer.progress, trainer.recipe
     ended = trainer.ended if progress["step"] < recipe.steps or progress["diverged"] else None
     return {
-        **parameter_count(trainer.learner.module),
+        **parameter_count(without_values(recipe.model, recipe.vocab_size)),
         "vocab_size": recipe.vocab_size,
         "steps": progress["step"],
         "batch_tokens": recipe.training.batch_tokens,
@@ -74,7 +69,7 @@ def facts(trainer: Trainer) -> dict[str, Any]:
         "train_flops": progress["tokens"] * flops_per_token(recipe.model, recipe.vocab_size),
         **losses(trainer),
         "val_tokens": trainer.validation.targets,
-        "val_bytes": trainer.validation.text.totals["bytes"],
+        "val_bytes": trainer.validation.bytes,
         "status": "diverged" if progress["diverged"] else "stopped early" if ended else "finished",
         "ended": ended,
     }

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from pathlib import Path
 from threading import Thread
@@ -27,13 +28,29 @@ from gptgrid.artifact.job import Job, SourceCheck, peak_memory_mb
 from gptgrid.artifact.program import Labelled
 from gptgrid.trainer.deliverables import deliver
 from gptgrid.trainer.interrupt import Interrupts
+from gptgrid.trainer.task import Task
 from gptgrid.trainer.trainer import Trainer
 
 OUTCOME = "outcome.json"
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone")
 
 
-def train(job: Job) -> dict[str, Any]:
+def make(job: Job, task: Callable[[Job], Task], module: str) -> dict[str, Any]:
+    """Train with as many processes as `run.processes` says; return the facts.
+
+    Args:
+        job: of a stage.
+        task: what reads its data.
+        module: name of the module that `work`s as one of several processes.
+
+    Raises:
+        SystemExit: a signal asked to stop and the state is saved, or a process failed.
+        UserError: something that a person can mend.
+    """
+    return launch(job, module) if job.run.processes > 1 else train(job, task)
+
+
+def train(job: Job, task: Callable[[Job], Task]) -> dict[str, Any]:
     """Train to the end; return the facts. Of several processes, the first one delivers and has facts.
 
     Raises:
@@ -41,15 +58,19 @@ def train(job: Job) -> dict[str, Any]:
         UserError: something that a person can mend.
     """
     with job.timing("load"):
-        trainer = Trainer(job)
+        trainer = Trainer(task(job))
     with job.timing("train"):
         trainer.run()
     with job.timing("write"):
         return deliver(trainer) if trainer.ranks.rank == 0 else {}
 
 
-def launch(job: Job) -> dict[str, Any]:
+def launch(job: Job, module: str) -> dict[str, Any]:
     """Train with `run.processes` processes; return the facts.
+
+    Args:
+        job: of a stage.
+        module: see `make`.
 
     Raises:
         SystemExit: a signal asked to stop and the state is saved, or a process failed.
@@ -62,14 +83,7 @@ def launch(job: Job) -> dict[str, Any]:
     fields["source"] = job.source
     fields["label"] = getattr(sys.stdout, "label", None)
     job_file.write_text(json.dumps(fields, default=vars), encoding="utf-8")
-    command = [
-        *TORCHRUN,
-        "--nproc-per-node",
-        str(job.run.processes),
-        "-m",
-        "gptgrid.trainer.launch",
-        str(job_file),
-    ]
+    command = [*TORCHRUN, "--nproc-per-node", str(job.run.processes), "-m", module, str(job_file)]
     with Interrupts() as interrupts:
         # In a session of its own, torchrun hears no Ctrl-C and cannot end the processes before they save.
         process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
@@ -89,10 +103,11 @@ def launch(job: Job) -> dict[str, Any]:
     raise SystemExit(128 + interrupts.received if interrupts.received else process.returncode or 1)
 
 
-def work(job_file: Path) -> None:
+def work(job_file: Path, task: Callable[[Job], Task]) -> None:
     """Train as one of the processes that torchrun started; write what came of it, if anything did.
 
     Args:
+        task: see `make`.
         job_file: JSON of the fields of a job, and the label of its lines.
     """
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
@@ -117,7 +132,7 @@ def work(job_file: Path) -> None:
         try:
             if job.source:
                 job.source.check()  # of what this process imported, later than the launcher
-            facts = train(job)
+            facts = train(job, task)
             job.provenance.setdefault("peak_memory_mb", peak_memory_mb())  # the launcher's says nothing
             result = {"facts": facts, "provenance": job.provenance, "timings": job.timings}
         except UserError as error:
@@ -136,7 +151,3 @@ def stop_with_the_launcher() -> None:
     while True:  # until it is listened to: outside the training loop the signal is ignored
         os.kill(os.getpid(), signal.SIGUSR1)
         time.sleep(0.1)
-
-
-if __name__ == "__main__":
-    work(Path(sys.argv[1]))

@@ -8,39 +8,40 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import repeat
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
-from gptgrid.model.build import build
-from gptgrid.model.initialize import initialize
 from gptgrid.model.precision import autocast
 from gptgrid.seeds import derive
+from gptgrid.trainer.batches import UNSCORED
 from gptgrid.trainer.memory import recompute_activations
 from gptgrid.trainer.optimizer import build_optimizers, clip_gradient, join_groups, parameters_of
 from gptgrid.trainer.ranks import Ranks
 from gptgrid.trainer.recipe import Recipe
 from gptgrid.trainer.weights import Weights, update_average
-from gptgrid.trainer.windows import UNSCORED
 
 
 class Learner:
     """Weights, optimizers, the loss scaler of fp16, and the moving average that `ema` asks for."""
 
-    def __init__(self, recipe: Recipe, device: torch.device, precision: str, recompute: bool) -> None:
-        """Make the model with its first weights.
+    def __init__(
+        self, recipe: Recipe, module: nn.Module, device: torch.device, precision: str, recompute: bool
+    ) -> None:
+        """Take a model.
 
         Args:
             recipe: of the training.
+            module: the model with its first weights; what of them does not learn has no `requires_grad`.
             device: where it computes.
             precision: what it computes in; not `auto`.
             recompute: compute activations again in the backward pass in place of keeping them.
         """
         self.recipe, self.device, self.precision = recipe, device, precision
-        self.module = build(recipe.model, recipe.vocab_size, recipe.eot).to(device)
-        initialize(self.module, recipe.seed)
+        self.module = module.to(device).train()
         if recompute:
             recompute_activations(self.module)
         self.weights = Weights(self.module, precision)
@@ -48,10 +49,12 @@ class Learner:
         join_groups(self.optimizers)
         self.scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
         self.average = self.weights.copy() if recipe.training.ema else None
-        self.logits: Callable[[Tensor], Tensor] = self.module
+        self.logits: Callable[..., Tensor] = self.module
         """Computes logits in training: the module, or what is faster."""
 
-    def accumulate_gradients(self, inputs: Tensor, targets: Tensor, step: int, ranks: Ranks) -> Tensor:
+    def accumulate_gradients(
+        self, inputs: Tensor, targets: Tensor, step: int, ranks: Ranks, documents: Tensor | None = None
+    ) -> Tensor:
         """Add the gradients of this process's micro-batches; return their part of the batch's mean loss.
 
         Args:
@@ -59,12 +62,15 @@ class Learner:
             targets: (rows, context) int64, UNSCORED where padded.
             step: updates made before.
             ranks: the processes that share the batch.
+            documents: (rows, context) numbers of documents that do not see each other; None: as the model
+                sees a text.
         """
         rows = self.recipe.micro_rows
         scored, loss = int((targets != UNSCORED).sum()), torch.zeros((), device=self.device)
-        micro_batches = zip(inputs.split(rows), targets.split(rows), strict=True)
+        numbers = repeat(None) if documents is None else documents.split(rows)
+        micro_batches = zip(inputs.split(rows), targets.split(rows), numbers, strict=False)
         for number, micro_batch in ranks.share(enumerate(micro_batches)):
-            if self.recipe.model.dropout:
+            if self.recipe.draws:
                 torch.manual_seed(derive(self.recipe.seed, f"dropout/{number}", step))
             # Weighted by what it scores, so that the gradient is that of the batch, however it is cut.
             part = self.nats(*micro_batch) / scored
@@ -73,12 +79,16 @@ class Learner:
             loss += part.detach()
         return loss
 
-    def nats(self, inputs: Tensor, targets: Tensor) -> Tensor:
-        """Return the summed cross-entropy of the scored targets: a scalar, fp32, on the device."""
+    def nats(self, inputs: Tensor, targets: Tensor, documents: Tensor | None = None) -> Tensor:
+        """Return the summed cross-entropy of the scored targets: a scalar, fp32, on the device.
+
+        Arguments are as those of `accumulate_gradients`.
+        """
         inputs = inputs.to(self.device, non_blocking=True)  # (rows, time)
         targets = targets.to(self.device, non_blocking=True)  # (rows, time)
+        separate = {} if documents is None else {"documents": documents.to(self.device, non_blocking=True)}
         with autocast(self.precision, self.device):
-            logits = self.logits(inputs)  # (rows, time, vocab_size)
+            logits = self.logits(inputs, **separate)  # (rows, time, vocab_size)
         return functional.cross_entropy(
             logits.float().flatten(0, 1), targets.flatten(), ignore_index=UNSCORED, reduction="sum"
         )

@@ -7,28 +7,24 @@ Nothing is read back from the device between two rows of metrics.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from safetensors.torch import save
 
-from gptgrid.artifact.job import Job
-from gptgrid.model.continuation import complete
-from gptgrid.model.decoding import Decoding
 from gptgrid.model.load import kept_steps, step_file
 from gptgrid.text.readable import excerpt
-from gptgrid.tokens.base import Codec
 from gptgrid.trainer import checkpoint
 from gptgrid.trainer.checkpoint import Progress
 from gptgrid.trainer.intervals import is_due
 from gptgrid.trainer.learner import Learner
 from gptgrid.trainer.meter import Meter
-from gptgrid.trainer.recipe import Recipe
 from gptgrid.trainer.stopping import describe_divergence, is_lost
-from gptgrid.trainer.validation import Validation
+from gptgrid.trainer.task import Task
 
-GREEDY = Decoding(temperature=0.0)
-SAMPLE_TOKENS, SAMPLE_SHOWN = 60, 60
+SAMPLE_SHOWN = 60
+"""Characters of a sample that a line of progress shows."""
 ALL = "all"
 
 
@@ -36,13 +32,15 @@ ALL = "all"
 class Observer:
     """Looks at a training and notes in its progress what it sees."""
 
-    job: Job
-    recipe: Recipe
-    codec: Codec
+    task: Task
     learner: Learner
-    validation: Validation
     meter: Meter
     progress: Progress
+    check: Callable[[], None]
+    """Called between batches of a validation; it may raise."""
+
+    def __post_init__(self) -> None:
+        self.job, self.recipe, self.validation = self.task.job, self.task.recipe, self.task.validation
 
     def observe(self) -> None:
         """Make what is due at this step, unless it was made before an interruption."""
@@ -50,14 +48,14 @@ class Observer:
         if step == 0:
             return
         if training.checkpoints and is_due(
-            training.checkpoints.every, step, self.recipe.windows.steps_per_epoch
+            training.checkpoints.every, step, self.recipe.batches.steps_per_epoch
         ):
             self.keep_weights(training.checkpoints.keep)
         losses, shown = [], []
         samples = self.progress["samples"]
-        if self.is_due(training.sample_every) and not (samples and samples[-1]["step"] == step):
-            text = self.sample()
-            shown = [] if self.private else [f'"{excerpt(text, SAMPLE_SHOWN)}"']
+        if self.is_due(self.recipe.sample_every) and not (samples and samples[-1]["step"] == step):
+            row = self.sample()
+            shown = [] if self.task.private else [f'"{excerpt(self.task.shown(row), SAMPLE_SHOWN)}"']
         row_is_due = self.is_due(self.recipe.row_every) or self.is_due(self.recipe.eval_every)
         if row_is_due and step != self.last_row():
             row = self.measure()
@@ -83,25 +81,17 @@ class Observer:
         if self.validation.ranks.rank == 0:
             folder = self.job.folder
             path = folder / step_file(self.progress["step"])
-            path.write_bytes(save(checkpoint.plain(self.learner.kept_weights())))
+            path.write_bytes(save(checkpoint.plain(self.task.whole(self.learner.kept_weights()))))
             if keep != ALL:
                 for older in list(kept_steps(folder).values())[:-keep]:
                     older.unlink()
 
-    @property
-    def private(self) -> bool:
-        """Say whether the text may not be shown, nor what a model that learned it writes."""
-        return self.job.manifest("shards").get("config", {}).get("private", False)
-
-    def sample(self) -> str:
-        """Let the model continue the prompt, greedily and shortly; return both. Bare ids have none."""
-        prompt = "" if self.codec.kind == "ids" else self.recipe.training.sample_prompt
+    def sample(self) -> dict[str, Any]:
+        """Add a row of samples; return it."""
         with self.meter.aside("sample"), self.learner.evaluating():
-            module, seed = self.learner.module, self.recipe.seed
-            (found,) = complete(module, self.codec, [prompt], GREEDY, SAMPLE_TOKENS, [seed])
-        row = {"step": self.progress["step"], "prompt": prompt, "text": found.text}
+            row = {"step": self.progress["step"], **self.task.sample(self.learner.module)}
         self.progress["samples"].append(row)
-        return prompt + found.text
+        return row
 
     def measure(self) -> dict[str, Any]:
         """Add a row of metrics, with a validation where one is due; return it."""
@@ -117,7 +107,7 @@ class Observer:
         row = {
             "step": step,
             "tokens": self.progress["tokens"],
-            "epoch": self.recipe.windows.epoch(step),
+            "epoch": self.recipe.batches.epoch(step),
             "lr": self.recipe.learning_rate(step - 1),
             "train_loss": finite_or_none(train_loss),
             "val_loss": finite_or_none(val_loss),
@@ -151,7 +141,7 @@ class Observer:
     def validate(self) -> float:
         """Return the validation loss, in nats per token."""
         with self.meter.aside("validate"):
-            return self.validation.loss(self.learner)
+            return self.validation.loss(self.learner, between_batches=self.check)
 
     def keep_if_best(self, loss: float) -> None:
         """Keep the weights if no validation was lower."""
@@ -174,7 +164,7 @@ class Observer:
         if best is None or best["scored"] == self.validation.digest:
             return
         with self.meter.aside("validate"):
-            loss = self.validation.loss(self.learner, best["weights"])
+            loss = self.validation.loss(self.learner, best["weights"], self.check)
         for row in self.progress["metrics"]:
             row["val_loss"] = finite_or_none(loss) if row["step"] == best["step"] else None
         comparable = {**best, "loss": loss, "scored": self.validation.digest}

@@ -41,7 +41,7 @@ def muon(
     hidden = {name: weight for name, weight in weights.items() if is_hidden(name, weight)}
     others = {name: weight for name, weight in weights.items() if name not in hidden}
     return [
-        *adamw(others, model, training),
+        *(adamw(others, model, training) if others else []),  # adapters are all matrices
         torch.optim.Muon(
             groups(hidden, training.weight_decay, partial(muon_lr_scale, model)),
             lr=training.lr,

@@ -12,14 +12,12 @@ from typing import Any
 
 from gptgrid.artifact.identity import canonical, mapping
 from gptgrid.model.cost import count_parameters
-from gptgrid.tokens.base import Codec
-from gptgrid.tokens.shards import Shards
 from gptgrid.trainer import power_laws
+from gptgrid.trainer.batches import Batches
 from gptgrid.trainer.budget import total_steps
 from gptgrid.trainer.intervals import is_due
 from gptgrid.trainer.memory import micro_batch_rows
 from gptgrid.trainer.schedule import learning_rate
-from gptgrid.trainer.windows import Windows
 
 ROWS_OF_METRICS = 200
 """About how many rows metrics.csv gets beside those of validations."""
@@ -28,34 +26,36 @@ ROWS_OF_METRICS = 200
 class Recipe:
     """A model, its training and its seed, with the steps that follow from them."""
 
-    def __init__(self, config: SimpleNamespace, codec: Codec, tokens: Shards, processes: int = 1) -> None:
+    def __init__(
+        self, config: SimpleNamespace, vocab_size: int, eot: int | None, batches: Batches, processes: int = 1
+    ) -> None:
         """Work out the numbers of a recipe.
 
         Args:
             config: model, training and seed, as configured.
-            codec: the tokenizer.
-            tokens: the training split.
+            vocab_size: of the model.
+            eot: id of the end-of-text token.
+            batches: of the training.
             processes: that share a batch.
-
-        Raises:
-            UserError: model, batch and training split do not fit together.
         """
         self.model, self.seed = config.model, config.seed
-        self.vocab_size, self.eot = codec.vocab_size, codec.eot
+        self.vocab_size, self.eot, self.batches = vocab_size, eot, batches
         self.training = training = SimpleNamespace(**vars(config.training))
-        self.windows = Windows(tokens, training, self.model.context, self.seed, self.eot)
-        training.batch_tokens = self.windows.rows * self.model.context
-        self.steps = total_steps(training, self.windows)
-        self.tokens = self.windows.targets(self.steps)
+        training.batch_tokens = self.batches.rows * self.model.context
+        self.steps = total_steps(training, self.batches)
+        self.tokens = self.batches.targets(self.steps)
         if training.weight_decay == "auto":
             parameters = count_parameters(self.model, self.vocab_size)
             training.weight_decay = power_laws.weight_decay(training.lr, self.steps, self.tokens, parameters)
+        self.draws = self.model.dropout > 0
+        """Whether a step draws at random."""
         self.eval_every = training.eval_every or math.ceil(self.steps / 10)
+        self.sample_every = training.sample_every
         self.row_every = math.ceil(self.steps / ROWS_OF_METRICS)
         self.micro_rows = micro_batch_rows(
-            self.model, self.vocab_size, training.micro_batch, self.windows.rows, processes
+            self.model, self.vocab_size, training.micro_batch, self.batches.rows, processes
         )
-        rows = micro_batch_rows(self.model, self.vocab_size, training.micro_batch, self.windows.rows)
+        rows = micro_batch_rows(self.model, self.vocab_size, training.micro_batch, self.batches.rows)
         self.activations = rows * self.model.context * self.model.d_model
         """Tokens of a forward pass of one process × d_model. However many share a batch, a precision that is
         chosen by it is the same."""
@@ -82,4 +82,4 @@ class Recipe:
         """Say whether something is due after a step: every so many steps or epoch, and after the last."""
         if every is None:
             return False
-        return step == self.steps or is_due(every, step, self.windows.steps_per_epoch)
+        return step == self.steps or is_due(every, step, self.batches.steps_per_epoch)

@@ -1,4 +1,4 @@
-"""The training loop: from shards and a recipe to the state of a trained model.
+"""The training loop: from a model, its batches and a recipe to the state of a trained model.
 
 A run that was killed and continued gives the bits of an unbroken one: everything that the next step depends
 on stands in the checkpoint or derives from (seed, step). One update is made in learner.py, what is due
@@ -14,13 +14,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from gptgrid.artifact.job import Job
 from gptgrid.model.device import prepare_device
 from gptgrid.model.precision import choose_precision
-from gptgrid.tokens.codec import read_codec
-from gptgrid.tokens.document_table import open_scored_text
-from gptgrid.tokens.shards import open_shards
 from gptgrid.trainer import checkpoint
+from gptgrid.trainer.batches import UNSCORED
 from gptgrid.trainer.budget import remarks
 from gptgrid.trainer.compilation import speed_up
 from gptgrid.trainer.continuation import read_own, read_parent
@@ -30,56 +27,40 @@ from gptgrid.trainer.learner import Learner
 from gptgrid.trainer.memory import check_training, memory_errors
 from gptgrid.trainer.meter import Meter, effort_of
 from gptgrid.trainer.observation import Observer
-from gptgrid.trainer.ranks import Ranks
-from gptgrid.trainer.recipe import Recipe
 from gptgrid.trainer.state import beginning, gather, restore
 from gptgrid.trainer.stopping import why_ended
-from gptgrid.trainer.validation import Validation
-from gptgrid.trainer.windows import UNSCORED
+from gptgrid.trainer.task import Task
 
 
 class Trainer:
     """One training, from where it stands to its last step."""
 
-    def __init__(self, job: Job) -> None:
-        """Read the data, build the model, and go to where an earlier session, or the parent, ended.
+    def __init__(self, task: Task) -> None:
+        """Take the model, and go to where an earlier session, or the parent, ended.
+
+        Args:
+            task: what to train; its data is read.
 
         Raises:
-            UserError: data, recipe and model do not fit, memory does not suffice, or a stored state cannot be
-                used.
+            UserError: memory does not suffice, or a stored state cannot be used.
         """
-        self.job, config = job, job.config
-        self.ranks = Ranks()
-        self.ranks.check_gpus(job.run.device)
-        self.device = prepare_device(job.run.device, config.training.threads, job.run.cells_per_gpu)
-        self.ranks.meet(self.device)
-        self.codec = read_codec(job.inputs["tokenizer"])
-        text = open_shards(job.inputs["shards"], "train")
-        self.recipe = Recipe(config, self.codec, text, self.ranks.size)
+        self.task, self.job, self.recipe, self.ranks = task, task.job, task.recipe, task.ranks
+        self.validation = task.validation
+        self.ranks.check_gpus(self.job.run.device)
         training, steps = self.recipe.training, self.recipe.steps
-        windows = self.recipe.windows
-        short = remarks_on_steps(training, steps, windows.steps_per_epoch)
-        for remark in (*remarks(training, windows, steps), *short):
+        self.device = prepare_device(self.job.run.device, training.threads, self.job.run.cells_per_gpu)
+        self.ranks.meet(self.device)
+        short = remarks_on_steps(training, steps, self.recipe.batches.steps_per_epoch)
+        for remark in (*remarks(training, self.recipe.batches, steps), *short):
             print(remark, flush=True)
         self.learner = self.build_learner()
         self.interrupts = Interrupts(self.ranks.size)
-        training, counts = self.recipe.training, job.manifest("shards")["facts"]["splits"]["valid"]
-        self.validation = Validation(
-            open_scored_text(
-                job.inputs["shards"], "valid", counts, training.eval_bytes, "training.eval_bytes"
-            ),
-            training.windows == "document",
-            self.ranks,
-            self.interrupts.check,
-        )
-        self.meter = Meter(job)
+        self.meter = Meter(self.job)
         self.progress = beginning(self.device)
-        self.observer = Observer(
-            job, self.recipe, self.codec, self.learner, self.validation, self.meter, self.progress
-        )
+        self.observer = Observer(task, self.learner, self.meter, self.progress, self.interrupts.check)
         self.go_to_stored_state()
         self.compiled, self.recorded = speed_up(
-            self.learner, job.run, self.ranks.size, self.recipe.steps - self.progress["step"]
+            self.learner, self.job.run, self.ranks.size, steps - self.progress["step"]
         )
         self.saved = time.monotonic()
 
@@ -89,7 +70,7 @@ class Trainer:
         precision = choose_precision(recipe.training.precision, self.device, recipe.activations)
         check_training(recipe.model, recipe.vocab_size, recipe.micro_rows, precision, recompute, self.device)
         with memory_errors(recipe.model, recipe.vocab_size, recipe.micro_rows):
-            return Learner(recipe, self.device, precision, recompute)
+            return Learner(recipe, self.task.first_model(), self.device, precision, recompute)
 
     # -------------------------------------------------------------------------------------- loop
 
@@ -117,18 +98,18 @@ class Trainer:
 
     def train(self) -> None:
         """Make the steps that are left, and what is due between them."""
-        for inputs, targets in self.batches():
+        for batch in self.batches():
             self.observer.observe()
             if self.ended:
                 return
-            self.train_step(inputs, targets)
+            self.train_step(*batch)
             self.between_steps()
         self.observer.observe()
 
     def batches(self) -> DataLoader:
         """Return the batches from the current step to the last, read ahead by `run.workers` processes."""
         return DataLoader(
-            self.recipe.windows,
+            self.recipe.batches,
             batch_size=None,
             sampler=range(self.progress["step"], self.recipe.steps),
             num_workers=self.job.run.workers,
@@ -140,15 +121,16 @@ class Trainer:
         """Return why no further step is made, before the last one or at it; None while there is no reason."""
         return why_ended(self.progress, self.recipe.training.patience, self.recipe.steps)
 
-    def train_step(self, inputs: Tensor, targets: Tensor) -> None:
+    def train_step(self, inputs: Tensor, targets: Tensor, documents: Tensor | None = None) -> None:
         """Update the weights once.
 
         Args:
             inputs: (rows, context) int64.
             targets: (rows, context) int64, UNSCORED where padded.
+            documents: (rows, context) numbers of documents, if the batches have them.
         """
         step, scored = self.progress["step"], int((targets != UNSCORED).sum())
-        loss = self.learner.accumulate_gradients(inputs, targets, step, self.ranks)
+        loss = self.learner.accumulate_gradients(inputs, targets, step, self.ranks, documents)
         signals = torch.tensor(float(self.interrupts.received or 0), device=self.device)
         loss, signals = self.ranks.sum_gradients(self.learner.weights.master.values(), loss, signals)
         self.interrupts.agree(signals)

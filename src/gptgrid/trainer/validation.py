@@ -1,72 +1,65 @@
-"""The validation loss during training: disjoint windows over the validation split, or over a part of it.
+"""The validation loss during training: it chooses the best step, and stops a training early.
 
-It chooses the best step, and stops a training early. What tables rank is scored by the `evaluate` stage.
+What is scored is the stages' business.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
-from functools import cached_property
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from gptgrid.metrics import bits_per_byte
 from gptgrid.model.precision import autocast
-from gptgrid.model.score import WHOLE, batch_losses, windows
-from gptgrid.tokens.document_table import ScoredText
 from gptgrid.trainer.learner import Learner
 from gptgrid.trainer.ranks import Ranks
 
-CHUNK = 2**20
-"""Tokens that are hashed at once."""
 
-
-class Validation:
+class Validation(ABC):
     """What is scored, and the processes that share the work."""
 
-    def __init__(
-        self, text: ScoredText, by_document: bool, ranks: Ranks, between_batches: Callable[[], None]
-    ) -> None:
-        """Choose what is scored.
+    ranks: Ranks
+    targets: int
+    """How many tokens are scored."""
+    bytes: int | None
+    """UTF-8 bytes of what is scored; None for bare ids."""
+    digest: str
+    """Names what is scored: losses on other tokens do not compare."""
 
-        Args:
-            text: of the validation split.
-            by_document: let no token see another document than its own, as in a training by documents.
-            ranks: the processes.
-            between_batches: called after each batch; it may raise.
-        """
-        self.text, self.tokens, self.ranks, self.between_batches = text, text.tokens, ranks, between_batches
-        self.starts = text.documents.starts if by_document else WHOLE
-        self.targets = len(self.tokens) - 1
+    @abstractmethod
+    def batches(self, rows: int) -> Sequence[Any]:
+        """Return the forward passes, of at most so many rows, that score all."""
 
-    @cached_property
-    def digest(self) -> str:
-        """The sha256 of the tokens that are scored: losses on other tokens do not compare."""
-        total = hashlib.sha256()
-        for start in range(0, len(self.tokens), CHUNK):
-            total.update(self.tokens[start : start + CHUNK].tobytes())
-        return total.hexdigest()
+    @abstractmethod
+    def nats(self, learner: Learner, batches: Iterable[Any]) -> Iterator[Tensor]:
+        """Yield the summed nats of forward passes: scalars on the device."""
 
-    def loss(self, learner: Learner, weights: dict[str, Tensor] | None = None) -> float:
+    def loss(
+        self,
+        learner: Learner,
+        weights: dict[str, Tensor] | None = None,
+        between_batches: Callable[[], None] = lambda: None,
+    ) -> float:
         """Return the validation loss, in nats per token.
 
         Args:
             learner: what computes.
             weights: name → tensor; None takes the weights that the training would keep.
+            between_batches: called after each batch; it may raise.
         """
-        context, rows = learner.recipe.model.context, learner.recipe.micro_rows
-        batches = list(windows(self.targets, context, stride=context, rows=rows, starts=self.starts))
+        batches = self.batches(learner.recipe.micro_rows)
         nats = torch.zeros(len(batches), device=learner.device)
         own = range(self.ranks.rank, len(batches), self.ranks.size)
         with learner.evaluating(weights), autocast(learner.precision, learner.device):
-            losses = batch_losses(learner.module, self.tokens, (batches[number] for number in own))
-            for number, (_, batch) in zip(own, losses, strict=True):
-                nats[number] = batch.sum()
-                self.between_batches()
+            found = self.nats(learner, (batches[number] for number in own))
+            for number, batch in zip(own, found, strict=True):
+                nats[number] = batch
+                between_batches()
         return self.ranks.sum(nats).cpu().double().sum().item() / self.targets
 
     def bits_per_byte(self, loss: float) -> float | None:
-        """Return a loss in bits per byte of what is scored; None for a corpus of bare ids."""
-        return bits_per_byte(loss * self.targets, self.text.totals["bytes"])
+        """Return a loss in bits per byte of what is scored; None for bare ids."""
+        return bits_per_byte(loss * self.targets, self.bytes)

@@ -19,15 +19,17 @@ class Weights:
     """The fp32 weights that the optimizers update, and the module that computes with them.
 
     They are the module's own parameters, except in `bf16_weights`, where the module has rounded copies.
+    What does not learn (without `requires_grad`) is the module's alone.
     """
 
     def __init__(self, module: nn.Module, precision: str) -> None:
         """Take the module's present weights; in `bf16_weights`, round the module's own."""
         self.module = module
-        self.master = dict(module.named_parameters())
+        self.master = {name: weight for name, weight in module.named_parameters() if weight.requires_grad}
         self.rounded = {
             name: (nn.Parameter(exact), copy)
             for name, (exact, copy) in round_weights(module, precision).items()
+            if name in self.master
         }
         """Name → master and copy of each parameter that is bf16 in the module."""
         self.master |= {name: master for name, (master, _) in self.rounded.items()}
@@ -68,7 +70,8 @@ class Weights:
         if values is None:
             yield
             return
-        kept = {name: parameter.detach().clone() for name, parameter in self.module.named_parameters()}
+        own = dict(self.module.named_parameters())
+        kept = {name: own[name].detach().clone() for name in values}
         self.overwrite(values)
         try:
             yield
@@ -78,8 +81,9 @@ class Weights:
     @torch.no_grad()
     def overwrite(self, values: dict[str, Tensor]) -> None:
         """Set the module's parameters by name, and no masters of their own."""
-        for name, parameter in self.module.named_parameters():
-            parameter.copy_(values[name])
+        own = dict(self.module.named_parameters())
+        for name, value in values.items():
+            own[name].copy_(value)
 
 
 def joined(parameters: Sequence[nn.Parameter]) -> nn.Parameter:

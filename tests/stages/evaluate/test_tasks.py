@@ -130,6 +130,18 @@ def test_right_answers_are_counted(put):
     assert (result["ties"], result["by_group"], result["reason"]) == (0, {}, None)
 
 
+def test_items_that_are_longer_than_the_context_are_counted(put):
+    items = [
+        item("aaab Who? ", "a.", "x."),
+        item("12345678 Who? ", "a.", "x."),
+        item("12345678 Who? ", "a.", "x.y"),
+    ]
+    # An end-of-text token, prompt and answer; the last token of a text is no input.
+    assert put(Copier(), items, context=16)["longer_than_context"] == 1
+    assert put(Copier(), items, context=15)["longer_than_context"] == 2
+    assert put(Copier(), items)["longer_than_context"] == 0
+
+
 def test_the_likelihood_per_byte_takes_no_account_of_length(put):
     result = put(uniform(257), [item("Who? ", "it was the fox", "an owl")], context=8, stride=4)
     assert (result["accuracy"], result["ties"]) == (0, 0)

@@ -20,7 +20,7 @@ def evaluation(accuracy: float, nats: float, **changes: object) -> dict:
         "scored_tokens": 40,
         "bytes": 100,
         "in_train": {},
-        "tasks": {"pairs": {**items, "by_group": {"a": {**items}}}},
+        "tasks": {"pairs": {**items, "longer_than_context": 4, "by_group": {"a": {**items}}}},
         "breakdowns": {"position": {"definition": "…", "sliding": [], "disjoint": bins}},
         **changes,
     }
@@ -34,7 +34,7 @@ def about(*evaluations: dict | None, status: str = "finished", group: dict = GRO
 def test_a_task_is_the_mean_and_its_interval_reaches_over_all_seeds():
     found = about(evaluation(0.6, 1), evaluation(0.8, 1))
     expected = {"items": 9, "chance": 0.5, "accuracy": 0.7, "low": 0.5, "high": 0.9}
-    assert found["tasks"] == {"pairs": pytest.approx(expected)}
+    assert found["tasks"] == {"pairs": pytest.approx({**expected, "longer": 4})}
     assert found["by_group"]["pairs"]["a"] == pytest.approx(expected)
 
 

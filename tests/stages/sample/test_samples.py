@@ -79,6 +79,7 @@ def make(tmp_path):
         assert (facts["samples"], facts["tokens"]) == (len(rows), sum(row["tokens"] for row in rows))
         assert all(json.dumps(row["prompt"], ensure_ascii=False) in text for row in rows)
         assert job.provenance["tokens_per_second"] >= 0
+        assert ("bytes_per_second" in job.provenance) == (not isinstance(codec, IdsCodec))
         return rows, facts
 
     return make
@@ -141,7 +142,7 @@ def test_rows_go_on_together_as_far_as_memory_lets_them(run, monkeypatch):
         if rows > 2:
             raise UserError("out of memory")
 
-    monkeypatch.setattr("gptgrid.stages.sample.continuing.check_inference", refuse)
+    monkeypatch.setattr("gptgrid.model.memory.check_inference", refuse)
     assert run(module, count=5) == rows
     assert asked == [10, 5, 2]
 

@@ -15,11 +15,11 @@ from gptgrid.config.training import Training
 from gptgrid.inference.parts import train_tokenizer
 from gptgrid.model.continuation import complete
 from gptgrid.model.decoding import Decoding
+from gptgrid.stages.train.pretraining import new_model, text_recipe
 from gptgrid.tokens.base import Codec
 from gptgrid.tokens.shards import Shards
 from gptgrid.trainer.learner import Learner
 from gptgrid.trainer.ranks import Ranks
-from gptgrid.trainer.recipe import Recipe
 
 STEPS = 100
 SEED = 1
@@ -61,8 +61,9 @@ class Lesson:
         self.codec: Codec = tokenizer.codec
         shards = Shards([np.array(tokenizer.encode_documents(sentences))])
         config = SimpleNamespace(model=MODEL, training=namespace(TRAINING.complete()), seed=SEED)
-        self.recipe = Recipe(config, self.codec, shards)
-        self.learner = Learner(self.recipe, torch.device("cpu"), TRAINING.precision, recompute=False)
+        self.recipe = text_recipe(config, self.codec.vocab_size, self.codec.eot, shards)
+        module, device = new_model(self.recipe), torch.device("cpu")
+        self.learner = Learner(self.recipe, module, device, TRAINING.precision, recompute=False)
         self.module = self.learner.module.eval()
 
     def train(self) -> Iterator[Progress]:
@@ -70,7 +71,7 @@ class Lesson:
         ranks = Ranks()
         self.module.train()
         for step in range(self.recipe.steps):
-            inputs, targets = map(torch.from_numpy, self.recipe.windows[step])
+            inputs, targets = map(torch.from_numpy, self.recipe.batches[step])
             loss = self.learner.accumulate_gradients(inputs, targets, step, ranks)
             self.learner.update(step)
             yield Progress(step + 1, self.recipe.learning_rate(step), float(loss))

@@ -29,17 +29,13 @@ class Scores:
     """Of the documents in the split: (documents,)."""
     size: np.ndarray
     """Bytes of the documents, or scored tokens of bare ids: (documents,)."""
-    in_bytes: bool
+    unit: float
+    """What a nat per unit of the size is in the tables: bits per byte, or nats per token of bare ids."""
     groups: dict[str, Group]
     """Name → what it takes, in grid order."""
     guessing: dict[str, np.ndarray]
     """Name → the nats that guessing its tokens by their frequency takes on each document, (documents,), where
     references were made."""
-
-    @property
-    def unit(self) -> float:
-        """What a nat per unit of the text is in the tables: bits per byte, or nats per token of bare ids."""
-        return 1 / np.log(2) if self.in_bytes else 1.0
 
 
 def read_scores(inputs: Inputs, cells: pd.DataFrame) -> dict[str, dict[str, Scores]]:
@@ -70,17 +66,35 @@ def read_scores(inputs: Inputs, cells: pd.DataFrame) -> dict[str, dict[str, Scor
         if source not in guessed:
             guessed[source] = read_guessing(inputs.job.inputs.get(f"references:{source}"))
         of_text = found.setdefault(text, {})
-        for split in ("valid", "test"):
-            scores = of_text.setdefault(split, begin_scores(folders[0], read[0][split]))
-            nats = [
-                nats_on(scores, split, folder, table[split])
-                for folder, table in zip(folders, read, strict=True)
-            ]
-            scores.groups[group] = summarize_group(np.stack(nats), scores.size)
+        add_group(of_text, group, folders, read)
+        for split, scores in of_text.items():
             taken = guessing_on(scores, guessed[source].get(split), first["vocab_size"])
             if taken is not None:
                 scores.guessing[group] = taken
     return found
+
+
+def add_group(
+    scores: dict[str, Scores], group: str, folders: list[Path], read: list[dict[str, Table]]
+) -> None:
+    """Add what a group takes on a text.
+
+    Args:
+        scores: split → what groups take on it; empty before the first.
+        group: its name.
+        folders: of the evaluations of its cells.
+        read: split → what each of them takes on each document: see `read_cell`.
+
+    Raises:
+        UserError: a cell was scored on other documents.
+    """
+    for split in ("valid", "test"):
+        of_split = scores.setdefault(split, begin_scores(folders[0], read[0][split]))
+        nats = [
+            nats_on(of_split, split, folder, table[split])
+            for folder, table in zip(folders, read, strict=True)
+        ]
+        of_split.groups[group] = summarize_group(np.stack(nats), of_split.size)
 
 
 def read_cell(folder: Path, convention: str) -> dict[str, Table]:
@@ -104,7 +118,8 @@ def begin_scores(folder: Path, table: Table) -> Scores:
     """
     in_bytes = bool(np.isfinite(table["bytes"]).all())
     size = table["bytes" if in_bytes else "tokens"].astype(float)
-    return Scores(folder, table["document"], size, in_bytes, {}, {})
+    unit = 1 / np.log(2) if in_bytes else 1.0
+    return Scores(folder, table["document"], size, unit, {}, {})
 
 
 def nats_on(scores: Scores, split: str, folder: Path, table: Table) -> np.ndarray:

@@ -40,8 +40,16 @@ class Inputs:
 
     def evaluation(self, cell: str) -> dict[str, Any]:
         """Return what the evaluation of a cell says; empty without one."""
-        if cell not in self.evaluations:
-            folder = self.job.inputs.get(f"evaluate:{cell}")
+        return self.read_evaluation(f"evaluate:{cell}")
+
+    def answers(self, cell: str, dialogues: str) -> dict[str, Any]:
+        """Return what is known of a cell's answers in some dialogues; empty if nothing is."""
+        return self.read_evaluation(f"dialogues:{cell}:{dialogues}")
+
+    def read_evaluation(self, name: str) -> dict[str, Any]:
+        """Return evaluation.json of an input; empty if it could not be made."""
+        if name not in self.evaluations:
+            folder = self.job.inputs.get(name)
             text = "{}" if folder is None else (folder / "evaluation.json").read_text(encoding="utf-8")
-            self.evaluations[cell] = json.loads(text)
-        return self.evaluations[cell]
+            self.evaluations[name] = json.loads(text)
+        return self.evaluations[name]

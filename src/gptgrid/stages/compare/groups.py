@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections.abc import Sequence
 
 import pandas as pd
 from scipy.special import stdtrit
@@ -57,7 +58,7 @@ def group_table(cells: pd.DataFrame, keys: list[str], scores: dict[str, dict[str
     groups["status"] = members["status"].agg(group_status)
     groups["reason"] = pd.Series({name: group_reason(of) for name, of in members}, dtype=object)
     finished = cells[~cells["status"].isin((DIVERGED, FAILED))]
-    figures = figure_columns(finished).reindex(groups.index)
+    figures = figure_columns(finished, figures_of(finished)).reindex(groups.index)
     losses = zip(figures["val_loss_mean"], groups["guessing"], groups["val_tokens"], strict=True)
     by_document: dict[str, bool] = {}
     for of_text in scores.values():
@@ -106,9 +107,9 @@ def text_names(cells: pd.DataFrame, keys: list[str]) -> pd.Series:
     return names
 
 
-def figure_columns(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return for each group the mean, standard deviation and interval of every figure."""
-    rows, figures = {}, figures_of(cells)
+def figure_columns(cells: pd.DataFrame, figures: Sequence[str]) -> pd.DataFrame:
+    """Return for each group of cells the mean, standard deviation and interval of some figures."""
+    rows = {}
     for group, members in cells.groupby("group", sort=False):
         rows[group] = [
             value

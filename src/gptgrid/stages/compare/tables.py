@@ -20,6 +20,7 @@ from gptgrid.stages.compare.cross import cross_table, of_cross
 from gptgrid.stages.compare.documents import read_scores
 from gptgrid.stages.compare.effects import effect_tables
 from gptgrid.stages.compare.facts import Inputs
+from gptgrid.stages.compare.finetuning import finetuning_tables
 from gptgrid.stages.compare.groups import group_names, group_table, text_names
 from gptgrid.stages.compare.guessing import guessing_columns
 from gptgrid.stages.compare.references import References
@@ -55,7 +56,7 @@ def compare(job: Job) -> dict[str, Any]:
     write_table(job.folder / "interactions.csv", interactions)
     write_table(job.folder / "cross.csv", crossed)
     write_table(job.folder / "samples.csv", samples)
-    for name, table in view_tables(inputs, cells).items():
+    for name, table in {**view_tables(inputs, cells), **finetuning_tables(inputs)}.items():
         write_table(job.folder / name, table)
     winners = groups[groups["best"]]
     best = dict(zip(winners["text"], winners["group"], strict=True))

@@ -1,4 +1,4 @@
-"""What may be evaluated on a text: a trained cell, or what needs no training."""
+"""What may be evaluated on a text or on dialogues: a trained cell, or what needs no training."""
 
 from __future__ import annotations
 
@@ -8,11 +8,18 @@ from gptgrid.artifact.job import Build, Job
 from gptgrid.artifact.variants import Variants
 from gptgrid.stages.evaluate.compression import compress
 from gptgrid.stages.evaluate.cross import evaluate_elsewhere
+from gptgrid.stages.evaluate.dialogues import evaluate_dialogues
 from gptgrid.stages.evaluate.evaluation import evaluate
 from gptgrid.stages.evaluate.ngrams import count_grams
 
 KINDS: Variants[Build] = Variants(
-    {"cell": evaluate, "cross": evaluate_elsewhere, "ngram": count_grams, "xz": compress}
+    {
+        "cell": evaluate,
+        "cross": evaluate_elsewhere,
+        "dialogues": evaluate_dialogues,
+        "ngram": count_grams,
+        "xz": compress,
+    }
 )
 """`kind` of an evaluation → what makes it. The source of one is no cause for making another again."""
 

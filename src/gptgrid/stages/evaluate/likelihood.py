@@ -56,21 +56,44 @@ def likelihoods(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return of each text the nats of what counts, and whether greedy decoding gives exactly that.
 
-    A text that is longer than the context is scored in overlapping windows.
-
     Args:
         module: tokens (batch, time) int64 → logits (batch, time, vocab_size), with dropout off.
         texts: with at least one token that counts.
         context: inputs of a window, at most what the model can see.
         stride: tokens between the starts of windows.
-        threads: batches at a time. Each is computed by a single thread, so that no figure depends on it.
+        threads: see `score_texts`.
 
     Returns:
         (texts,) float64 and (texts,) bool.
     """
-    ends = np.cumsum([len(text.ids) for text in texts])
-    starts = ends - [len(text.ids) for text in texts]
-    tokens = Shards([np.concatenate([text.ids for text in texts])])
+    found = score_texts(module, [text.ids for text in texts], context, stride, threads)
+    counted = [slice(text.counted - 1, None) for text in texts]
+    return (
+        np.array([nats[span].sum() for (nats, _), span in zip(found, counted, strict=True)]),
+        np.array([right[span].all() for (_, right), span in zip(found, counted, strict=True)]),
+    )
+
+
+def score_texts(
+    module: nn.Module, texts: list[np.ndarray], context: int, stride: int, threads: int = 1
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return of each text the nats of every token but the first, and whether it is the likeliest.
+
+    A text that is longer than the context is scored in overlapping windows.
+
+    Args:
+        module: tokens (batch, time) int64 → logits (batch, time, vocab_size), with dropout off.
+        texts: the ids of each, uint32; at least two.
+        context: inputs of a window, at most what the model can see.
+        stride: tokens between the starts of windows.
+        threads: batches at a time. Each is computed by a single thread, so that no figure depends on it.
+
+    Returns:
+        for each (tokens - 1,) float64 and (tokens - 1,) bool.
+    """
+    ends = np.cumsum([len(ids) for ids in texts])
+    starts = ends - [len(ids) for ids in texts]
+    tokens = Shards([np.concatenate(texts)])
     scores = Scores.empty(len(tokens) - 1)
     # The first token of a text is no target of the one before.
     rows, sizes = rows_at_once(module.vocab_size, context), ends - 1 - starts
@@ -78,10 +101,5 @@ def likelihoods(
     with ThreadPoolExecutor(threads) as pool:
         for _ in pool.map(lambda batch: score_batch(module, tokens, batch, scores), work):
             pass  # takes up what a batch raises
-    spans = [
-        slice(start + text.counted - 1, end - 1) for text, start, end in zip(texts, starts, ends, strict=True)
-    ]
-    return (
-        np.array([scores.nats[span].sum() for span in spans]),
-        np.array([scores.right[span].all() for span in spans]),
-    )
+    spans = [slice(start, end - 1) for start, end in zip(starts, ends, strict=True)]
+    return [(scores.nats[span], scores.right[span]) for span in spans]

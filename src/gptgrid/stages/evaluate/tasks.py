@@ -36,6 +36,7 @@ CLOZE = (
     "nats of a whole answer."
 )
 INTERVAL = "low and high: 95 % (Wilson), for items drawn in groups where the items have any."
+LONGER = "`longer_than_context` counts the items of which the model never sees the whole at once."
 DEFINITIONS = {"minimal-pairs": CHOICE, "choice": CHOICE, "cloze": CLOZE}
 """Format → what evaluation.json says of the figures."""
 DIVERGED = "the training diverged, and its weights give no probabilities"
@@ -65,6 +66,8 @@ class Answer(NamedTuple):
     """Of the right answer."""
     chance: float
     """The credit that guessing gives on average."""
+    longer: bool
+    """Whether it is longer than the context."""
     group: str | None
 
 
@@ -124,9 +127,10 @@ def ask(
             "training.lr and train again"
         )
     return {
-        "definition": f"{DEFINITIONS[task.format]} {INTERVAL}",
+        "definition": f"{DEFINITIONS[task.format]} {INTERVAL} {LONGER}",
         "format": task.format,
         "items": len(answers),
+        "longer_than_context": sum(answer.longer for answer in answers),
         **summary(answers, task.format, finite),
         "reason": None if finite else DIVERGED,
     }
@@ -137,13 +141,14 @@ def answers_to(
 ) -> Iterator[Answer]:
     """Yield what a model makes of some items. A likelihood that is no number gives a credit that is none."""
     options = [[item["answer"], *item["wrong"]] for item in items]
-    texts = []
+    texts, longer = [], []
     for item, answers in zip(items, options, strict=True):
         tokens = [codec.begin(item["prompt"] + answer) for answer in answers]
+        longer.append(max(map(len, tokens)) > context + 1)
         texts += texts_of(tokens, codec.begin(item["prompt"]), context, stride)
     nats, greedy = likelihoods(module, texts, context, stride, threads)
     first = 0
-    for item, answers in zip(items, options, strict=True):
+    for item, answers, cut in zip(items, options, longer, strict=True):
         own = nats[first : first + len(answers)]
         if item["wrong"]:
             credit, sizes = credit_of(own), [len(answer.encode()) for answer in answers]
@@ -151,7 +156,7 @@ def answers_to(
         else:
             credit = per_byte = float(greedy[first])
             tie, chance = False, math.nan
-        yield Answer(credit, per_byte, tie, float(own[0]), chance, item.get("group"))
+        yield Answer(credit, per_byte, tie, float(own[0]), chance, cut, item.get("group"))
         first += len(answers)
 
 

@@ -20,8 +20,8 @@ def task_table(experiment: ReportContent) -> dict[str, Any]:
     """Return the table of tasks.
 
     Returns:
-        `names` of tasks, a column each; `rows`, groups that were asked, each with its `tasks`; and
-        `guessing`, text → task → items and chance.
+        `names` of tasks, a column each; `rows`, groups that were asked, each with its `tasks`; `longer`,
+        whether any item is longer than a context; and `guessing`, text → task → items and chance.
     """
     rows = [(group, about["tasks"]) for group, about in ranked(experiment) if about["tasks"]]
     guessing: dict[str, dict[str, Row]] = {}
@@ -32,6 +32,7 @@ def task_table(experiment: ReportContent) -> dict[str, Any]:
     return {
         "names": list(names),
         "rows": [{"group": group, "tasks": tasks} for group, tasks in rows],
+        "longer": any(task["longer"] for _, tasks in rows for task in tasks.values()),
         "guessing": guessing,
     }
 

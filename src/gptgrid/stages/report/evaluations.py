@@ -85,6 +85,7 @@ def tasks_of(evaluations: list[Evaluation]) -> dict[str, Row]:
     for name in names:
         tasks = [each["tasks"][name] for each in evaluations if name in each.get("tasks", {})]
         shared = {key: tasks[0].get(key) for key in ("items", "chance")}
+        shared["longer"] = tasks[0].get("longer_than_context", 0)
         found[name] = shared | accuracy(tasks)
         if all("per_byte" in task for task in tasks):
             found[f"{name}, per byte"] = shared | accuracy([task["per_byte"] for task in tasks])

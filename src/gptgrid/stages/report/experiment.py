@@ -19,6 +19,7 @@ from gptgrid.stages.report.conditions import IMPORTED, conditions
 from gptgrid.stages.report.curves import learning_curves
 from gptgrid.stages.report.data import corpus_rows, encoding_rows, inputs_of
 from gptgrid.stages.report.evaluations import group_evaluations
+from gptgrid.stages.report.finetuning import read_finetuning
 from gptgrid.stages.report.samples import missing_samples, read_samples, read_training_samples, worth_table
 from gptgrid.stages.report.tables import (
     Row,
@@ -62,6 +63,8 @@ class ReportContent:
     """scaling.csv, without recipes of one size and budget."""
     checkpoints: list[Row]
     """checkpoints.csv: weights that trainings kept on their way."""
+    finetuning: dict[str, Any] | None
+    """What there is of fine-tuned cells: see `read_finetuning`."""
     evaluations: list[Row]
     """Of each group: see `group_evaluations`."""
     curves: list[Row]
@@ -119,6 +122,7 @@ def read_experiment(job: Job) -> ReportContent:
         fronts=fronts(rows_of(read_table(tables / "pareto.csv"))),
         laws=laws(rows_of(read_table(tables / "scaling.csv"))),
         checkpoints=rows_of(read_table(tables / "checkpoints.csv")),
+        finetuning=read_finetuning(job, tables),
         evaluations=group_evaluations(job, rows_of(groups), cells, private),
         curves=learning_curves(job, cells),
         samples=[row for number, cell in shown for row in read_samples(job, number, cell)],

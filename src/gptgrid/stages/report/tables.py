@@ -19,6 +19,7 @@ WORDS = (
     *("verdict", "covers", "loses_to", "trained_on"),
     *("axis", "value", "reference", "other_axis", "other_value"),
     *("decoding", "sampled", "unit", "judge"),
+    *("base", "finetuning", "data"),
     *("budget", "machine", "validation_sample", "recipe", "form", "cautions"),
 )
 """Columns of any table that hold words."""
@@ -29,6 +30,7 @@ SCORED = tuple(f"{split}_documents{of}" for split in ("valid", "test") for of in
 COUNTS = (
     *("parameters", "non_embedding_parameters", "vocab_size", "train_tokens", *SCORED),
     *("seeds_needed", "rank", "cells", "samples", "ended", "longest_copy"),
+    *("items", "trained_parameters", "dialogues", "dropped", "cut", "answer_tokens"),
 )
 """Whole numbers of which some may be missing."""
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sacrebleu.metrics import BLEU, CHRF
+from sacrebleu.metrics import BLEU
 
 from gptgrid.stages.sample.units import CHARACTERS, MIXED, Unit, spaced
+from gptgrid.text.agreement import chrf
 
 
 def tokenizer_for(unit: Unit) -> str:
@@ -30,8 +31,7 @@ def agreement(
         truths: of each the one that its document has.
         tokenizer: of sacrebleu, for BLEU.
     """
-    metrics = {"bleu": BLEU(tokenize=tokenizer), "chrf": CHRF()}
-    # chrF looks at no blanks.
-    texts, truths = [spaced(text) for text in texts], [spaced(text) for text in truths]
-    figures = {name: metric.corpus_score(texts, [truths]).score for name, metric in metrics.items()}
-    return figures, {name: str(metric.get_signature()) for name, metric in metrics.items()}
+    metric = BLEU(tokenize=tokenizer)
+    bleu = metric.corpus_score([spaced(text) for text in texts], [[spaced(text) for text in truths]]).score
+    near, signature = chrf(texts, truths)
+    return {"bleu": bleu, "chrf": near}, {"bleu": str(metric.get_signature()), "chrf": signature}

@@ -7,18 +7,13 @@ from collections.abc import Sequence
 from contextlib import closing
 from types import SimpleNamespace
 
-import torch
 from torch import nn
 
-from gptgrid.artifact.errors import UserError
 from gptgrid.model.continuation import Piece, stream
 from gptgrid.model.decoding import Decoding
-from gptgrid.model.memory import check_inference
 from gptgrid.stages.sample.prompts import first_bytes
 from gptgrid.tokens.base import Codec
 
-ROWS = 64
-"""Prompts that go on together at most."""
 LONGEST_CHARACTER = 4
 """Bytes of a character in UTF-8 at most."""
 
@@ -115,24 +110,6 @@ def continue_all(
                 if all(row.done for row in written[batch]):
                     break
     return written
-
-
-def rows_that_fit(config: SimpleNamespace, vocab_size: int, rows: int, device: torch.device) -> int:
-    """Return how many of some prompts the memory lets go on together, ROWS at most.
-
-    Raises:
-        UserError: not even one.
-    """
-    rows = min(rows, ROWS)
-    while True:
-        try:
-            check_inference(config, vocab_size, rows, device, generates=True)
-        except UserError:
-            if rows == 1:
-                raise
-            rows //= 2
-        else:
-            return rows
 
 
 def decoding_of(settings: SimpleNamespace) -> Decoding:

@@ -15,8 +15,9 @@ from gptgrid.artifact.identity import namespace
 from gptgrid.artifact.job import Job
 from gptgrid.model.device import describe_device, prepare_device
 from gptgrid.model.load import load_model, read_recipe
+from gptgrid.model.memory import rows_that_fit
 from gptgrid.seeds import derive
-from gptgrid.stages.sample.continuing import continue_all, decoding_of, rows_that_fit
+from gptgrid.stages.sample.continuing import continue_all, decoding_of
 from gptgrid.stages.sample.prompts import BYTES_PER_TOKEN, Prompt, document_prompts
 from gptgrid.stages.sample.units import unit_of
 from gptgrid.stages.sample.worth import Sample, measure
@@ -78,6 +79,9 @@ def sample(job: Job) -> dict[str, Any]:
     tokens = sum(found.tokens for found in samples)
     job.timings["sample"] = time.perf_counter() - start
     job.provenance["tokens_per_second"] = tokens / job.timings["sample"]
+    if codec.kind != "ids":
+        size = sum(len(found.text.encode()) for found in samples)
+        job.provenance["bytes_per_second"] = size / job.timings["sample"]
     job.provenance["device"] = describe_device(device)
     with job.timing("measure"):
         facts = measure(job, samples, documents, unit)

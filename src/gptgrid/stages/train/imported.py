@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import torch
 from safetensors.torch import save_file
+from torch import Tensor
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.identity import canonical
@@ -58,8 +60,7 @@ def import_safetensors(job: Job) -> dict[str, Any]:
     needed = {"weights": 4 * count_parameters(config.model, config.vocab_size)}
     check_memory(needed, torch.device("cpu"), "use a machine with more memory")
     with job.timing("load"):
-        files = [path for path in map(job.own_file, job.raw) if path.suffix == ".safetensors"]
-        weights = read_weights(files, config.model, config.vocab_size)
+        weights = read_others(job, config.model, config.vocab_size)
     with job.timing("write"):
         save_file(weights, job.folder / WEIGHTS["best"])
     recipe = {
@@ -84,6 +85,21 @@ def import_safetensors(job: Job) -> dict[str, Any]:
         "status": IMPORTED,
         "remarks": remarks(codec, config.begins_with),
     }
+
+
+def read_others(job: Job, model: SimpleNamespace, vocab_size: int) -> dict[str, Tensor]:
+    """Return the weights that others trained, by their names here.
+
+    Args:
+        job: whose own files hold them.
+        model: the architecture.
+        vocab_size: rows of the embedding.
+
+    Raises:
+        UserError: the files do not hold the model of their config.json.
+    """
+    files = [path for path in map(job.own_file, job.raw) if path.suffix == ".safetensors"]
+    return read_weights(files, model, vocab_size)
 
 
 def check_vocabulary(codec: Codec, vocab_size: int) -> None:

@@ -7,11 +7,12 @@ from cells import write_splits
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.model.score import score
+from gptgrid.stages.train.pretraining import Pretraining
+from gptgrid.stages.train.validation import TextValidation
 from gptgrid.tokens.codec import BytesCodec, IdsCodec
 from gptgrid.tokens.document_table import open_scored_text
 from gptgrid.trainer.ranks import Ranks
 from gptgrid.trainer.trainer import Trainer
-from gptgrid.trainer.validation import Validation
 
 TEXTS = [f"{number} {'word ' * (number % 4)}" for number in range(30)]
 
@@ -24,7 +25,7 @@ def validation(tmp_path):
         folder = tmp_path / str(len(list(tmp_path.iterdir())))
         write_splits(folder, codec or BytesCodec(), valid=texts)
         text = open_scored_text(folder, "valid", {}, eval_bytes, "training.eval_bytes")
-        return Validation(text, by_document, Ranks(), lambda: None)
+        return TextValidation(text, by_document, 16, Ranks())
 
     return make
 
@@ -45,7 +46,7 @@ def test_equals_the_disjoint_windows_of_an_evaluation(make_job):
     for windows in ("permuted", "document"):
         for limit in (None, 200):
             training = {"eval_bytes": limit, "micro_batch": 3, "windows": windows}
-            trainer = Trainer(make_job(windows + str(limit), training=training))
+            trainer = Trainer(Pretraining(make_job(windows + str(limit), training=training)))
             validation, learner = trainer.validation, trainer.learner
             starts = validation.text.documents.starts if windows == "document" else np.zeros(1, np.int64)
             nats = score(learner.module, validation.tokens, 16, stride=16, batch_rows=3, starts=starts).nats
@@ -57,8 +58,10 @@ def test_equals_the_disjoint_windows_of_an_evaluation(make_job):
 
 
 def test_a_training_by_documents_is_validated_by_documents(make_job):
-    running = Trainer(make_job("running", training={"eval_bytes": None}))
-    documents = Trainer(make_job("documents", training={"eval_bytes": None, "windows": "document"}))
+    running = Trainer(Pretraining(make_job("running", training={"eval_bytes": None})))
+    documents = Trainer(
+        Pretraining(make_job("documents", training={"eval_bytes": None, "windows": "document"}))
+    )
     assert running.validation.targets == documents.validation.targets
     losses = [trainer.validation.loss(running.learner) for trainer in (running, documents)]
     assert abs(losses[0] - losses[1]) > 1e-5
@@ -71,7 +74,9 @@ def test_an_easy_beginning_does_not_stand_for_a_hard_rest(make_job, corpus):
     corpus["shards"] = corpus["shards"].with_name("new")
     losses = []
     for limit in (None, 3000):
-        trainer = Trainer(make_job(str(limit), training={"eval_bytes": limit, "steps": 60, "lr": 1e-2}))
+        trainer = Trainer(
+            Pretraining(make_job(str(limit), training={"eval_bytes": limit, "steps": 60, "lr": 1e-2}))
+        )
         trainer.run()
         losses.append(trainer.validation.loss(trainer.learner))
         share = (trainer.validation.text.numbers < 200).mean()
@@ -80,9 +85,9 @@ def test_an_easy_beginning_does_not_stand_for_a_hard_rest(make_job, corpus):
 
 
 def test_the_logits_of_a_validation_are_fp32_whatever_the_blocks_compute_in(make_job):
-    trainer = Trainer(make_job(training={"precision": "bf16_weights"}))
+    trainer = Trainer(Pretraining(make_job(training={"precision": "bf16_weights"})))
     module = trainer.learner.module
-    ids = torch.from_numpy(trainer.recipe.windows[0][0][:1]).to(trainer.device)
+    ids = torch.from_numpy(trainer.recipe.batches[0][0][:1]).to(trainer.device)
     with trainer.learner.evaluating():
         logits = module(ids)
         assert logits.dtype == torch.float32 and not torch.equal(logits, logits.bfloat16().float())

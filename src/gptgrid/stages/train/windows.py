@@ -1,12 +1,10 @@
-"""Data order: which tokens stand in batch t, a pure function of (seed, t): any step is reached at once.
+"""Which tokens of a text stand in which batch: windows over the running text, or documents.
 
-Holds no position and no random state: workers, ranks and resumed runs ask for the step that they need.
-Reading the shards is gptgrid.tokens' business; feeding a device is the trainer's.
+Reading the shards is gptgrid.tokens' business.
 """
 
 from __future__ import annotations
 
-from fractions import Fraction
 from math import ceil
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -15,18 +13,19 @@ import numpy as np
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.seeds import derive
+from gptgrid.stages.train.shuffled import ShuffledText
 from gptgrid.trainer import power_laws
-from gptgrid.trainer.permutation import draw, order, permute
-from gptgrid.trainer.shuffled import ShuffledText
+from gptgrid.trainer.batches import UNSCORED, Batches, rows_of_batch
+from gptgrid.trainer.permutation import draw
 
 if TYPE_CHECKING:
     from gptgrid.tokens.shards import Shards
 
-UNSCORED = -1
-"""Target of a position that no loss counts (padding)."""
+LEAST_READ = 0.9
+"""An epoch may read this share of the text before it is worth a word."""
 
 
-class Windows:
+class Windows(Batches):
     """The batches of a training run, by step.
 
     `permuted`: windows of `context` tokens side by side, and one target more, in a new order each epoch. The
@@ -58,13 +57,12 @@ class Windows:
         documents_key = derive(seed, "documents")
         self.shuffled = ShuffledText(shards, eot, documents_key) if self.kind == "shuffled" else None
         if self.documents:
-            self.per_epoch = len(self.documents.starts)
-            self.targets_per_epoch = int(self.documents.scored.sum())
+            self.per_epoch, self.row_scored = len(self.documents.starts), self.documents.scored
+            self.unit = "documents"
         else:
             check_length(shards, context)
             self.last = len(shards) - 1 - context
             self.per_epoch = self.last // self.stride + 1
-            self.targets_per_epoch = self.per_epoch * context
         if training.batch_tokens == "auto":
             budget = training.tokens or training.epochs * self.targets_per_epoch
             self.rows = power_laws.batch_rows(budget, self.targets_per_epoch / self.per_epoch)
@@ -73,7 +71,7 @@ class Windows:
 
     def __getitem__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
         """Return inputs and targets of a step: each (rows, context) int64; UNSCORED targets are padding."""
-        row = np.arange(self.rows, dtype=np.uint64) + np.uint64(step * self.rows)
+        row = self.rows_of(step)
         if self.documents:
             return self.documents.gather(self.numbers(row))
         if self.kind == "random":
@@ -85,15 +83,6 @@ class Windows:
         else:
             tokens = self.shards.windows(self.starts(row), self.context + 1)
         return tokens[:, :-1], tokens[:, 1:]
-
-    def numbers(self, row: np.ndarray) -> np.ndarray:
-        """Return which window of its epoch, or which document, each row is: (rows,) int64.
-
-        Args:
-            row: (rows,) uint64, counted from the training's first one.
-        """
-        size = np.uint64(self.per_epoch)
-        return permute(row % size, self.per_epoch, self.key, row // size).astype(np.int64)
 
     def starts(self, row: np.ndarray) -> np.ndarray:
         """Return where the windows of some rows begin: (rows,) int64.
@@ -109,35 +98,15 @@ class Windows:
         phase = drawn.astype(np.int64) - (self.stride - 1 - self.last % self.stride) // 2
         return np.clip(phase + self.numbers(row) * self.stride, 0, self.last)
 
-    @property
-    def steps_per_epoch(self) -> Fraction:
-        """Return how many batches make a pass over the split; a pass may end inside of one."""
-        return Fraction(self.per_epoch, self.rows)
-
-    def epoch(self, step: int) -> float:
-        """Return how many passes over the split `step` batches make."""
-        return step * self.rows / self.per_epoch
-
-    def targets(self, steps: int) -> int:
-        """Return how many targets the first steps score: padding is none."""
-        if not self.documents:
-            return steps * self.rows * self.context
-        epochs, rest = divmod(steps * self.rows, self.per_epoch)
-        return epochs * self.targets_per_epoch + int(self.scored(epochs)[:rest].sum())
-
-    def steps_to_score(self, targets: int) -> int:
-        """Return the fewest steps that score so many targets, or more."""
-        if not self.documents:
-            return ceil(targets / (self.rows * self.context))
-        epochs, rest = divmod(targets, self.targets_per_epoch)
-        rows = epochs * self.per_epoch
-        if rest:
-            rows += int(np.searchsorted(np.cumsum(self.scored(epochs)), rest)) + 1
-        return ceil(rows / self.rows)
-
-    def scored(self, epoch: int) -> np.ndarray:
-        """Return the targets of each document in the order of an epoch: (per_epoch,) int64."""
-        return self.documents.scored[order(self.per_epoch, self.key, epoch)]
+    def remarks(self) -> list[str]:
+        """Say how much of the text is cut off."""
+        text = len(self.shards)
+        if self.documents is None or self.targets_per_epoch >= LEAST_READ * text:
+            return []
+        return [
+            f"`windows: document` cuts documents to the context of {self.context}: an epoch trains on "
+            f"{self.targets_per_epoch:,} of the {text:,} tokens of the training split"
+        ]
 
 
 class Documents:
@@ -174,21 +143,6 @@ class Documents:
         # Padding sees the following text, which changes nothing: attention is causal and it is not scored.
         inside = offset[:-1] < self.scored[document][:, None]
         return tokens[:, :-1], np.where(inside, tokens[:, 1:], UNSCORED)
-
-
-def rows_of_batch(batch_tokens: int, context: int) -> int:
-    """Return the windows in a batch.
-
-    Raises:
-        UserError: not a whole number.
-    """
-    if batch_tokens % context:
-        below = batch_tokens // context * context
-        nearest = f"{below} or {below + context}" if below else f"{context}"
-        raise UserError(
-            f"batch_tokens {batch_tokens} is not a multiple of the model's context {context}; take {nearest}"
-        )
-    return batch_tokens // context
 
 
 def check_length(shards: Shards, context: int) -> None:

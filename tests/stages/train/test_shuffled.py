@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from gptgrid.stages.train.shuffled import ShuffledText
 from gptgrid.tokens.shards import Shards
-from gptgrid.trainer.shuffled import ShuffledText
 
 EOT = 99
 DOCUMENTS = [[EOT, *range(10 * n, 10 * n + n)] for n in range(8)]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gptgrid.artifact.errors import UserError
-from gptgrid.trainer.windows import UNSCORED, Windows
+from gptgrid.stages.train.windows import UNSCORED, Windows
 
 EOT = 99
 

@@ -1,0 +1,180 @@
+"""The model card: what a cell was made from, how good it is and by which convention, how to make it again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from gptgrid.artifact.identity import ABOUT, content_digest
+from gptgrid.artifact.manifest import sound_manifest
+from gptgrid.inference.export.again import again_sections, dump
+from gptgrid.inference.export.loaded import Loaded
+from gptgrid.inference.export.origins import data_of
+from gptgrid.model.load import WEIGHTS
+from gptgrid.stages.corpus.preparing.cards import bullets, code, source_lines, table
+
+HUB_LICENSES = (
+    "apache-2.0",
+    "mit",
+    "cc0-1.0",
+    "cc-by-4.0",
+    "cc-by-sa-3.0",
+    "cdla-sharing-1.0",
+)
+"""Names of licences that the Hugging Face hub knows, of those that texts here have."""
+FIGURES = {
+    "test_loss": "nats per token",
+    "perplexity": "perplexity",
+    "bpb": "bits per byte",
+    "word_perplexity": "word perplexity",
+}
+"""Key of evaluation.json → what it is."""
+
+
+def license_of(data: dict[str, dict[str, Any]]) -> str:
+    """Return the licence of all texts by its name on the hub, `other` for several, `unknown` for none."""
+    names = {about_of(manifest).get("license") for manifest in data.values()}
+    if names <= {None}:
+        return "unknown"
+    name = min(map(str, names)).lower().replace(" ", "-")
+    return name if len(names) == 1 and name in HUB_LICENSES else "other"
+
+
+def model_card(loaded: Loaded, architecture: str, dtype: str) -> str:
+    """Return the card of a folder for transformers as markdown."""
+    data = data_of(loaded)
+    front = {"library_name": "transformers", "pipeline_tag": "text-generation", "license": license_of(data)}
+    sections = [
+        f"---\n{dump({**front, 'tags': ['gptgrid']})}---",
+        f"# {loaded.name}",
+        f"A small language model, trained with gptgrid: {architecture} with {parameters(loaded):,} "
+        f"parameters in {dtype}, {loaded.codec.vocab_size:,} tokens, a context of "
+        f"{loaded.config.context:,} tokens.",
+        "## Use",
+        *usage(loaded),
+        "## Data",
+        *data_sections(data),
+        "## Figures",
+        *figure_sections(loaded),
+        "## How to make it again",
+        *again_sections(loaded),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def parameters(loaded: Loaded) -> int:
+    """Return the number of weights; a matrix that is both embedding and output counts once."""
+    return sum(tensor.numel() for tensor in loaded.weights.values())
+
+
+def usage(loaded: Loaded) -> Iterator[str]:
+    """Yield how to generate, and what differs from gptgrid."""
+    chat = loaded.conversations
+    prompt = (
+        'ids = torch.tensor([[tokenizer.bos_token_id, *tokenizer("Once upon a time").input_ids]])'
+        if chat is None
+        else 'messages = [{"role": "user", "content": "Hello"}]\n'
+        "ids = tokenizer.apply_chat_template(\n"
+        '    messages, add_generation_prompt=True, return_tensors="pt", return_dict=False\n'
+        ")"
+    )
+    yield (
+        "```python\n"
+        "import torch\n"
+        "from transformers import AutoModelForCausalLM, AutoTokenizer\n\n"
+        f'tokenizer = AutoTokenizer.from_pretrained("FOLDER")\n'
+        f'model = AutoModelForCausalLM.from_pretrained("FOLDER")\n'
+        f"{prompt}\n"
+        f"found = model.generate(ids, max_new_tokens={min(100, loaded.config.context // 2)})\n"
+        "print(tokenizer.decode(found[0]))\n"
+        "```"
+    )
+    yield bullets(notes(loaded))
+
+
+def notes(loaded: Loaded) -> Iterator[str]:
+    """Yield what to know for the same tokens and logits as in gptgrid."""
+    chat = loaded.conversations
+    end = code(next(name for name, index in loaded.codec.special_tokens.items() if index == loaded.codec.eot))
+    yield f"Documents of the training began with {end}, so prompts begin with it; the tokenizer adds nothing."
+    if chat is not None:
+        yield (
+            "The chat template puts it in front of a conversation. Names of special tokens in a message are "
+            "read as these, which was not so in training: for messages of others, give "
+            "`apply_chat_template(…, sanitize_control_tokens=True)`."
+        )
+        for text in chat.stop:
+            yield f"An answer ends with {code(json.dumps(text))}: give it to `generate` as `stop_strings`."
+    elif loaded.recipe.get("marks") == "special":
+        yield f"Names of special tokens in a text are read as these. In training, that was not so for {end}."
+    else:
+        yield (
+            "Names of special tokens in a text are text, as in training (`split_special_tokens`); give "
+            "`split_special_tokens=False` to read them as tokens."
+        )
+    if loaded.config.document_mask:
+        yield (
+            f"In training, no token saw others before the last {end} (`document_mask`). Here it does: give "
+            "the model one document at a time."
+        )
+    if loaded.vocab_size > loaded.codec.vocab_size:
+        spare = loaded.vocab_size - loaded.codec.vocab_size
+        yield f"The embedding has {spare:,} more rows than the tokenizer has tokens."
+
+
+def data_sections(data: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """Yield where the texts are from, and their licences."""
+    for what, about in ((what, about_of(manifest)) for what, manifest in data.items()):
+        license = about.get("license") or "not stated; find out before you hand on what was made from it"
+        private = about.get("private")
+        source = [] if private or "source" not in about else source_lines(about["source"])
+        yield f"The {what}{', which is private' if private else ''}:"
+        yield bullets([f"licence: {license}", *source])
+    if not data:
+        yield (
+            "Not known: the folder of the cell was copied without its data, and its manifest names them by "
+            "digests alone. Find out their licences before you hand on the model."
+        )
+
+
+def about_of(manifest: dict[str, Any]) -> dict[str, Any]:
+    """Return what an artifact says of itself: license, private, source."""
+    return manifest["facts"].get(ABOUT) or {}
+
+
+def figure_sections(loaded: Loaded) -> Iterator[str]:
+    """Yield how well the weights predict the test split, by each convention."""
+    found = evaluation_of(loaded)
+    if found is None:
+        yield "No evaluation of these weights lies beside them."
+        return
+    conventions = [name for name, value in found.items() if isinstance(value, dict) and "definition" in value]
+    yield f"On the test split, {found['documents']:,} documents of {size_of(found)}:"
+    yield table(
+        ["convention", *FIGURES.values()],
+        [[name, *(number(found[name].get(key)) for key in FIGURES)] for name in conventions],
+    )
+    yield bullets(f"{name}: {found[name]['definition']}" for name in conventions)
+
+
+def size_of(found: dict[str, Any]) -> str:
+    """Return how much text was scored."""
+    size = found.get("bytes")
+    return f"{found['scored_tokens']:,} tokens" if size is None else f"{size:,} bytes"
+
+
+def number(value: float | None) -> str | None:
+    """Return a figure for people."""
+    return None if value is None else f"{value:.4f}"
+
+
+def evaluation_of(loaded: Loaded) -> dict[str, Any] | None:
+    """Return evaluation.json of the weights; None if there is none of these very weights."""
+    folder = loaded.folder.parent / "evaluate"
+    cell, manifest = sound_manifest(loaded.folder), sound_manifest(folder)
+    if cell is None or manifest is None or manifest["inputs"].get("train") != content_digest(cell):
+        return None
+    if WEIGHTS[manifest["config"]["use"]] != loaded.file:
+        return None
+    return json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))

@@ -1,0 +1,97 @@
+"""What is exported: the files of a trained cell, read as they are needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from torch import Tensor
+
+from gptgrid.artifact.errors import UserError
+from gptgrid.artifact.identity import namespace
+from gptgrid.inference.cell import path_of, weights_file
+from gptgrid.inference.find import FILES, lacking, train_folder
+from gptgrid.inference.serve.names import cell_of
+from gptgrid.model.cost import without_values
+from gptgrid.model.load import load_weights, read_recipe
+from gptgrid.text.chat_template import ChatTemplate
+from gptgrid.tokens.base import Codec
+from gptgrid.tokens.codec import read_codec
+from gptgrid.tokens.conversation import Conversations
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A trained cell, base or fine-tuned."""
+
+    folder: Path
+    """Its `train` or `finetune` folder."""
+    file: str
+    """Of the weights, in that folder."""
+    recipe: dict[str, Any]
+    """What config.json says: model, vocab_size, eot, training, seed, and perhaps finetuning and chat."""
+    codec: Codec
+
+    @property
+    def name(self) -> str:
+        """Return the name of the cell."""
+        return cell_of(self.folder.absolute()).name
+
+    @property
+    def config(self) -> SimpleNamespace:
+        """Return the resolved entry of `models`."""
+        return namespace(self.recipe["model"])
+
+    @property
+    def vocab_size(self) -> int:
+        """Return the rows of the embedding; the tokenizer of an imported model may have fewer tokens."""
+        return self.recipe["vocab_size"]
+
+    @cached_property
+    def weights(self) -> dict[str, Tensor]:
+        """Return the weights by their names, in fp32; an output matrix that is the embedding is left out.
+
+        Raises:
+            UserError: the file is damaged, or of another model than config.json.
+        """
+        found = load_weights(self.folder / self.file, without_values(self.config, self.vocab_size))
+        if self.config.tie_embeddings:
+            del found["head.weight"]
+        return {name: tensor.float() for name, tensor in found.items()}
+
+    @cached_property
+    def conversations(self) -> Conversations | None:
+        """Return how a fine-tuned cell reads conversations; None for a base cell.
+
+        Raises:
+            UserError: its template and its tokenizer do not fit together.
+        """
+        chat = self.recipe.get("chat")
+        if chat is None:
+            return None
+        template = ChatTemplate(chat["template"], f"of {self.folder / 'config.json'}")
+        return Conversations(self.codec, template, chat["system"])
+
+
+def load(cell: Path | str, weights: str | int | None = None) -> Loaded:
+    """Read a trained cell.
+
+    Args:
+        cell: its folder, its `train` or `finetune` folder, a copy of that, a file of weights in it, or parts
+            of its name.
+        weights: best, last, or a step that was kept. Default: those that the cell's figures are of.
+
+    Raises:
+        UserError: there is no such cell, or no such weights.
+    """
+    path = path_of(cell)
+    folder = train_folder(path)
+    if folder is None:
+        raise UserError(
+            f"{path} is not a trained cell: looked for {', '.join(FILES)}, and found no "
+            f"{', '.join(lacking(path))}; give a folder under results/<experiment>/cells/"
+        )
+    return Loaded(folder, weights_file(path, folder, weights), read_recipe(folder), read_codec(folder))

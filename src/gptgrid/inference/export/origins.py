@@ -1,0 +1,94 @@
+"""What a cell was made from, as far as it can be found: its data in the store, or in the views beside it.
+
+A manifest names its inputs by the digest of what they hold, so what is found is what was read, wherever it
+lies and whatever it is called.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from gptgrid.artifact.identity import content_digest
+from gptgrid.artifact.manifest import MANIFEST, sound_manifest
+from gptgrid.inference.export.loaded import Loaded
+
+STAGES = {
+    "corpus": ("corpus", ("data/corpora/*", "data/dialogues/*")),
+    "dialogues": ("corpus", ("data/dialogues/*",)),
+    "tokenizer": ("tokenizer", ("data/tokenizers/*",)),
+    "shards": ("encode", ("data/shards/*",)),
+    "train": ("train", ("results/*/cells/*/train",)),
+}
+"""Name of an input → the stage that makes it, and where views of it lie."""
+
+
+class Origins:
+    """The artifacts that a cell was made from."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read nothing yet.
+
+        Args:
+            folder: the `train` or `finetune` folder of the cell.
+        """
+        self.folder = folder
+
+    def path(self, *inputs: str) -> Path | None:
+        """Return the folder of an input, of an input of that, and so on; None if it cannot be found."""
+        found = self.folder
+        for name in inputs:
+            manifest = sound_manifest(found)
+            digest = manifest["inputs"].get(name) if manifest else None
+            found = None if digest is None else self.find(name, digest)
+            if found is None:
+                return None
+        return found
+
+    def manifest(self, *inputs: str) -> dict[str, Any] | None:
+        """Return the manifest of an input, of an input of that, and so on; None if it cannot be found."""
+        found = self.path(*inputs)
+        return found and sound_manifest(found)
+
+    def find(self, name: str, digest: str) -> Path | None:
+        """Return the folder of an input that holds what a digest says."""
+        return next((path for path in self.candidates(name) if holds(path, digest)), None)
+
+    def candidates(self, name: str) -> Iterator[Path]:
+        """Yield the folders that an input may be, nearer ones first."""
+        stage, views = STAGES[name]
+        for root in self.roots():
+            for view in views:
+                yield from sorted(root.glob(view))
+            yield from sorted((root / "results" / ".store" / stage).glob("*"))
+        if store := os.environ.get("GPTGRID_STORE"):
+            yield from sorted((Path(store) / stage).glob("*"))
+
+    def roots(self) -> list[Path]:
+        """Return the checkouts in which to look: that in which the cell lies, and this one."""
+        above = list(self.folder.absolute().parents)
+        own = [parent.parent for parent in above if parent.name == "results"][:1]
+        return list(dict.fromkeys([*own, Path.cwd()]))
+
+
+def holds(folder: Path, digest: str) -> bool:
+    """Say whether a folder is an artifact that holds what a digest says."""
+    manifest = sound_manifest(folder) if (folder / MANIFEST).is_file() else None
+    return manifest is not None and content_digest(manifest) == digest
+
+
+def base_of(loaded: Loaded) -> tuple[str, ...]:
+    """Return the way from a cell to the one that it was fine-tuned from; none for a base cell."""
+    return ("train",) if "finetuning" in loaded.recipe else ()
+
+
+def data_of(loaded: Loaded) -> dict[str, dict[str, Any]]:
+    """Return the manifests of what a cell was trained on, `corpus` and `dialogues`; not of what is lost."""
+    origins = Origins(loaded.folder)
+    found = {
+        "corpus": origins.manifest(*base_of(loaded), "shards", "corpus"),
+        "dialogues": origins.manifest("dialogues"),
+    }
+    return {name: manifest for name, manifest in found.items() if manifest}

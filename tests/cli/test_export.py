@@ -1,0 +1,53 @@
+"""`export` writes a cell for others, and says what it wrote."""
+
+import json
+from typing import get_args, get_type_hints
+
+import pytest
+from exporting import exported_cell
+from typer.testing import CliRunner
+
+from gptgrid.artifact.errors import UserError
+from gptgrid.cli.export import export as command
+from gptgrid.cli.main import app
+from gptgrid.inference.export.export import DTYPES, TARGETS
+from gptgrid.tokens.codec import BytesCodec
+
+
+@pytest.fixture
+def cell(tmp_path, monkeypatch) -> str:
+    """Write a cell, and go there; return the parts of its name."""
+    exported_cell(tmp_path / "results" / "mine" / "cells" / "toy.bytes.gpt2.base.s1" / "train", BytesCodec())
+    monkeypatch.chdir(tmp_path)
+    return "toy gpt2"
+
+
+def export(*arguments: str, code: int = 0) -> str:
+    result = CliRunner().invoke(app, ["export", *arguments], catch_exceptions=False)
+    assert result.exit_code == code, result.output
+    return result.stdout
+
+
+def test_a_cell_by_parts_of_its_name_goes_into_a_folder_of_its_name(cell, tmp_path):
+    out = export(cell, "--to", "hf")
+    assert "exports/toy.bytes.gpt2.base.s1/hf/model.safetensors" in out
+    assert (tmp_path / "exports/toy.bytes.gpt2.base.s1/hf/tokenizer.json").is_file()
+
+
+def test_json_names_the_folder_and_the_sizes_of_its_files(cell, tmp_path):
+    found = json.loads(export(cell, "--to", "safetensors", "--out", "one", "--dtype", "float16", "--json"))
+    assert found["folder"] == "one"
+    assert found["files"] == {path.name: path.stat().st_size for path in (tmp_path / "one").iterdir()}
+
+
+def test_an_error_is_one_line(cell):
+    export(cell, "--to", "hf")
+    with pytest.raises(UserError, match="is not empty"):
+        export(cell, "--to", "hf")
+
+
+def test_the_choices_are_those_that_there_are():
+    hints = get_type_hints(command)
+    assert {*get_args(hints["to"])} == {*TARGETS}
+    assert {*get_args(hints["dtype"])} == {*DTYPES}
+    assert export("x", "--to", "onnx", code=2) == ""

@@ -1,0 +1,266 @@
+"""A fine-tuning learns the answers and nothing else, and hands over a model that anybody can read."""
+
+import csv
+import json
+
+import pytest
+import torch
+from finetunings import MARKS, NAMES, dialogue, write_dialogues
+from safetensors import safe_open
+from safetensors.torch import load_file
+from torch.nn import functional
+
+from gptgrid.artifact.errors import UserError
+from gptgrid.artifact.files import file_digest
+from gptgrid.model.continuation import complete
+from gptgrid.model.decoding import Decoding
+from gptgrid.model.load import load_model, read_recipe
+from gptgrid.stages.finetune.finetuning import Finetuning
+from gptgrid.text.chat_template import CHATML, ChatTemplate, Message
+from gptgrid.text.dialogues import read_dialogues
+from gptgrid.tokens.codec import read_codec
+from gptgrid.tokens.conversation import Conversations
+from gptgrid.trainer import checkpoint
+from gptgrid.trainer.deliverables import deliver
+from gptgrid.trainer.schedule import learning_rate
+from gptgrid.trainer.trainer import Trainer
+
+LORA = {"rank": 4, "alpha": 8, "dropout": 0.1}
+
+
+def column(folder, name):
+    with (folder / "metrics.csv").open(newline="") as file:
+        return [float(row[name]) for row in csv.DictReader(file) if row[name]]
+
+
+def facts_of(folder):
+    return json.loads((folder.parent / "facts.json").read_text())
+
+
+def answer_loss(module, ids, answers):
+    """Return the summed nats of the answers of one conversation, and how many tokens these are."""
+    ids, answers = torch.from_numpy(ids.astype("int64")), torch.from_numpy(answers)
+    logits = module(ids[None, :-1])[0]
+    nats = functional.cross_entropy(logits, ids[1:], reduction="none")
+    return nats[answers[1:]].sum(), int(answers[1:].sum())
+
+
+def slow_loop(job):
+    """Train plainly: one conversation at a time, without rows and masks; yield the losses."""
+    task, settings = Finetuning(job), job.config.finetuning
+    by_ids = {tuple(one.ids[:-1].tolist()): one for one in task.splits["train"].used}
+    module = task.first_model()
+    matrices = [p for p in module.parameters() if p.ndim >= 2]
+    vectors = [p for p in module.parameters() if p.ndim < 2]
+    groups = [{"params": matrices, "weight_decay": settings.weight_decay}]
+    groups += [{"params": vectors, "weight_decay": 0.0}]
+    optimizer = torch.optim.AdamW(groups, betas=tuple(settings.betas), foreach=False, fused=False)
+    for step in range(task.recipe.steps):
+        found = []
+        for inputs, _, documents in zip(*task.recipe.batches[step], strict=True):
+            for document in range(documents.max()):
+                one = by_ids[tuple(inputs[documents == document].tolist())]
+                found.append(answer_loss(module, one.ids, one.answers))
+        loss = sum(nats for nats, _ in found) / sum(count for _, count in found)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(module.parameters(), settings.grad_clip)
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(task.recipe.training, step, task.recipe.steps)
+        optimizer.step()
+        yield loss.item()
+
+
+@pytest.mark.parametrize("preset", ["gpt2", "llama"])
+@pytest.mark.parametrize("micro_batch", ["auto", 3])
+def test_equals_a_slow_loop(preset, micro_batch, finetune, make_job, make_base):
+    options = {"settings": {"micro_batch": micro_batch}, "base": make_base(preset=preset)}
+    expected = list(slow_loop(make_job(**options)))
+    assert column(finetune(**options), "train_loss") == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("lora", [None, {"rank": 16, "alpha": 32}])
+def test_learns_to_answer(lora, finetune, make_base, tmp_path):
+    questions = [dialogue(number) for number in range(len(NAMES))]
+    data = write_dialogues(tmp_path / "few", train=questions * 4, valid=questions)
+    folder = finetune(settings={"steps": 120, "lr": 1e-2, "lora": lora}, data=data)
+    codec, module = read_codec(folder), load_model(folder)
+    chat = Conversations(codec, ChatTemplate(read_recipe(folder)["chat"]["template"], "chat"))
+    for question, answer in questions:
+        prompt = chat.prompt([question])
+        (found,) = complete(module, codec, [prompt], Decoding(temperature=0), 20, [1], ends=chat.ends)
+        assert (found.text, found.finish) == (answer.content, "end")
+    last = json.loads((folder / "samples.jsonl").read_text().splitlines()[-1])
+    assert last == {"step": 120, "prompt": "Who has 0?", "text": "Ann has."}
+
+
+def test_the_validation_loss_is_that_of_the_answers(make_job, dialogues):
+    trainer = Trainer(Finetuning(make_job(settings={"micro_batch": 1})))
+    module, chat = trainer.learner.module, trainer.task.conversations
+    valid = read_dialogues(dialogues, "valid")
+    with torch.no_grad():
+        found = [answer_loss(module, one.ids, one.answers) for one in map(chat.encode, valid)]
+    nats, tokens = sum(nats.item() for nats, _ in found), sum(count for _, count in found)
+    assert trainer.observer.validate() == pytest.approx(nats / tokens, rel=1e-6)
+    assert trainer.validation.targets == tokens
+    # Each answer and its end mark, which has no bytes.
+    assert trainer.validation.bytes == tokens - len(valid) == sum(len(m[1].content) for m in valid)
+
+
+def test_files_and_facts(finetune, make_base):
+    folder = finetune()
+    assert {path.name for path in folder.iterdir()} == {
+        *("model.safetensors", "last.safetensors", "config.json", "codec.json"),
+        *("metrics.csv", "samples.jsonl", "state.pt"),
+    }
+    base, found = read_recipe(make_base()), read_recipe(folder)
+    assert {key: found[key] for key in base} == base
+    assert found.keys() - base.keys() == {"finetuning", "chat"}
+    assert found["chat"] == {"template": CHATML.source, "system": None}
+    assert found["finetuning"]["batch_tokens"] == 512
+    assert (folder / "codec.json").read_bytes() == (make_base() / "codec.json").read_bytes()
+    facts = facts_of(folder)
+    assert facts["dialogues"] == {
+        "train": {"used": 40, "dropped": 0, "cut": 0},
+        "valid": {"used": 10, "dropped": 0, "cut": 0},
+    }
+    assert facts["status"] == "finished" and facts["new_tokens"] == 0
+    assert facts["trained_parameters"] == facts["parameters"]
+    steps_per_epoch = 12 / column(folder, "epoch")[-1]
+    assert facts["train_tokens"] == pytest.approx(facts["answer_tokens"] * 12 / steps_per_epoch, rel=0.05)
+    assert 0 < facts["padding"] < 0.2
+
+
+def test_what_is_dropped_is_said(make_job, make_base, capsys):
+    Finetuning(make_job(base=make_base(context=64)))
+    assert "train: 20 dialogues, 20 dropped as longer than the context; valid: 10" in capsys.readouterr().out
+
+
+# --------------------------------------------------------------------------------------------- LoRA
+
+
+def test_adapters_learn_alone_and_are_merged(finetune, make_base):
+    folder = finetune(settings={"lora": LORA})
+    base, model = load_file(make_base() / "model.safetensors"), load_file(folder / "model.safetensors")
+    changed = {name for name in base if not torch.equal(base[name], model[name])}
+    inside = ("attention.qkv", "attention.output", "feed_forward.up", "feed_forward.down")
+    changed.remove("embedding.tokens.weight")  # of which the marks learn
+    assert changed == {f"blocks.{block}.{name}.weight" for block in (0, 1) for name in inside}
+    with safe_open(folder / "adapter.safetensors", "pt") as file:
+        about = json.loads(file.metadata()["lora"])
+        assert about == {**LORA, "targets": ["attention", "feed_forward"], "tokens": [257, 258]}
+        adapter = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    for name in changed:
+        a, b = (adapter[name.replace("weight", f"lora_{kind}")] for kind in "AB")
+        assert torch.allclose(model[name], base[name] + 2 * b @ a, atol=1e-7)
+    rows, first = (weights["embedding.tokens.weight"] for weights in (model, base))
+    assert torch.equal(rows[:257], first[:257]) and torch.equal(rows[257:], adapter["embedding.tokens.rows"])
+    assert not torch.equal(rows[257:], first[257:])
+    state = checkpoint.read(folder / "state.pt")
+    assert state["model"].keys() == state["best"]["weights"].keys()
+    assert len(state["model"]) == len(adapter) == 2 * len(changed) + 1
+    facts, count = facts_of(folder), sum(weight.numel() for weight in base.values())
+    assert facts["parameters"] == count
+    assert facts["trained_parameters"] == sum(weight.numel() for weight in adapter.values()) < count / 2
+
+
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize("precision", ["fp32", "bf16_weights"])
+def test_merged_weights_compute_what_the_adapted_model_did(precision, tied, make_job, make_base):
+    base = make_base(tie_embeddings=tied)
+    trainer = Trainer(Finetuning(make_job(settings={"lora": LORA, "precision": precision}, base=base)))
+    trainer.run()
+    deliver(trainer)
+    ids = torch.arange(219, 259)[None]
+    with trainer.learner.evaluating(), torch.no_grad():
+        expected = trainer.learner.module(ids)
+    found = load_model(trainer.job.folder, use="last")(ids)
+    assert torch.allclose(found, expected, atol=1e-5 if precision == "fp32" else 0.05)
+
+
+def test_without_a_step_nothing_changes(make_job, make_base):
+    task = Finetuning(make_job(settings={"lora": LORA}))
+    module, ids = task.first_model().eval(), torch.arange(40)[None]
+    assert torch.equal(module(ids), load_model(make_base())(ids))
+
+
+def test_an_encoder_has_no_adapters(make_job, make_base):
+    with pytest.raises(UserError, match="lora"):
+        Finetuning(make_job(settings={"lora": LORA}, base=make_base(preset="encoder"))).first_model()
+
+
+# ------------------------------------------------------------------------------------- tokens, templates
+
+
+def test_a_tokenizer_without_the_marks_is_refused(make_job, make_base):
+    with pytest.raises(UserError, match=r"no special tokens <\|im_start\|>, .*new_tokens: add"):
+        Finetuning(make_job(base=make_base(marks=())))
+
+
+@pytest.mark.parametrize("lora", [None, LORA])
+def test_new_tokens_are_added_and_learn(lora, finetune, make_base):
+    base = make_base(marks=())
+    folder = finetune(base=base, settings={"new_tokens": "add", "lora": lora})
+    assert read_codec(folder).special_tokens.keys() - read_codec(base).special_tokens.keys() == {*MARKS}
+    assert (read_recipe(base)["vocab_size"], read_recipe(folder)["vocab_size"]) == (257, 259)
+    assert facts_of(folder)["new_tokens"] == 2
+    rows = load_model(folder).embedding.tokens.weight
+    first = load_model(base).embedding.tokens.weight
+    assert rows.shape == (259, 32)
+    # Their first rows are the mean of the others, which is nearly zero.
+    assert (rows[257:] - first.mean(dim=0)).abs().max() > 3e-3
+
+
+def test_a_template_of_ones_own(finetune, make_job, make_base, tmp_path):
+    path = tmp_path / "mine.jinja"
+    path.write_text(
+        "{% for m in messages %}{% if m.role == 'assistant' %}A: {% generation %}{{ m.content }}\n"
+        "{% endgeneration %}{% else %}Q: {{ m.content }}\n{% endif %}{% endfor %}"
+        "{% if add_generation_prompt %}A: {% endif %}"
+    )
+    options = {"settings": {"template": str(path)}, "raw": {str(path): file_digest(path)}}
+    folder = finetune(base=make_base(marks=()), **options)
+    assert read_recipe(folder)["chat"]["template"] == path.read_text()
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(UserError, match=r"mine\.jinja changed after the plan was made"):
+        Finetuning(make_job("changed", **options))
+    options["raw"] = {str(path): file_digest(path)}
+    with pytest.raises(UserError, match=r"mine\.jinja is no chat template: it is not UTF-8 text"):
+        Finetuning(make_job("binary", **options))
+
+
+# -------------------------------------------------------------------------------------- bases, limits
+
+
+def test_a_base_that_diverged_is_refused(make_job, make_base):
+    with pytest.raises(UserError, match=r"the training of the base model .* diverged, so there is nothing"):
+        Finetuning(make_job(base=make_base(status="diverged")))
+
+
+def test_what_is_fine_tuned_can_be_fine_tuned_again(finetune):
+    first = finetune("first")
+    (first / "manifest.json").write_text(json.dumps({"facts": facts_of(first)}))
+    again = finetune("again", base=first)
+    assert column(again, "val_loss")[0] < column(first, "val_loss")[0]
+
+
+def test_a_budget_in_epochs_and_patience(finetune):
+    folder = finetune(settings={"steps": None, "epochs": 1.5, "batch_tokens": 256})
+    assert column(folder, "epoch")[-1] == pytest.approx(1.5, abs=0.1)
+    wild = {"steps": 200, "lr": 0.3, "patience": 2, "schedule": "constant"}
+    assert facts_of(finetune("wild", settings=wild))["status"] == "stopped early"
+
+
+def test_what_is_private_is_not_shown(finetune, dialogues, capsys):
+    finetune()
+    assert '"' in next(line for line in capsys.readouterr().out.splitlines() if line.startswith("step 5/12"))
+    (dialogues / "manifest.json").write_text(json.dumps({"config": {"private": True}}))
+    finetune("private")
+    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("step ")]
+    assert said and not any('"' in line for line in said)
+
+
+def test_the_system_message_of_the_dialogues_is_handed_on(finetune, dialogues):
+    (dialogues / "manifest.json").write_text(json.dumps({"config": {"system": "Be brief."}}))
+    assert read_recipe(finetune())["chat"]["system"] == "Be brief."
+    assert Message("system", "Be brief.").role == "system"
