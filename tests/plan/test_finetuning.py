@@ -125,6 +125,12 @@ def test_a_change_reaches_what_is_made_from_it(path: str, value: Any, expected: 
     assert found == {name.format(stage) for name in expected for stage in stages} | more
 
 
+def test_how_dialogues_are_asked_is_no_cause_of_a_score() -> None:
+    found = anew(plan_of(CONFIG), plan_of(changed("evaluation.answers.documents", 3)))
+    cells = (CELL, f"{CELL}.chat", f"{CELL}.thin")
+    assert found == {f"e/cells/{cell}/dialogues/qa" for cell in cells} | {"e/compare", "e/report"}
+
+
 def test_which_weights_are_used_is_no_cause_of_a_fine_tuning_nor_is_a_name() -> None:
     found = anew(plan_of(CONFIG), plan_of(changed("finetuning.thin.use", "last")))
     assert found == {f"e/cells/{CELL}.thin/{n}" for n in ("evaluate", "dialogues/qa")} | {

@@ -11,7 +11,7 @@ def test_chrf_is_that_of_sacrebleu_over_all_texts():
     found, signature = chrf(texts, truths)
     metric = CHRF()
     assert found == metric.corpus_score(texts, [truths]).score and signature == str(metric.get_signature())
-    assert 50 < found < 100
+    assert 40 < found < 60
 
 
 def test_blanks_do_not_count():

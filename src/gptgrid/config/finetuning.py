@@ -29,7 +29,8 @@ NO_AUTO = {
 
 class Lora(Section):
     """Learn a product of two thin matrices beside each of the model's, which stay as they are:
-    W + (α / r) B A (LoRA, Hu et al. 2021). The weights that are kept are the sums."""
+    W + (α / r) B A (LoRA, Hu et al. 2021). The weights that are kept are the sums. The embeddings of the
+    template's special tokens learn, too: the base may never have seen them."""
 
     rank: Size = 8
     """Width of the product, r."""

@@ -38,7 +38,9 @@ class LearnedRows(nn.Module):
 
 
 def learn_rows(module: GPT, ids: Sequence[int]) -> None:
-    """Let the rows of some tokens learn, in place; where the output matrix is the embedding, they are the same.
+    """Let the rows of some tokens learn, in place.
+
+    Where the output matrix is the embedding, both have the same rows.
 
     Args:
         module: a model whose weights do not learn.

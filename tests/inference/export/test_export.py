@@ -153,6 +153,10 @@ def test_the_weights_that_are_asked_for(tmp_path):
 
 def test_shards_are_those_of_the_training_as_they_are(tmp_path):
     cell = trained(tmp_path / "checkout")
+    other = tmp_path / "checkout/data/shards/another@toy"
+    other.mkdir()
+    (other / "train-00000.bin").write_bytes(b"of another text")
+    artifact(other, "encode", {"shard": None})
     out = export(cell, "bin", tmp_path / "out")
     for split in ("train", "valid", "test"):
         name = f"{split}-00000.bin"

@@ -79,19 +79,33 @@ def test_equals_a_slow_loop(preset, micro_batch, finetune, make_job, make_base):
     assert column(finetune(**options), "train_loss") == pytest.approx(expected, abs=1e-5)
 
 
-@pytest.mark.parametrize("lora", [None, {"rank": 16, "alpha": 32}])
-def test_learns_to_answer(lora, finetune, make_base, tmp_path):
-    questions = [dialogue(number) for number in range(len(NAMES))]
-    data = write_dialogues(tmp_path / "few", train=questions * 4, valid=questions)
-    folder = finetune(settings={"steps": 120, "lr": 1e-2, "lora": lora}, data=data)
+def answers_of(folder, questions):
+    """Return what a fine-tuned model answers, and how each answer ends."""
     codec, module = read_codec(folder), load_model(folder)
     chat = Conversations(codec, ChatTemplate(read_recipe(folder)["chat"]["template"], "chat"))
-    for question, answer in questions:
-        prompt = chat.prompt([question])
-        (found,) = complete(module, codec, [prompt], Decoding(temperature=0), 20, [1], ends=chat.ends)
-        assert (found.text, found.finish) == (answer.content, "end")
-    last = json.loads((folder / "samples.jsonl").read_text().splitlines()[-1])
+    prompts = [chat.prompt([question]) for question in questions]
+    seeds = range(len(prompts))
+    found = complete(module, codec, prompts, Decoding(temperature=0), 20, seeds, ends=chat.ends)
+    return [(one.text, one.finish) for one in found]
+
+
+def test_learns_to_answer_and_with_adapters_to_answer_otherwise(finetune, tmp_path):
+    taught = [dialogue(number) for number in range(len(NAMES))]
+    questions, answers = zip(*taught, strict=True)
+    data = write_dialogues(tmp_path / "few", train=taught * 4, valid=taught)
+    first = finetune("first", settings={"steps": 120, "lr": 1e-2}, data=data)
+    assert answers_of(first, questions) == [(answer.content, "end") for answer in answers]
+    last = json.loads((first / "samples.jsonl").read_text().splitlines()[-1])
     assert last == {"step": 120, "prompt": "Who has 0?", "text": "Ann has."}
+
+    (first / "manifest.json").write_text(json.dumps({"facts": facts_of(first)}))
+    others = [
+        [question, answer] for question, answer in zip(questions, answers[1:] + answers[:1], strict=True)
+    ]
+    data = write_dialogues(tmp_path / "others", train=others * 4, valid=others)
+    lora = {"steps": 120, "lr": 1e-2, "lora": {"rank": 8}}
+    second = finetune("second", settings=lora, data=data, base=first)
+    assert answers_of(second, questions) == [(answer.content, "end") for _, answer in others]
 
 
 def test_the_validation_loss_is_that_of_the_answers(make_job, dialogues):

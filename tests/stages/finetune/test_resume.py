@@ -6,6 +6,7 @@ from processes import train_together
 from trainings import Killed, kill_at
 
 from gptgrid.stages.finetune.finetuning import Finetuning
+from gptgrid.stages.finetune.make import make
 from gptgrid.trainer import checkpoint
 from gptgrid.trainer.deliverables import deliver
 from gptgrid.trainer.trainer import Trainer
@@ -55,3 +56,9 @@ def test_two_processes_stop_together_and_go_on_to_the_same_bits(make_job, same_f
     assert checkpoint.read(broken.scratch / "state.pt")["step"] == 16
     train_together(broken, 2, task=Finetuning)
     same_files(straight.folder, broken.folder)
+
+
+def test_several_processes_are_launched(make_job):
+    job = make_job(settings={"micro_batch": 1, "steps": 4}, run={"processes": 2})
+    assert make(job)["steps"] == 4 and job.provenance["processes"] == 2
+    assert (job.folder / "model.safetensors").is_file()

@@ -86,7 +86,7 @@ class Finetuning(Task):
         print(said(self.splits, len(rows), self.padding), flush=True)
 
     def first_model(self) -> nn.Module:
-        """Return the base model with rows for new tokens; with adapters, those and the rows of marks learn alone."""
+        """Return the base model with rows for new tokens; of one with adapters, little else learns."""
         recipe, lora = self.recipe, self.settings.lora
         base = load_model(self.job.inputs["train"], use=self.job.config.use)
         weights = widened(dict(base.named_parameters()), recipe.vocab_size, recipe.seed)

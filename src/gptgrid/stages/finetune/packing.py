@@ -1,8 +1,8 @@
 """Conversations packed into rows: whole, as many as fit, no token seeing another conversation.
 
 Best-fit decreasing (Ding et al. 2024, Fewer Truncations Improve Language Modeling): the longest first, each
-into the row that it fills best. The rows are the same in each epoch, in a new order: conversations of a row do
-not see each other, so that other rows would change nothing but which of them share a batch.
+into the row that it fills best. The rows are the same in each epoch, in a new order: conversations of a row
+do not see each other, so that other rows would change nothing but which of them share a batch.
 """
 
 from __future__ import annotations
