@@ -88,12 +88,18 @@ def shifts(rest: np.ndarray, size: np.ndarray) -> np.ndarray:
     return np.divide(rest, others, out=np.zeros_like(rest), where=others > 0)
 
 
-def spread_of(groups: list[Group]) -> Spread:
-    """Return what another seed would change in each group, as all of them know it, which share no seed."""
+def spread_of(groups: list[Group], sure: np.ndarray | None = None) -> Spread:
+    """Return what another seed would change in each group, as all of them know it, which share no seed.
+
+    Args:
+        groups: of a text.
+        sure: whether it is sure that a group spreads by the law of the others: (groups,) bool. Default: all.
+    """
     return spread_from(
         squares=np.array([np.square(group.ratios - group.ratios.mean()).sum() for group in groups]),
         mixed=np.array([group.mixed for group in groups]),
         df=np.array([group.seeds - 1 for group in groups], dtype=float),
+        sure=sure,
     )
 
 

@@ -4,7 +4,8 @@ A group has the figures of comparison.csv on the text that it was trained on. On
 that to the best of the groups which were trained there. Validation chose that one, and the test shares the
 luck of its seeds: p and interval are corrected for all pairs of a group of another text with one of this
 text, by the rules of Bonferroni and Holm. One that was trained on a good part of the text has no difference.
-What another seed would change is shared by the best and the groups of other texts.
+What another seed would change the groups of the text know together, with those of other texts whose seeds
+spread no further on it. A model that is lost there, as in a language that it never saw, speaks for itself alone.
 
 What a checkpoint of others was trained on is not known. It is the same whichever text's cells have it, so
 that it has one row on each text: that of the text's own group, if there is one.
@@ -27,7 +28,7 @@ from gptgrid.stages.compare.cells import (
     TAKE_BACK,
     overridden_keys,
 )
-from gptgrid.stages.compare.contrasts import Group, contrasts, summarize_group
+from gptgrid.stages.compare.contrasts import Group, contrasts, spread_of, summarize_group
 from gptgrid.stages.compare.documents import Scores, nats_on, read_cell
 from gptgrid.stages.compare.facts import Inputs
 from gptgrid.stages.compare.groups import STATISTICS, summarize
@@ -238,11 +239,12 @@ def differences(best: list[str], members: dict[str, list[Row]], scores: Scores |
     folders = {group: read for group, read in folders.items() if group not in seen}
     if scores is None or not folders or not best or best[0] not in scores.groups:
         return seen
-    groups = [scores.groups[best[0]]]
+    others = []
     for read in folders.values():
         nats = [nats_on(scores, "test", cell[0], read_cell(*cell)["test"]) for cell in read]
-        groups.append(summarize_group(np.stack(nats), scores.size))
-    found = to_the_first(groups, scores.size, rivals=len(scores.groups))
+        others.append(summarize_group(np.stack(nats), scores.size))
+    chosen = list(scores.groups).index(best[0])
+    found = to_the_best(list(scores.groups.values()), chosen, others, scores.size)
     in_units = {name: found[name] * scores.unit for name in FOUND[:3]}
     return seen | pd.DataFrame(found | in_units, index=list(folders), dtype=object).to_dict("index")
 
@@ -253,17 +255,20 @@ def has_seen(cells: list[Row]) -> bool:
     return any(seen.get("size_share", 0.0) >= MUCH for seen in scored)
 
 
-def to_the_first(groups: list[Group], size: np.ndarray, rivals: int) -> dict[str, Any]:
-    """Return the columns FOUND of the differences of groups to the first of them: (groups - 1,) each, in nats
-    per byte.
+def to_the_best(own: list[Group], chosen: int, others: list[Group], size: np.ndarray) -> dict[str, Any]:
+    """Return the columns FOUND of the differences of groups of other texts to the best of the text's own:
+    (others,) each, in nats per byte.
 
     Args:
-        groups: what they take; the first was chosen.
+        own: what the groups of the text take.
+        chosen: the number of the best of them.
+        others: what the groups of other texts take.
         size: of the documents: (documents,).
-        rivals: the number of groups that it was chosen from.
     """
-    weights = np.hstack([-np.ones((len(groups) - 1, 1)), np.eye(len(groups) - 1)])
-    found = contrasts(weights, groups, size)
+    rivals, groups = len(own), [*own, *others]
+    weights = np.eye(len(groups))[rivals:]
+    weights[:, chosen] = -1
+    found = contrasts(weights, groups, size, spread_of(groups, sure=np.arange(len(groups)) < rivals))
     half = half_width(found.error, found.df, LEVEL / rivals)
     p = holm(rivals * two_sided(found.value, found.error, found.df))
     return {

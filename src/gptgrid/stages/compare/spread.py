@@ -4,7 +4,8 @@ A variance from two or three seeds is hardly known, so those of the groups of a 
 groups' own variances are drawn from an inverse χ² distribution around a common one, and each estimate is
 moderated towards it (Smyth 2004, limma). How far is told by the data: where they spread no more unlike than
 chance explains, one pooled variance stands for all. A group whose seeds spread far beyond the others',
-as near the largest learning rate, has a variance of its own.
+as near the largest learning rate, has a variance of its own. So has one of which it is not sure that the same
+law holds, as of a model on a text of a language that it never saw, unless its seeds spread like the others'.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from scipy.special import fdtrc, gammaln, logsumexp, softmax
 
 APART = 0.01
 """Probability that any group of one text is taken for one whose seeds spread more, where none does."""
+UNLIKE = 0.1
+"""The same of each group of which it is not sure that it spreads like the others. It is asked once of each, and
+many at once would hide each other."""
 COMMON_DF = np.array([2, 3, 4, 6, 8, 12, 16, 24, 32, 64])
 """Degrees of freedom that the common variance may be worth where variances differ."""
 FEWEST = 3
@@ -61,15 +65,18 @@ class Spread:
         return Spread(*parts, self.common_df, self.prior_df, self.own_df[groups], self.apart[groups])
 
 
-def spread_from(squares: np.ndarray, mixed: np.ndarray, df: np.ndarray) -> Spread:
+def spread_from(
+    squares: np.ndarray, mixed: np.ndarray, df: np.ndarray, sure: np.ndarray | None = None
+) -> Spread:
     """Return the variance over seeds for each group.
 
     Args:
         squares: sums of squared deviations of the ratios of seeds from their mean: (groups,).
         mixed: what noise of seeds on documents adds to them: (groups,).
         df: their degrees of freedom, seeds − 1: (groups,).
+        sure: whether it is sure that the law of the others holds for it, too: (groups,) bool. Default: all.
     """
-    inside = alike(squares, df)
+    inside = alike(squares, df, df > 0 if sure is None else candidates(squares, df, sure))
     apart = (df > 0) & ~inside
     if not inside.any():
         unknown, none = np.full(len(df), np.nan), np.full(len(df), np.inf)
@@ -91,25 +98,45 @@ def spread_from(squares: np.ndarray, mixed: np.ndarray, df: np.ndarray) -> Sprea
     )
 
 
-def alike(squares: np.ndarray, df: np.ndarray) -> np.ndarray:
+def candidates(squares: np.ndarray, df: np.ndarray, sure: np.ndarray) -> np.ndarray:
+    """Say which groups have several seeds, and are sure or spread no further than those that are: (groups,)
+    bool. Where none of the sure has several, nothing tells."""
+    several = df > 0
+    core = alike(squares, df, several & sure)
+    if not core.any():
+        return several
+    return several & (sure | ~(chance(squares, df, core) < UNLIKE))
+
+
+def alike(squares: np.ndarray, df: np.ndarray, asked: np.ndarray) -> np.ndarray:
     """Say which groups have a variance like those of the others: (groups,) bool.
 
     A group has not if its variance is beyond what chance and the variety of the others explain, by an F test
-    with Bonferroni's correction; the widest first, until none is. Nor has a group of one seed.
+    with Bonferroni's correction; the widest first, until none is.
+
+    Args:
+        squares: sums of squared deviations: (groups,).
+        df: their degrees of freedom: (groups,).
+        asked: whether a group is one of them, which have several seeds: (groups,) bool.
     """
-    inside = df > 0
+    inside = asked
     while inside.sum() > 1:
         widest = np.flatnonzero(inside)[np.argmax(squares[inside] / df[inside])]
         others = inside.copy()
         others[widest] = False
-        prior_df, scale = common_variance(squares[others], df[others])
-        known = known_df(prior_df, df[others]).sum()
-        with np.errstate(invalid="ignore", divide="ignore"):
-            ratio = squares[widest] / df[widest] / scale
-        if not fdtrc(df[widest], min(prior_df, known), ratio) < APART / (df > 0).sum():
+        if not chance(squares, df, others)[widest] < APART / asked.sum():
             break
         inside = others
     return inside
+
+
+def chance(squares: np.ndarray, df: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return how probable as large a variance is in a group like some others, by an F test: (groups,); NaN of
+    one seed, and where no group has any spread."""
+    prior_df, scale = common_variance(squares[others], df[others])
+    known = known_df(prior_df, df[others]).sum()
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return fdtrc(df, min(prior_df, known), squares / df / scale)
 
 
 def common_variance(squares: np.ndarray, df: np.ndarray) -> tuple[float, float]:
