@@ -15,6 +15,7 @@ from gptgrid.artifact.identity import canonical, mapping, namespace
 from gptgrid.artifact.job import Job
 from gptgrid.model.build import build
 from gptgrid.model.continuation import complete
+from gptgrid.model.cost import flops_per_token
 from gptgrid.model.decoding import Decoding
 from gptgrid.model.learned_rows import PLACE, learn_rows, settle_rows
 from gptgrid.model.load import load_model, read_recipe
@@ -81,8 +82,9 @@ class Finetuning(Task):
         self.recipe.sample_every = self.recipe.eval_every
         self.recipe.draws |= bool(self.settings.lora and self.settings.lora.dropout)
         self.validation = AnswerValidation(scored, self.codec, self.ranks)
-        read = sum(len(encoded.ids) - 1 for encoded in self.splits["train"].used)
-        self.padding = 1 - read / rows.inputs.size
+        self.read = sum(len(encoded.ids) - 1 for encoded in self.splits["train"].used)
+        """Tokens of the dialogues that an epoch reads."""
+        self.padding = 1 - self.read / rows.inputs.size
         print(said(self.splits, len(rows), self.padding), flush=True)
 
     def first_model(self) -> nn.Module:
@@ -143,16 +145,20 @@ class Finetuning(Task):
         return {**self.base, "vocab_size": self.recipe.vocab_size, **own}
 
     def facts(self, progress: Progress) -> dict[str, Any]:
-        """Return how many dialogues there were, and how well they fill their rows."""
+        """Return how many dialogues there were, how well they fill their rows, and the FLOPs of all that was
+        read: the loss counts answers alone."""
+        recipe = self.recipe
+        read = recipe.batches.epoch(progress["step"]) * self.read
         return {
+            "train_flops": round(read * flops_per_token(recipe.model, recipe.vocab_size)),
             "dialogues": {
                 split: {"used": len(found.used), "dropped": found.dropped, "cut": found.cut}
                 for split, found in self.splits.items()
             },
-            "answer_tokens": self.recipe.batches.targets_per_epoch,
+            "answer_tokens": recipe.batches.targets_per_epoch,
             "padding": self.padding,
             "trained_parameters": self.trained,
-            "new_tokens": self.recipe.vocab_size - self.base["vocab_size"],
+            "new_tokens": recipe.vocab_size - self.base["vocab_size"],
         }
 
 
