@@ -9,10 +9,13 @@ import pytest
 import torch
 from cells import evaluation_job, tiny, uniform, write_cell
 from safetensors.torch import save_file
+from tuned_cells import tuned, write_tuned
 
-from gptgrid.api import TrainedCell, find, load, table
+from gptgrid.api import TrainedCell, export, find, load, table
 from gptgrid.artifact.errors import UserError
+from gptgrid.inference.chat import Conversation
 from gptgrid.stages.evaluate.evaluation import evaluate
+from gptgrid.text.chat_template import PLAIN, Message
 from gptgrid.tokens.codec import BytesCodec, IdsCodec, write_codec
 
 EOT = 256
@@ -294,6 +297,46 @@ def test_the_stream_is_the_text_in_whole_characters(cell):
     pieces = list(cell.stream("x", **options))
     assert len(pieces) > 5
     assert "".join(pieces) == cell.generate("x", **options)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [tuned(), tuned("AB\n", PLAIN), TrainedCell(tiny(257, context=64), BytesCodec())],
+    ids=["marks", "a text ends it", "base"],
+)
+def test_chat_is_what_a_conversation_says(cell):
+    talk, messages = Conversation(cell), []
+    for text in ("Who?", "Where?"):
+        messages.append({"role": "user", "content": text})
+        said = "".join(talk.ask(text))
+        assert said and cell.chat(messages, seed=len(messages) // 2) == said
+        messages.append({"role": "assistant", "content": said})
+    assert cell.chat("Who?") == messages[1]["content"] == cell.chat([Message("user", "Who?")])
+    assert cell.chat("Who?", 1, temperature=0) == cell.chat("Who?", temperature=0)[:1]
+    if cell.conversations:
+        assert cell.chat("Who?") == "AB" and cell.chat("Who?", stop="B") == "A"
+
+
+@pytest.mark.parametrize("messages", [{"role": "user", "content": "a"}, [], None])
+def test_what_is_no_list_of_messages_is_refused(cell, messages):
+    with pytest.raises(UserError, match=r"messages is .*; expected a text or a list of messages"):
+        cell.chat(messages)
+
+
+@pytest.mark.parametrize("message", [{"role": "robot", "content": "a"}, {"role": "user"}, 5])
+def test_what_is_no_message_is_refused(cell, message):
+    with pytest.raises(UserError, match=r"messages: found .*; expected .*the role system, user, assistant"):
+        cell.chat([message])
+
+
+def test_export_takes_names_and_settings(tmp_path, monkeypatch):
+    write_tuned(tmp_path / "results" / "my" / "cells" / "toy.bytes.gpt2.base.s1.chat" / "finetune", tuned())
+    monkeypatch.chdir(tmp_path)
+    assert export("toy chat", "safetensors", "out") == Path("out")
+    assert load("out", "cpu").chat("Who?") == "AB"
+    assert export("toy chat", "safetensors", tmp_path / "half", "float16", weights="last").is_dir()
+    with pytest.raises(UserError, match="there is no format 'onnx'; there are hf, gguf, bin, safetensors"):
+        export("toy chat", "onnx", "other")
 
 
 def test_score_of_a_uniform_model_by_hand(tmp_path):

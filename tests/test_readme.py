@@ -15,6 +15,7 @@ from cells import tiny, write_cell
 from experiments import Experiment
 from pages import COMMAND, ROOT, blocks
 from serving import served, trained
+from tuned_cells import tuned, write_tuned
 from typer.testing import CliRunner
 
 import gptgrid.api
@@ -26,6 +27,7 @@ from gptgrid.stages.compare.tables import compare
 ENGLISH, CHINESE = ROOT / "README.md", ROOT / "README.zh-CN.md"
 README = ENGLISH.read_text("utf-8")
 CELL = "tales.bpe.llama.base.s1"
+TAUGHT = "tales.bpe.modern.muon.s1.chat"
 ADDRESS = "http://127.0.0.1:8000"
 LINK = re.compile(r"\]\(([^)]+)\)")
 ROOT_COMMAND = typer.main.get_command(app)
@@ -38,8 +40,10 @@ def of_language(language: str) -> list[str]:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the folder that a program runs in; it has the cell that the examples name."""
-    write_cell(tmp_path / "results/default/cells" / CELL / "train", tiny(257, context=64))
+    """Return the folder that a program runs in; it has the cells that the examples name."""
+    cells = tmp_path / "results/default/cells"
+    write_cell(cells / CELL / "train", tiny(257, context=64))
+    write_tuned(cells / TAUGHT / "finetune", tuned())
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -200,10 +204,12 @@ def test_files_it_names_are_there() -> None:
 
 def test_tables_it_names_are_made(tmp_path: Path) -> None:
     named = re.findall(r"\b\w+\.csv", "".join(re.findall(r"^\| `compare/.*?\|", README, re.MULTILINE)))
-    job = Experiment(tmp_path).compare_job()
+    experiment = Experiment(tmp_path)
+    experiment.finetune(chat=1.0)
+    job = experiment.compare_job()
     compare(job)
     made = {path.name for path in job.folder.iterdir()}
-    assert len(named) == 11 and set(named) <= made
+    assert len(named) == 13 and set(named) <= made
 
 
 # ----------------------------------------------------------------------------------------- languages

@@ -1,6 +1,7 @@
 """Trained cells for notebooks and scripts, and the parts that they are made of.
 
-`cell = load("tales bpe llama s1")`, then generate, stream, score, forward, attention, embeddings.
+`cell = load("tales bpe llama s1")`, then generate, stream, chat, score, forward, attention, embeddings.
+`export(cell, "hf", folder)` writes it for others: hf, gguf, safetensors, bin.
 `cells(experiment)` lists the cells of an experiment, `table(experiment)` returns its tables, `compare(a, b)`
 puts two results beside each other.
 
@@ -28,6 +29,7 @@ from typing import TYPE_CHECKING
 from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.manifest import VOLATILE
 from gptgrid.inference.cell import Score, TrainedCell, load
+from gptgrid.inference.export.export import export
 from gptgrid.inference.find import SUMMARY, experiment_folder, find, find_cells
 from gptgrid.inference.listing import Listed, cells
 from gptgrid.inference.parts import Tokenizer, load_tokenizer, loss, model, train_tokenizer
@@ -44,6 +46,7 @@ __all__ = [
     "TrainedCell",
     "cells",
     "compare",
+    "export",
     "find",
     "load",
     "load_tokenizer",

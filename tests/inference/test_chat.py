@@ -8,7 +8,8 @@ from tuned_cells import MARKED, tuned, write_tuned
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.inference.cell import TrainedCell, load
-from gptgrid.inference.chat import Conversation, Settings, Transcript
+from gptgrid.inference.chat import Conversation, Settings
+from gptgrid.inference.reading import Transcript
 from gptgrid.model.decoding import Decoding
 from gptgrid.text.chat_template import CHATML, PLAIN, Message
 from gptgrid.tokens.codec import BytesCodec, IdsCodec
@@ -254,7 +255,7 @@ def test_a_bad_setting_changes_nothing(name, typed, said):
 
 
 def test_a_cell_knows_its_template_from_its_folder(tmp_path):
-    assert cell_of(tiny(257)).chat_template is None and cell_of(tiny(257)).conversations is None
+    assert cell_of(tiny(257)).conversations is None
     cell = load(write_tuned(tmp_path / "cell", tuned(system="S")), device="cpu")
-    assert cell.chat_template.source == CHATML.source and cell.conversations.system == "S"
+    assert cell.conversations.template.source == CHATML.source and cell.conversations.system == "S"
     assert "".join(Conversation(cell).ask("hi")) == "AB"

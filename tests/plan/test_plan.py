@@ -1,6 +1,7 @@
 """A plan refuses names and places that a file system, or Snakemake, cannot have."""
 
 import copy
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from making import plan_of
 
 from gptgrid.artifact.errors import UserError
+from gptgrid.artifact.identity import STAGES
 from gptgrid.plan.verify import choose
 
 CONFIG = {
@@ -54,6 +56,32 @@ def test_a_name_that_no_file_can_have_is_refused(config: dict, name: str) -> Non
 def test_the_longest_name_is_taken() -> None:
     (cell,) = plan_of(renamed("models", "small", "m" * 222)).cells
     assert len(cell.name) == 240
+
+
+def test_files_of_results_can_be_named_and_folders_cannot() -> None:
+    plan = plan_of(
+        {
+            **CONFIG,
+            "dialogues": {"qa": {"source": "builtin", "name": "tales", "documents": 40}},
+            "finetuning": {"chat": {"data": "qa", "new_tokens": "add", "steps": 1, "batch_tokens": 64}},
+            "grid": [{"tokenizer": "bytes", "finetuning": "chat"}],
+        }
+    )
+    chat = "results/default/cells/toy.bytes.small.base.s1.chat"
+    folders = {artifact.folder: artifact for artifact in plan.artifacts.values()}
+    assert {artifact.stage for artifact in folders.values()} == {*STAGES}
+    assert {f"{chat}/dialogues/qa", "data/dialogues/qa", "results/default/compare"} <= folders.keys()
+    for folder, artifact in folders.items():
+        for path in (folder, f"{folder}/"):
+            with pytest.raises(
+                UserError, match=rf"^{re.escape(folder)} is a folder.*{folder}/manifest\.json"
+            ):
+                plan.artifact_of_view(path)
+        assert plan.artifact_of_view(f"{folder}/manifest.json") is artifact
+    with pytest.raises(UserError, match=f"dialogues is no result of its own; name a file in one of {chat}"):
+        plan.artifact_of_view(f"{chat}/dialogues")
+    with pytest.raises(UserError, match="nothing in its grid makes data/corpora/none"):
+        plan.artifact_of_view("data/corpora/none/manifest.json")
 
 
 @pytest.mark.parametrize(

@@ -89,3 +89,24 @@ def test_an_address_is_kept_without_its_query():
 def test_a_file_that_is_not_there_is_named():
     with pytest.raises(UserError, match=r"my\.yaml: evaluation\.tasks\.mine: no file matches 'mine\.jsonl'"):
         plan_of(with_tasks(mine=MINE))
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"prompt": "Is it? ", "answer": "yes"}, r"mine\.jsonl, line 2 has no field 'wrong'"),
+        (item("Is it"), r"mine\.jsonl, line 2: prompt and answer would become one word"),
+    ],
+)
+def test_a_bad_line_is_said_before_anything_runs(row, said, capsys):
+    write(item("Is it? "), row)
+    with pytest.raises(UserError, match=rf"^my\.yaml: evaluation\.tasks\.mine: {said}"):
+        plan_of(with_tasks(mine=MINE))
+    assert capsys.readouterr().out == ""
+
+
+def test_items_that_were_made_are_not_read_again(monkeypatch):
+    write(item("Is it? "))
+    make(with_tasks(mine=MINE), "corpus")
+    monkeypatch.setattr("gptgrid.plan.plan.check_items", lambda *_: pytest.fail("read"))
+    plan_of(with_tasks(mine=MINE))

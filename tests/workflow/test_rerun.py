@@ -344,6 +344,16 @@ def test_a_view_can_be_named(checkout: Checkout) -> None:
     )
 
 
+@pytest.mark.parametrize("folder", ["data/corpora/mine", "results/small/compare", f"{CELL}/train"])
+def test_a_folder_of_results_cannot_be_named(checkout: Checkout, folder: str) -> None:
+    shutil.rmtree(checkout.folder / folder)
+    said = checkout.snakemake(folder, code=1)
+    assert f"name one in it, such as {folder}/manifest.json, which makes all of it" in said
+    assert not (checkout.folder / folder).exists()
+    assert checkout.run(f"{folder}/manifest.json") == {}
+    assert (checkout.folder / folder / "manifest.json").is_file()
+
+
 def test_stale_results_laid_over_fresh_ones_are_replaced(checkout: Checkout, tmp_path: Path) -> None:
     cell = checkout.folder / "results/small/cells/mine.bytes.llama.base.s1"
     shutil.copytree(cell, tmp_path / "old")

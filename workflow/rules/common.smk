@@ -44,7 +44,7 @@ envvars:
 
 wildcard_constraints:
     receipt="[0-9a-f]{64}([.]retry-[0-9]+)?",
-    view="(data/(corpora|tasks|dialogues|tokenizers|shards)|results/[^/.][^/]*/(cells|references|samples|compare|report))/.+",
+    view="data/(corpora|tasks|dialogues|tokenizers|shards)/.+|results/[^/.][^/]*/((cells|references|samples)/.+|(compare|report)(/.+)?)",
 
 
 # A machine's places on GPUs are counted here; which of them a job takes is claimed by its program.

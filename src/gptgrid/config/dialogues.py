@@ -67,6 +67,9 @@ class BuiltinDialogues(CommonDialogues):
     """Seed of the generator."""
     language: Literal["en", "zh", "both"] = "en"
     """`both`: each is English or Chinese, with equal chances."""
+    told: Annotated[list[Annotated[int, Field(ge=1, le=3)]], Field(min_length=1)] = [1, 2, 3]
+    """Of how many people a passage tells where nothing changes; each of these numbers is as likely. One
+    leaves nothing to choose from; the more there are, the more must be told apart."""
     format: Literal["messages"] = "messages"
     """The generator's own dialogues."""
 

@@ -6,8 +6,8 @@ machine works.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from operator import index
 from pathlib import Path
@@ -21,13 +21,14 @@ from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.manifest import MANIFEST, read_manifest
 from gptgrid.inference.attention import recording
 from gptgrid.inference.find import FILES, find, lacking, train_folder
+from gptgrid.inference.reading import conversations_of, reading_of
 from gptgrid.metrics import figures
 from gptgrid.model.continuation import complete, stream
 from gptgrid.model.decoding import Decoding, check_whole
 from gptgrid.model.device import find_device
 from gptgrid.model.load import WEIGHTS, kept_steps, load_model, read_recipe
 from gptgrid.model.score import default_stride, score
-from gptgrid.text.chat_template import ChatTemplate
+from gptgrid.text.chat_template import ROLES, USER, Message
 from gptgrid.tokens.base import Codec
 from gptgrid.tokens.codec import read_codec
 from gptgrid.tokens.conversation import Conversations
@@ -69,27 +70,14 @@ class TrainedCell:
         self.context: int = module.config.context
         self.marks: bool = self.config.get("marks") == "special"
 
-    @property
-    def chat_template(self) -> ChatTemplate | None:
-        """The chat template of a fine-tuned cell; None of any other.
-
-        Raises:
-            UserError: it is no template.
-        """
-        chat = self.config.get("chat")
-        return None if chat is None else ChatTemplate(chat["template"], "of this cell")
-
     @cached_property
     def conversations(self) -> Conversations | None:
         """How a fine-tuned cell reads conversations; None of any other.
 
         Raises:
-            UserError: its template and its tokenizer do not go together.
+            UserError: its template is none, or does not go together with its tokenizer.
         """
-        template = self.chat_template
-        if template is None:
-            return None
-        return Conversations(self.codec, template, self.config["chat"]["system"])
+        return conversations_of(self.config, self.codec)
 
     def encode(self, text: str, marks: bool | None = None) -> list[int]:
         """Return the token ids of a text; no special token is added.
@@ -258,6 +246,50 @@ class TrainedCell:
         )
         return (piece.text for piece in pieces if piece.text)
 
+    def chat(
+        self,
+        messages: str | Sequence[Message | Mapping[str, str]],
+        max_new_tokens: int = 100,
+        seed: int = 0,
+        **decoding: Any,
+    ) -> str:
+        """Answer a conversation, as `gptgrid chat` and the server do.
+
+        A cell that was fine-tuned on dialogues reads it in its chat template; of a conversation longer than
+        the context, the oldest turns are not read. Any other cell goes on with it as one document, each
+        message of others on a line of its own.
+
+        Args:
+            messages: in turn, `{"role": "user", "content": "…"}` each, with the role system, user or
+                assistant; or a text, which is what a user says. An answer is put behind them, and the next
+                question behind that, to go on.
+            max_new_tokens: as for `generate`, and so are the others.
+            seed: the same seed draws the same answer.
+            decoding: how tokens are chosen.
+
+        Returns:
+            The answer, without what ends it.
+
+        Raises:
+            UserError: these are no messages, the template does not take them, there is no such setting, or a
+                value is out of range or of another type.
+        """
+        check_whole("max_new_tokens", max_new_tokens)
+        reading, drawn = reading_of(self), drawing(decoding)
+        prompt = reading.prompt(messages_of(messages), max_new_tokens)
+        (answer,) = complete(
+            self.module,
+            self.codec,
+            [prompt.ids],
+            replace(drawn, stop=(*drawn.stop, *reading.stop)),
+            max_new_tokens,
+            [seed],
+            ends=reading.ends,
+            begins=reading.begins,
+            marks=reading.marks,
+        )
+        return answer.text
+
     def score(self, text: str, stride: int | None = None, marks: bool | None = None) -> Score:
         """Return how well the cell predicts a text, as one document, in the `evaluate` stage's convention.
 
@@ -304,6 +336,34 @@ def texts_of(name: str, value: Any) -> tuple[str, ...]:
     if not all(isinstance(text, str) for text in texts):
         raise UserError(f"{name} is {value!r:.100}; expected a text or several")
     return texts
+
+
+def messages_of(value: Any) -> list[Message]:
+    """Return messages, or what a user says, as messages.
+
+    Raises:
+        UserError: they are none.
+    """
+    if isinstance(value, str):
+        return [Message(USER, value)]
+    if not isinstance(value, Sequence) or not value:
+        raise UserError(f"messages is {value!r:.100}; expected a text or a list of messages")
+    return [message if isinstance(message, Message) else message_of(message) for message in value]
+
+
+def message_of(value: Any) -> Message:
+    """Return a mapping as a message.
+
+    Raises:
+        UserError: it is none.
+    """
+    role, content = (value.get("role"), value.get("content")) if isinstance(value, Mapping) else (None, None)
+    if role not in ROLES or not isinstance(content, str):
+        raise UserError(
+            f"messages: found {value!r:.100}; expected {{'role': …, 'content': a text}} with the role "
+            f"{', '.join(ROLES)}"
+        )
+    return Message(role, content)
 
 
 def checked_ids(ids: Iterable[int], vocab_size: int) -> list[int]:

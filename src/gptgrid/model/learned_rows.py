@@ -29,7 +29,7 @@ class LearnedRows(nn.Module):
             ids: of the rows.
         """
         super().__init__()
-        self.register_buffer("ids", torch.tensor(ids), persistent=False)
+        self.register_buffer("ids", torch.tensor(ids, device=weight.device), persistent=False)
         self.rows = nn.Parameter(weight.detach()[self.ids])
 
     def forward(self, weight: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.files import Remembered, file_digest
 from gptgrid.artifact.fingerprint import fingerprint, sources, variant_names
 from gptgrid.artifact.identity import OVERVIEWS, STAGES, digest, identity_of
-from gptgrid.artifact.manifest import VOLATILE, sound_manifest
+from gptgrid.artifact.manifest import MANIFEST, VOLATILE, sound_manifest
 from gptgrid.artifact.program import digests_of
 from gptgrid.artifact.receipt import Receipt
 from gptgrid.artifact.request import Request
@@ -27,6 +27,7 @@ from gptgrid.artifact.view import claim_views, link_view, owners, remove_view, s
 from gptgrid.config.read import Configuration, load
 from gptgrid.net.address import note_address
 from gptgrid.plan.artifacts import Artifact, Artifacts
+from gptgrid.plan.items import check_items
 
 SCRIPTS = Path(__file__).resolve().parents[3] / "workflow" / "scripts"
 DEFAULT_CONFIG = Path("config") / "config.yaml"
@@ -102,12 +103,20 @@ class Plan:
     # -------------------------------------------------------------------------------- what is there
 
     def look(self) -> None:
-        """Find out what is there, and what of the rest the store has under another key."""
+        """Find out what is there, and what of the rest the store has under another key.
+
+        Raises:
+            UserError: a task that is still to be made has a line that is no item.
+        """
         for artifact in self.artifacts.values():
             receipt = self.sound_receipt(artifact)
             self.there[artifact] = receipt is not None
             self.receipts[artifact] = receipt or self.receipt_of_stored(artifact)
         self.digests.save()
+        for artifact in self.of_stage("corpus"):
+            if "task" in artifact.config and artifact.raw and self.action(artifact) == "run":
+                name = Path(artifact.folder).name
+                check_items(artifact, f"{self.configuration.origin}: evaluation.tasks.{name}")
 
     def sound_receipt(self, artifact: Artifact) -> Receipt | None:
         """Return the receipt of an artifact that need not be made; else None.
@@ -154,12 +163,19 @@ class Plan:
         return sound_manifest(self.store.folder(artifact.stage, receipt.identity)) if receipt else None
 
     def artifact_of_view(self, path: str) -> Artifact:
-        """Return the artifact that people see in a folder, or in a file below one.
+        """Return the artifact that a file which people see belongs to.
 
         Raises:
-            UserError: the experiment has none there.
+            UserError: the experiment has none there, or the path is a folder: Snakemake takes no folder that
+                a rule does not declare as one.
         """
-        for folder in (path, *map(str, Path(path).parents)):
+        path = path.rstrip("/")
+        if path in self.artifacts:
+            raise UserError(
+                f"{path} is a folder, and only files can be named; name one in it, such as "
+                f"{path}/{MANIFEST}, which makes all of it"
+            )
+        for folder in map(str, Path(path).parents):
             if folder in self.artifacts:
                 return self.artifacts[folder]
         if inside := [folder for folder in self.artifacts if folder.startswith(f"{path}/")]:
@@ -172,7 +188,7 @@ class Plan:
         Raises:
             UserError: it has others.
         """
-        if self.there[artifact] and path != artifact.folder:
+        if self.there[artifact]:
             names = [*self.receipts[artifact].files, *VOLATILE]
             if (name := str(Path(path).relative_to(artifact.folder))) not in names:
                 raise UserError(f"{artifact.folder} has no file {name}; it has {', '.join(names)}")

@@ -22,8 +22,10 @@ from gptgrid.model.memory import activation_bytes, check_memory
 
 ACTIVATION_BYTES = 2**30
 """Activations of one forward pass may take about this much."""
-STATE_BYTES = 16
-"""Bytes for each parameter: weight, gradient and Adam's two moments, in fp32."""
+WEIGHT_BYTES = 4
+"""Bytes of a weight in fp32."""
+STATE_BYTES = 4 * WEIGHT_BYTES
+"""Bytes for each parameter that learns: weight, gradient and Adam's two moments."""
 ADVICE = (
     "lower training.micro_batch (the gradient stays that of the batch), set run.activation_checkpointing, or "
     "lower the model's context, d_model, d_ff or n_layer"
@@ -55,14 +57,35 @@ def micro_batch_rows(
     return ceil(rows / passes)
 
 
+def state_bytes(model: SimpleNamespace, vocab_size: int, adapters: int | None) -> int:
+    """Return the bytes of the weights, and of the gradients and moments of those that learn.
+
+    Args:
+        model: the architecture.
+        vocab_size: columns of the logits.
+        adapters: parameters that learn beside the model, of which none does then; None if all of it learns.
+    """
+    parameters = count_parameters(model, vocab_size)
+    if adapters is None:
+        return STATE_BYTES * parameters
+    return WEIGHT_BYTES * parameters + STATE_BYTES * adapters
+
+
 def check_training(
-    model: SimpleNamespace, vocab_size: int, rows: int, precision: str, recompute: bool, device: torch.device
+    model: SimpleNamespace,
+    vocab_size: int,
+    adapters: int | None,
+    rows: int,
+    precision: str,
+    recompute: bool,
+    device: torch.device,
 ) -> None:
     """Refuse a training that does not fit, before it takes any memory.
 
     Args:
         model: the architecture.
         vocab_size: columns of the logits.
+        adapters: as for `state_bytes`.
         rows: windows in a forward pass.
         precision: what it computes in.
         recompute: activations are computed again in the backward pass.
@@ -71,15 +94,15 @@ def check_training(
     Raises:
         UserError: there is too little memory.
     """
-    parameters = count_parameters(model, vocab_size)
     if device.type != "cpu":
         # The first weights are drawn on the CPU, so that they are the same for every device.
-        check_memory({"first weights": 4 * parameters}, torch.device("cpu"), SMALLER)
+        first = WEIGHT_BYTES * count_parameters(model, vocab_size)
+        check_memory({"first weights": first}, torch.device("cpu"), SMALLER)
     activations = activation_bytes(
         model, vocab_size, 1 if recompute else None, bytes_per_number=4 if precision == "fp32" else 2
     )
     needed = {
-        "weights, gradients and moments": STATE_BYTES * parameters,
+        "weights, gradients and moments": state_bytes(model, vocab_size, adapters),
         f"activations of {rows} windows of {model.context} tokens": activations * model.context * rows,
     }
     fits = needed["weights, gradients and moments"] <= memory.memory_left(device)
@@ -87,12 +110,13 @@ def check_training(
 
 
 @contextmanager
-def memory_errors(model: SimpleNamespace, vocab_size: int, rows: int) -> Iterator[None]:
+def memory_errors(model: SimpleNamespace, vocab_size: int, adapters: int | None, rows: int) -> Iterator[None]:
     """Turn running out of memory inside into an error with the estimate and the keys to lower.
 
     Args:
         model: the architecture.
         vocab_size: columns of the logits.
+        adapters: as for `state_bytes`.
         rows: windows in a forward pass.
 
     Raises:
@@ -103,7 +127,7 @@ def memory_errors(model: SimpleNamespace, vocab_size: int, rows: int) -> Iterato
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-        state = STATE_BYTES * count_parameters(model, vocab_size)
+        state = state_bytes(model, vocab_size, adapters)
         activations = activation_bytes(model, vocab_size) * model.context * rows
         raise UserError(
             f"out of memory: weights, gradients and moments are about {state / 1e9:.2f} GB, activations of "

@@ -49,6 +49,8 @@ class Recipe:
             training.weight_decay = power_laws.weight_decay(training.lr, self.steps, self.tokens, parameters)
         self.draws = self.model.dropout > 0
         """Whether a step draws at random."""
+        self.adapters: int | None = None
+        """Parameters that learn beside the model, of which none does then; None if all of it learns."""
         self.eval_every = training.eval_every or math.ceil(self.steps / 10)
         self.sample_every = training.sample_every
         self.row_every = math.ceil(self.steps / ROWS_OF_METRICS)

@@ -68,8 +68,9 @@ class Trainer:
         """Return the model with its first weights, once there is memory enough."""
         recipe, recompute = self.recipe, self.job.run.activation_checkpointing
         precision = choose_precision(recipe.training.precision, self.device, recipe.activations)
-        check_training(recipe.model, recipe.vocab_size, recipe.micro_rows, precision, recompute, self.device)
-        with memory_errors(recipe.model, recipe.vocab_size, recipe.micro_rows):
+        shape = recipe.model, recipe.vocab_size, recipe.adapters, recipe.micro_rows
+        check_training(*shape, precision, recompute, self.device)
+        with memory_errors(*shape):
             return Learner(recipe, self.task.first_model(), self.device, precision, recompute)
 
     # -------------------------------------------------------------------------------------- loop
@@ -84,7 +85,7 @@ class Trainer:
         recipe = self.recipe
         with self.interrupts:
             try:
-                with memory_errors(recipe.model, recipe.vocab_size, recipe.micro_rows):
+                with memory_errors(recipe.model, recipe.vocab_size, recipe.adapters, recipe.micro_rows):
                     self.train()
             except Interrupted as interruption:
                 self.save()

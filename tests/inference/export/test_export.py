@@ -1,6 +1,7 @@
 """An export is there whole or not at all; shards and data are found by what they hold."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.identity import content_digest, identity_of
 from gptgrid.artifact.manifest import describe_outputs, read_manifest, write_manifest
 from gptgrid.config.finetuning import Finetuning
+from gptgrid.config.grid import cells_of
 from gptgrid.config.read import Configuration
 from gptgrid.config.training import Training
 from gptgrid.inference.export.again import again
@@ -76,7 +78,7 @@ def fine_tuned(cell: Path) -> Path:
     return folder.parent
 
 
-def evaluated(cell: Path, use: str = "best") -> dict:
+def evaluated(cell: Path, use: str = "best", **more: object) -> dict:
     """Write the evaluation of a cell; return it."""
     figures = {"test_loss": 1.25, "perplexity": 3.5, "bpb": 1.8125, "word_perplexity": None}
     found = {
@@ -84,6 +86,7 @@ def evaluated(cell: Path, use: str = "best") -> dict:
         "bytes": 30,
         "scored_tokens": 33,
         "sliding": {"definition": "Overlap.", **figures},
+        **more,
     }
     (cell / "evaluate").mkdir()
     (cell / "evaluate" / "evaluation.json").write_text(json.dumps(found))
@@ -97,7 +100,7 @@ def test_a_folder_with_something_in_it_stays_as_it_is(to, tmp_path):
     out.mkdir()
     assert export(cell, to, out) == out and any(out.iterdir())  # an empty one is taken
     before = {path.name: path.read_bytes() for path in out.iterdir()}
-    with pytest.raises(UserError, match="is not empty; delete it, or give another folder to --out"):
+    with pytest.raises(UserError, match="is not empty; delete it, or give another folder"):
         export(cell, to, out)
     assert before == {path.name: path.read_bytes() for path in out.iterdir()}
 
@@ -219,6 +222,62 @@ def test_figures_are_those_of_the_very_weights(tmp_path):
     config = read_manifest(cell / "train")["config"]
     artifact(cell / "train", "train", config, {}, status="finished")
     assert "No evaluation of these weights" in card(cell, tmp_path / "other")
+
+
+def answered(cell: Path, use: str = "best", exact: float | None = 0.325) -> None:
+    """Write how a cell answers dialogues."""
+    asked = {"asked": 200, "items": 90, "exact": exact, "exact_low": 0.263, "exact_high": 0.393}
+    found = {
+        **{"nats_per_byte": 0.5, "content_nats_per_byte": 0.25, "template": "chat"},
+        "asked": {**asked, "chrf": 41.5, "chrf_signature": "nrefs:1"},
+        "definitions": {"exact": "Letter by letter.", "chrf": "Of all."},
+    }
+    folder = cell / "dialogues" / "qa"
+    folder.mkdir(parents=True)
+    (folder / "evaluation.json").write_text(json.dumps(found))
+    (stage,) = {path.name for path in cell.iterdir()} & {"train", "finetune"}
+    artifact(folder, "evaluate", {"kind": "dialogues", "use": use}, {"train": cell / stage})
+
+
+def test_the_card_says_how_a_cell_answers(tmp_path):
+    cell = fine_tuned(trained(tmp_path / "checkout"))
+    answered(cell)
+    text = card(cell, tmp_path / "out")
+    assert "| `qa` | 200 | 90 | 32.5% (26.3% to 39.3%) | 41.5000 | 0.5000 | 0.2500 |" in text
+    assert "- exact: Letter by letter.\n- chrf: Of all." in text and "`nrefs:1`" in text
+    assert "reads in its chat template" in text and "No evaluation" not in text
+    assert "No evaluation of these weights" in card(cell, tmp_path / "last", weights="last")
+
+
+def test_what_was_not_asked_has_no_figure_in_the_card(tmp_path):
+    cell = trained(tmp_path / "checkout")
+    answered(cell, exact=None)
+    assert "| `qa` | 200 | 90 | – | 41.5000 |" in card(cell, tmp_path / "out")
+
+
+def test_the_card_has_the_tasks(tmp_path):
+    cell = trained(tmp_path / "checkout")
+    figures = {"definition": "The likeliest.", "format": "choice", "items": 20, "longer_than_context": 3}
+    evaluated(cell, tasks={"tales": {**figures, "accuracy": 0.55, "low": 0.325, "high": 0.75}})
+    text = card(cell, tmp_path / "out")
+    assert "| tales | choice | 20 | 55.0% (32.5% to 75.0%) | 3 |" in text and "choice: The likeliest." in text
+
+
+def test_the_configuration_in_the_card_has_the_trainings_that_were_continued(tmp_path):
+    cell = trained(tmp_path / "checkout")
+    parent, parts = cell.with_name("toy.bytes.gpt2.first.s3") / "train", read_manifest(cell / "train")
+    exported_cell(parent, BytesCodec(), {"training": Training(epochs=0.5).complete(), "seed": 3})
+    data = tmp_path / "checkout" / "data"
+    inputs = {"shards": data / "shards/bytes@toy", "tokenizer": data / "tokenizers/bytes"}
+    artifact(parent, "train", parts["config"], inputs, status="finished")
+    artifact(cell / "train", "train", parts["config"], {**inputs, "parent": parent}, status="finished")
+    found = again(read_loaded(cell))
+    (made,) = cells_of(Configuration(found, "again.yaml"))
+    assert made.training.value.epochs == 1.0 and made.training.value.continues == "before-1"
+    assert found["training"]["before-1"]["epochs"] == 0.5
+    assert "continues: before-1" in card(cell, tmp_path / "out")
+    shutil.rmtree(parent.parent)
+    assert "(`continues`) was not found from here" in card(cell, tmp_path / "other")
 
 
 def test_the_card_of_a_copied_folder_says_what_is_not_known(tmp_path):

@@ -365,3 +365,17 @@ def test_one_recipe_under_two_names(sound):
     )
     sound.cells[0]["use"] = "last"  # other weights of the same training
     assert not [one for one in said(sound) if "several names" in one]
+
+
+def test_one_recipe_under_two_names_with_other_seeds(tmp_path):
+    """A value is overridden by itself, and no training is the same."""
+    four = {"model.n_layer": 4}
+    experiment = Experiment(tmp_path, ("tales",), ("bpe",), ("gpt2", "llama"), (1, 2), ({}, four))
+    experiment.cells = [cell for cell in experiment.cells if (cell["seed"] == 2) == bool(cell["overrides"])]
+    assert not [one for one in said(experiment) if "several names" in one]
+    for cell in experiment.cells:
+        if cell["overrides"] and cell["model"] == "gpt2":
+            cell["repeated"] = list(four)
+    (sentence,) = [one for one in said(experiment) if "several names" in one]
+    assert sentence.startswith("tales.bpe.gpt2.base and tales.bpe.gpt2+n_layer=4.base are one recipe")
+    assert "overridden by the value that the entry has anyway" in sentence

@@ -61,6 +61,26 @@ def test_a_group_whose_seeds_spread_far_more_has_its_own():
     assert spread.common_df == 18 and spread.common[4] == 0
 
 
+@pytest.mark.parametrize("seeds", [2, 3])
+def test_groups_that_may_have_another_law_join_only_if_they_spread_no_further(seeds):
+    """Several of them hide each other, and make the common variance of all unsure."""
+    widths, generator = np.array([0.0040, 0.0064, 0.0038, 0.035, 0.53, 0.6]), np.random.default_rng(1)
+    ratios = generator.normal(size=(6, seeds))
+    ratios *= (widths / ratios.std(axis=1, ddof=1))[:, None]
+    size, sure = np.ones(5), np.arange(6) < 2
+    groups = groups_of(*(np.outer(each, size) for each in ratios), size=size)
+    spread = spread_of(groups, sure)
+    assert spread.apart.tolist() == [False] * 3 + [True] * 3
+    # Those that are left are no more alike: two of them share a law, and one has its own.
+    pooled = [np.square(widths[of]).mean() for of in (slice(0, 3), slice(3, 4), slice(4, 6))]
+    assert spread.variance == pytest.approx(np.repeat(pooled, [3, 1, 2]))
+    assert spread.common_df == 3 * (seeds - 1)
+    assert spread.own_df[3:] / (seeds - 1) == pytest.approx([1, 2, 2])
+    # Those that are sure say nothing of one seed each.
+    single = [*groups_of(*np.outer(ratios[:2, 0], size), size=size), *groups[2:]]
+    assert np.array_equal(spread_of(single, sure).variance, spread_of(single).variance)
+
+
 def test_groups_that_spread_unlike_keep_much_of_their_own_variance():
     """One pooled variance would make the narrow ones unsure, and the wide ones too sure."""
     generator = np.random.default_rng(2)

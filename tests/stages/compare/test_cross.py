@@ -1,6 +1,7 @@
 """cross.csv has every group on every text, and says how far each is from the best of that text."""
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ from experiments import Experiment
 
 from gptgrid.artifact.identity import canonical
 from gptgrid.stages.compare.contrasts import summarize_group
-from gptgrid.stages.compare.cross import COLUMNS, holm, once, to_the_first
+from gptgrid.stages.compare.cross import COLUMNS, holm, once, to_the_best
 from gptgrid.stages.compare.tables import compare
 from gptgrid.tokens.document_scores import COUNTS, read_document_scores, write_document_scores
 
@@ -210,6 +211,49 @@ def test_like_groups_are_seldom_told_from_a_best_that_was_the_luckiest(seeds):
         hard = generator.normal(1, 0.1, 100) + generator.normal(0, 0.05, (12, 1, 100))
         groups = [summarize_group((hard[k] + luck[k]) * size, size) for k in range(12)]
         best = min(range(6), key=lambda k: luck[k].mean())
-        found = to_the_first([groups[best], *groups[6:]], size, rivals=6)
+        found = to_the_best(groups[:6], best, groups[6:], size)
         false += (found["p"] < 0.05).any()
     assert false <= 0.05 * grids
+
+
+def worlds(widths: list[float], number: int) -> Iterator[dict[str, np.ndarray]]:
+    """Yield what is found of groups of other texts beside two of the text, of two seeds each, whose standard
+    deviation over seeds is 1.
+
+    Args:
+        widths: that of each.
+        number: of worlds.
+    """
+    generator, size = np.random.default_rng(0), np.full(100, 600.0)
+    for _ in range(number):
+        luck = generator.normal(size=(2 + len(widths), 2, 1)) * np.array([1.0, 1.0, *widths])[:, None, None]
+        hard = generator.normal(100, 10, 100) + 0.35 * 10 * generator.normal(size=(len(luck), 1, 100))
+        groups = [summarize_group(nats * size, size) for nats in hard + luck]
+        best = int(luck[:2].mean(axis=(1, 2)).argmin())
+        yield to_the_best(groups[:2], best, groups[2:], size)
+
+
+def test_models_that_are_lost_on_a_text_leave_the_others_their_intervals():
+    """Like a model of two languages beside those of the other language, whose seeds differ a hundredfold."""
+    lost, alone = list(worlds([1, 10, 100], 300)), list(worlds([1], 300))
+    half = [
+        np.array([found["difference_high"] - found["difference"] for found in of]) for of in (lost, alone)
+    ]
+    assert np.median(half[0][:, 0]) < 1.3 * np.median(half[1])
+    covered = np.mean(np.abs([found["difference"] for found in lost]) <= half[0], axis=0)
+    # Of seeds that lie close together by chance nothing tells that they spread.
+    assert covered[0] > 0.93 and covered[1] > 0.8 and covered[2] > 0.88
+
+
+def test_models_that_are_lost_on_a_text_know_their_spread_together():
+    """Alone, two seeds of each would hardly tell anything: their interval is then 1,100 wide."""
+    half = [found["difference_high"] - found["difference"] for found in worlds([1, 100, 100], 300)]
+    assert np.median(half, axis=0)[1] < 500
+
+
+def test_models_of_other_texts_that_spread_alike_know_the_spread_with_those_of_the_text():
+    widths = [
+        np.median([found["difference_high"][0] - found["difference"][0] for found in worlds(of, 300)])
+        for of in ([1], [1] * 6)
+    ]
+    assert widths[1] < 0.9 * widths[0]

@@ -12,7 +12,9 @@ from torch.nn import functional
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.files import file_digest
+from gptgrid.artifact.identity import namespace
 from gptgrid.model.continuation import complete
+from gptgrid.model.cost import flops_per_token
 from gptgrid.model.decoding import Decoding
 from gptgrid.model.load import load_model, read_recipe
 from gptgrid.stages.finetune.finetuning import Finetuning
@@ -20,7 +22,7 @@ from gptgrid.text.chat_template import CHATML, ChatTemplate, Message
 from gptgrid.text.dialogues import read_dialogues
 from gptgrid.tokens.codec import read_codec
 from gptgrid.tokens.conversation import Conversations
-from gptgrid.trainer import checkpoint
+from gptgrid.trainer import checkpoint, memory
 from gptgrid.trainer.deliverables import deliver
 from gptgrid.trainer.schedule import learning_rate
 from gptgrid.trainer.trainer import Trainer
@@ -145,6 +147,18 @@ def test_files_and_facts(finetune, make_base):
     assert 0 < facts["padding"] < 0.2
 
 
+@pytest.mark.parametrize("lora", [None, LORA])
+def test_flops_are_those_of_all_tokens_read_and_not_of_the_answers_alone(lora, finetune, dialogues):
+    folder = finetune(settings={"lora": lora})
+    recipe, facts = read_recipe(folder), facts_of(folder)
+    chat = Conversations(read_codec(folder), CHATML)
+    # The last token of each dialogue is a target alone.
+    read = sum(len(chat.encode(messages).ids) - 1 for messages in read_dialogues(dialogues, "train"))
+    assert facts["answer_tokens"] < read / 2
+    each = flops_per_token(namespace(recipe["model"]), recipe["vocab_size"])
+    assert facts["train_flops"] == pytest.approx(column(folder, "epoch")[-1] * read * each, rel=1e-3)
+
+
 def test_what_is_dropped_is_said(make_job, make_base, capsys):
     Finetuning(make_job(base=make_base(context=64)))
     assert "train: 20 dialogues, 20 dropped as longer than the context; valid: 10" in capsys.readouterr().out
@@ -196,6 +210,19 @@ def test_without_a_step_nothing_changes(make_job, make_base):
     task = Finetuning(make_job(settings={"lora": LORA}))
     module, ids = task.first_model().eval(), torch.arange(40)[None]
     assert torch.equal(module(ids), load_model(make_base())(ids))
+
+
+def test_what_does_not_learn_needs_memory_for_its_weights_alone(make_job, monkeypatch):
+    needed, all_of_it = [], "weights, gradients and moments"
+    monkeypatch.setattr(memory, "check_memory", lambda bytes_of, *_: needed.append(bytes_of[all_of_it]))
+    Trainer(Finetuning(make_job()))
+    task = Finetuning(make_job("thin", settings={"lora": LORA}))
+    Trainer(task)
+    learn = {True: 0, False: 0}
+    for parameter in task.first_model().parameters():
+        learn[parameter.requires_grad] += parameter.numel()
+    assert learn[True] == task.trained < learn[False] / 5
+    assert needed == [16 * learn[False], 4 * learn[False] + 16 * learn[True]]
 
 
 def test_an_encoder_has_no_adapters(make_job, make_base):

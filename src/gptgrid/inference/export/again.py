@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from itertools import pairwise
 from typing import Any
 
 import yaml
@@ -16,10 +17,13 @@ from gptgrid.config.training import Training
 from gptgrid.config.values import Section
 from gptgrid.inference.export.loaded import Loaded
 from gptgrid.inference.export.origins import Origins, base_of, data_of
+from gptgrid.model.load import read_recipe
 
 NAMES = ("corpus", "tokenizer", "model", "training")
 """What the entries of the experiment are called."""
 REMOTE = tuple(Remote.model_fields)
+PARENT = "parent"
+"""Name of the input of a training that is the one which it continued."""
 
 
 def again_sections(loaded: Loaded) -> Iterator[str]:
@@ -34,9 +38,11 @@ def again_sections(loaded: Loaded) -> Iterator[str]:
         "and run `snakemake --configfile again.yaml`:"
     )
     yield f"```yaml\n{dump(experiment)}```"
-    manifest = Origins(loaded.folder).manifest(*base_of(loaded)) or {"config": {}, "inputs": {}}
-    if "parent" in manifest["inputs"]:
-        yield "Its training continued another one (`continues`), whose recipe is not among this."
+    origins = Origins(loaded.folder)
+    *_, first = base_of(loaded), *parents_of(origins, base_of(loaded))
+    manifest = origins.manifest(*first) or {"config": {}, "inputs": {}}
+    if PARENT in manifest["inputs"]:
+        yield "A training that it continued (`continues`) was not found from here, and is not among this."
     if "start" in manifest["config"]:
         yield "Its training began with weights of others (`huggingface`), which are not among this."
     if lacking := [key for key, value in experiment.items() if value is None]:
@@ -63,7 +69,7 @@ def again(loaded: Loaded) -> dict[str, Any]:
         "corpora": corpora,
         "tokenizers": tokenizers,
         "models": entry("model", known(Model, recipe["model"])),
-        "training": entry("training", known(Training, recipe["training"])),
+        "training": trainings(loaded),
     }
     block = {**{name: name for name in NAMES}, "seed": recipe["seed"]}
     if "finetuning" in recipe:
@@ -72,6 +78,31 @@ def again(loaded: Loaded) -> dict[str, Any]:
         found |= {"dialogues": entry("dialogues", dialogues), "finetuning": entry("answers", taught)}
         block["finetuning"] = "answers"
     return {**found, "grid": [block]}
+
+
+def trainings(loaded: Loaded) -> dict[str, dict[str, Any]]:
+    """Return the entry of the training, and those of the trainings that it continued, as far as found."""
+    origins = Origins(loaded.folder)
+    ways = parents_of(origins, base_of(loaded))
+    recipes = [loaded.recipe, *(read_recipe(origins.path(*way)) for way in ways)]
+    names = ["training", *(f"before-{number}" for number in range(1, len(recipes)))]
+    found = {name: known(Training, recipe["training"]) for name, recipe in zip(names, recipes, strict=True)}
+    for name, parent in pairwise(names):
+        found[name]["continues"] = parent
+    return found
+
+
+def parents_of(origins: Origins, way: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """Return the ways to the trainings that one continued, the last one first, as far as they are found.
+
+    Args:
+        origins: of the cell.
+        way: from the cell to the training.
+    """
+    found = []
+    while origins.path(*(way := (*way, PARENT))):
+        found.append(way)
+    return found
 
 
 def entry(name: str, keys: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -6,13 +6,12 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from gptgrid.artifact.identity import ABOUT, content_digest
-from gptgrid.artifact.manifest import sound_manifest
+from gptgrid.artifact.identity import ABOUT
 from gptgrid.inference.export.again import again_sections, dump
+from gptgrid.inference.export.figures import figure_sections
 from gptgrid.inference.export.loaded import Loaded
 from gptgrid.inference.export.origins import data_of
-from gptgrid.model.load import WEIGHTS
-from gptgrid.stages.corpus.preparing.cards import bullets, code, source_lines, table
+from gptgrid.stages.corpus.preparing.cards import bullets, code, source_lines
 
 HUB_LICENSES = (
     "apache-2.0",
@@ -23,13 +22,6 @@ HUB_LICENSES = (
     "cdla-sharing-1.0",
 )
 """Names of licences that the Hugging Face hub knows, of those that texts here have."""
-FIGURES = {
-    "test_loss": "nats per token",
-    "perplexity": "perplexity",
-    "bpb": "bits per byte",
-    "word_perplexity": "word perplexity",
-}
-"""Key of evaluation.json → what it is."""
 
 
 def license_of(data: dict[str, dict[str, Any]]) -> str:
@@ -141,40 +133,3 @@ def data_sections(data: dict[str, dict[str, Any]]) -> Iterator[str]:
 def about_of(manifest: dict[str, Any]) -> dict[str, Any]:
     """Return what an artifact says of itself: license, private, source."""
     return manifest["facts"].get(ABOUT) or {}
-
-
-def figure_sections(loaded: Loaded) -> Iterator[str]:
-    """Yield how well the weights predict the test split, by each convention."""
-    found = evaluation_of(loaded)
-    if found is None:
-        yield "No evaluation of these weights lies beside them."
-        return
-    conventions = [name for name, value in found.items() if isinstance(value, dict) and "definition" in value]
-    yield f"On the test split, {found['documents']:,} documents of {size_of(found)}:"
-    yield table(
-        ["convention", *FIGURES.values()],
-        [[name, *(number(found[name].get(key)) for key in FIGURES)] for name in conventions],
-    )
-    yield bullets(f"{name}: {found[name]['definition']}" for name in conventions)
-
-
-def size_of(found: dict[str, Any]) -> str:
-    """Return how much text was scored."""
-    size = found.get("bytes")
-    return f"{found['scored_tokens']:,} tokens" if size is None else f"{size:,} bytes"
-
-
-def number(value: float | None) -> str | None:
-    """Return a figure for people."""
-    return None if value is None else f"{value:.4f}"
-
-
-def evaluation_of(loaded: Loaded) -> dict[str, Any] | None:
-    """Return evaluation.json of the weights; None if there is none of these very weights."""
-    folder = loaded.folder.parent / "evaluate"
-    cell, manifest = sound_manifest(loaded.folder), sound_manifest(folder)
-    if cell is None or manifest is None or manifest["inputs"].get("train") != content_digest(cell):
-        return None
-    if WEIGHTS[manifest["config"]["use"]] != loaded.file:
-        return None
-    return json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))

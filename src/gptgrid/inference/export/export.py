@@ -27,7 +27,7 @@ DTYPES = tuple(FLOATS.values())
 
 
 def export(
-    cell: Path | str, to: str, folder: Path, dtype: str = "float32", weights: str | int | None = None
+    cell: Path | str, to: str, folder: Path | str, dtype: str = "float32", weights: str | int | None = None
 ) -> Path:
     """Write a trained cell in the format of others.
 
@@ -45,7 +45,7 @@ def export(
         UserError: there is no such cell, format or type, the folder has something in it, or the format cannot
             express the cell.
     """
-    return write(load(cell, weights), to, folder, dtype)
+    return write(load(cell, weights), to, Path(folder), dtype)
 
 
 def write(loaded: Loaded, to: str, folder: Path, dtype: str) -> Path:
@@ -59,9 +59,7 @@ def write(loaded: Loaded, to: str, folder: Path, dtype: str) -> Path:
         TARGETS[to](loaded, part, dtype)
         part.rename(folder)
     except OSError as error:
-        raise UserError(
-            f"{folder} cannot be written ({error.strerror}); give another folder to --out"
-        ) from None
+        raise UserError(f"{folder} cannot be written ({error.strerror}); give another folder") from None
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return folder
@@ -84,6 +82,6 @@ def check_free(folder: Path) -> None:
         UserError: the folder is a file, or has something in it.
     """
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-        raise UserError(f"{folder} is no folder; give another one to --out")
+        raise UserError(f"{folder} is no folder; give another one")
     if folder.is_dir() and any(folder.iterdir()):
-        raise UserError(f"{folder} is not empty; delete it, or give another folder to --out")
+        raise UserError(f"{folder} is not empty; delete it, or give another folder")

@@ -14,10 +14,10 @@ from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.identity import namespace
 from gptgrid.inference.cell import path_of, weights_file
 from gptgrid.inference.find import FILES, lacking, train_folder
+from gptgrid.inference.reading import conversations_of
 from gptgrid.inference.serve.names import cell_of
 from gptgrid.model.cost import without_values
 from gptgrid.model.load import load_weights, read_recipe
-from gptgrid.text.chat_template import ChatTemplate
 from gptgrid.tokens.base import Codec
 from gptgrid.tokens.codec import read_codec
 from gptgrid.tokens.conversation import Conversations
@@ -67,13 +67,9 @@ class Loaded:
         """Return how a fine-tuned cell reads conversations; None for a base cell.
 
         Raises:
-            UserError: its template and its tokenizer do not fit together.
+            UserError: its template is none, or does not go together with its tokenizer.
         """
-        chat = self.recipe.get("chat")
-        if chat is None:
-            return None
-        template = ChatTemplate(chat["template"], f"of {self.folder / 'config.json'}")
-        return Conversations(self.codec, template, chat["system"])
+        return conversations_of(self.recipe, self.codec)
 
 
 def load(cell: Path | str, weights: str | int | None = None) -> Loaded:

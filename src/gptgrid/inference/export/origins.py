@@ -21,6 +21,7 @@ STAGES = {
     "tokenizer": ("tokenizer", ("data/tokenizers/*",)),
     "shards": ("encode", ("data/shards/*",)),
     "train": ("train", ("results/*/cells/*/train",)),
+    "parent": ("train", ("results/*/cells/*/train",)),
 }
 """Name of an input → the stage that makes it, and where views of it lie."""
 

@@ -16,7 +16,7 @@ from gptgrid.model.decoding import Decoding
 
 if TYPE_CHECKING:
     from gptgrid.inference.cell import TrainedCell
-    from gptgrid.inference.chat import Reading
+    from gptgrid.inference.reading import Reading
     from gptgrid.text.chat_template import Message
 
 

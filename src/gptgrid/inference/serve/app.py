@@ -22,7 +22,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from gptgrid.artifact.errors import UserError
-from gptgrid.inference.chat import reading_of
+from gptgrid.inference.reading import reading_of
 from gptgrid.inference.serve.answer import Talk, Work, answer
 from gptgrid.inference.serve.engine import Engine, GoneError, Job
 from gptgrid.inference.serve.errors import RequestError

@@ -6,13 +6,14 @@ were found by the `corpus` stage.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
 
-from gptgrid.stages.compare.cells import CONVENTION, TAKE_BACK
+from gptgrid.artifact.identity import canonical, mapping
+from gptgrid.stages.compare.cells import CONVENTION, TAKE_BACK, repeated_keys
 from gptgrid.stages.compare.data import of_data
 from gptgrid.stages.compare.documents import Scores
 from gptgrid.stages.compare.facts import Inputs
@@ -176,16 +177,47 @@ def of_twins(cells: pd.DataFrame, asked: list[SimpleNamespace]) -> Iterator[str]
         cells: the rows of the cells on the text, with `group`.
         asked: the same cells of the configuration; `use` says which weights of a training are theirs.
     """
-    names: dict[tuple[str, str], list[str]] = {}
+    repeated = repeated_keys(asked)
+    trainings: dict[tuple, list[str]] = {}
+    recipes: dict[tuple, list[str]] = {}
     for identity, group, cell in zip(cells["identity"], cells["group"], asked, strict=True):
         if pd.notna(identity):
-            names.setdefault((identity, cell.use), []).append(group)
-    for twins in dict.fromkeys(tuple(dict.fromkeys(groups)) for groups in names.values()):
-        if len(twins) > 1:
+            trainings.setdefault((identity, cell.use), []).append(group)
+        recipes.setdefault(recipe_of(cell, repeated.get(group, ())), []).append(group)
+    same = names_of(trainings)
+    for twins in same:
+        yield (
+            f"{' and '.join(twins)} are one recipe under several names, with the same trainings, so that "
+            "whatever tells them apart is their seeds; give it one name"
+        )
+    for twins in names_of(recipes):
+        if twins not in same:
             yield (
-                f"{' and '.join(twins)} are one recipe under several names, with the same trainings, so that "
-                "whatever tells them apart is their seeds; give it one name"
+                f"{' and '.join(twins)} are one recipe under several names, as a key is overridden by the "
+                "value that the entry has anyway; they stay apart, each with its own seeds: give it one "
+                "name, and all its seeds count together"
             )
+
+
+def recipe_of(cell: SimpleNamespace, repeated: Sequence[str]) -> tuple[str, ...]:
+    """Return what the cells of one recipe share: names, and overrides but for those that change nothing.
+
+    Args:
+        cell: of the configuration.
+        repeated: overridden keys that change nothing in their entry.
+    """
+    changed = {key: value for key, value in mapping(cell.overrides).items() if key not in repeated}
+    return cell.corpus, cell.tokenizer, cell.model, cell.training, canonical(changed)
+
+
+def names_of(groups: dict[tuple, list[str]]) -> list[tuple[str, ...]]:
+    """Return the names of groups that are one, of each that has several, once.
+
+    Args:
+        groups: what they share → the group of each cell.
+    """
+    found = dict.fromkeys(tuple(dict.fromkeys(names)) for names in groups.values())
+    return [names for names in found if len(names) > 1]
 
 
 def of_conventions(rivals: list[Row]) -> Iterator[str]:

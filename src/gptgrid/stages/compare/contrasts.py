@@ -94,6 +94,7 @@ def spread_of(groups: list[Group], sure: np.ndarray | None = None) -> Spread:
     Args:
         groups: of a text.
         sure: whether it is sure that a group spreads by the law of the others: (groups,) bool. Default: all.
+            Contrasts then have at most one of those of which it is not.
     """
     return spread_from(
         squares=np.array([np.square(group.ratios - group.ratios.mean()).sum() for group in groups]),

@@ -4,8 +4,9 @@ A group has the figures of comparison.csv on the text that it was trained on. On
 that to the best of the groups which were trained there. Validation chose that one, and the test shares the
 luck of its seeds: p and interval are corrected for all pairs of a group of another text with one of this
 text, by the rules of Bonferroni and Holm. One that was trained on a good part of the text has no difference.
-What another seed would change the groups of the text know together, with those of other texts whose seeds
-spread no further on it. A model that is lost there, as in a language that it never saw, speaks for itself alone.
+What another seed would change is known by the groups of the text together with those of other texts whose
+seeds spread no further on it; those that are lost there, as in a language that they never saw, are taken
+together by themselves, as far as they spread alike.
 
 What a checkpoint of others was trained on is not known. It is the same whichever text's cells have it, so
 that it has one row on each text: that of the text's own group, if there is one.

@@ -4,22 +4,24 @@ A variance from two or three seeds is hardly known, so those of the groups of a 
 groups' own variances are drawn from an inverse χ² distribution around a common one, and each estimate is
 moderated towards it (Smyth 2004, limma). How far is told by the data: where they spread no more unlike than
 chance explains, one pooled variance stands for all. A group whose seeds spread far beyond the others',
-as near the largest learning rate, has a variance of its own. So has one of which it is not sure that the same
-law holds, as of a model on a text of a language that it never saw, unless its seeds spread like the others'.
+as near the largest learning rate, has a variance of its own.
+
+Groups that may spread by another law, as models do on a text of a language that they never saw, are taken
+together with the others if their seeds spread no further, and else with those of them that spread alike.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import fdtrc, gammaln, logsumexp, softmax
 
 APART = 0.01
 """Probability that any group of one text is taken for one whose seeds spread more, where none does."""
-UNLIKE = 0.1
-"""The same of each group of which it is not sure that it spreads like the others. It is asked once of each, and
-many at once would hide each other."""
+UNLIKE = 0.05
+"""Probability that a group which may spread by another law is not taken together with the others, where it
+spreads like them. It is far larger than `APART`, as it costs no other group anything."""
 COMMON_DF = np.array([2, 3, 4, 6, 8, 12, 16, 24, 32, 64])
 """Degrees of freedom that the common variance may be worth where variances differ."""
 FEWEST = 3
@@ -74,9 +76,10 @@ def spread_from(
         squares: sums of squared deviations of the ratios of seeds from their mean: (groups,).
         mixed: what noise of seeds on documents adds to them: (groups,).
         df: their degrees of freedom, seeds − 1: (groups,).
-        sure: whether it is sure that the law of the others holds for it, too: (groups,) bool. Default: all.
+        sure: whether it is sure that a group spreads by the law of the others: (groups,) bool. Default: all.
     """
-    inside = alike(squares, df, df > 0 if sure is None else candidates(squares, df, sure))
+    asked = df > 0 if sure is None else candidates(squares, df, sure)
+    inside = alike(squares, df, asked)
     apart = (df > 0) & ~inside
     if not inside.any():
         unknown, none = np.full(len(df), np.nan), np.full(len(df), np.inf)
@@ -87,7 +90,7 @@ def spread_from(
     weight, own = weight_of_common(prior, df), np.maximum(df, 1)
     # Noise of seeds on documents is the same part of the common variance as of the pooled one.
     common_mixed = mean_square(mixed, df, inside) * (scale / pooled if pooled > 0 else 1.0)
-    return Spread(
+    spread = Spread(
         variance=weight * scale + (1 - weight) * squares / own,
         mixed=weight * common_mixed + (1 - weight) * mixed / own,
         common=weight,
@@ -96,11 +99,35 @@ def spread_from(
         own_df=prior + df,
         apart=apart,
     )
+    left = (df > 0) & ~asked
+    if not left.any():
+        return spread
+    # Those that are left need not be alike, either: the same again, from the narrowest of them.
+    rest = squares[left], mixed[left], df[left]
+    narrowest = rest[0] / rest[2] == (rest[0] / rest[2]).min()
+    return with_another_law(spread, left, spread_from(*rest, sure=narrowest))
+
+
+def with_another_law(spread: Spread, left: np.ndarray, found: Spread) -> Spread:
+    """Return the spread where some groups have another law: for contrasts with at most one of them, as what
+    they know together is counted as each one's own.
+
+    Args:
+        spread: of all groups.
+        left: which they are: (groups,) bool.
+        found: what is found of them alone.
+    """
+    variance, mixed, common, own_df = (
+        part.copy() for part in (spread.variance, spread.mixed, spread.common, spread.own_df)
+    )
+    variance[left], mixed[left], common[left] = found.variance, found.mixed, 0.0
+    own_df[left] = 1 / (np.square(found.common) / found.common_df + 1 / found.own_df)
+    return replace(spread, variance=variance, mixed=mixed, common=common, own_df=own_df)
 
 
 def candidates(squares: np.ndarray, df: np.ndarray, sure: np.ndarray) -> np.ndarray:
-    """Say which groups have several seeds, and are sure or spread no further than those that are: (groups,)
-    bool. Where none of the sure has several, nothing tells."""
+    """Say which groups have several seeds and are taken together: those that are sure, and those whose seeds
+    spread no further by an F test: (groups,) bool. Where no sure group has several seeds, nothing tells."""
     several = df > 0
     core = alike(squares, df, several & sure)
     if not core.any():

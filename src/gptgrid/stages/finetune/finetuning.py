@@ -15,7 +15,7 @@ from gptgrid.artifact.identity import canonical, mapping, namespace
 from gptgrid.artifact.job import Job
 from gptgrid.model.build import build
 from gptgrid.model.continuation import complete
-from gptgrid.model.cost import flops_per_token
+from gptgrid.model.cost import flops_per_token, without_values
 from gptgrid.model.decoding import Decoding
 from gptgrid.model.learned_rows import PLACE, learn_rows, settle_rows
 from gptgrid.model.load import load_model, read_recipe
@@ -80,7 +80,11 @@ class Finetuning(Task):
         self.recipe = Recipe(config, vocab_size, self.codec.eot, batches, self.ranks.size)
         # A short answer at each validation.
         self.recipe.sample_every = self.recipe.eval_every
-        self.recipe.draws |= bool(self.settings.lora and self.settings.lora.dropout)
+        shapes = self.adapted(without_values(model, vocab_size))
+        self.trained = sum(parameter.numel() for parameter in shapes.parameters() if parameter.requires_grad)
+        if self.settings.lora:
+            self.recipe.adapters = self.trained
+            self.recipe.draws |= self.settings.lora.dropout > 0
         self.validation = AnswerValidation(scored, self.codec, self.ranks)
         self.read = sum(len(encoded.ids) - 1 for encoded in self.splits["train"].used)
         """Tokens of the dialogues that an epoch reads."""
@@ -88,17 +92,21 @@ class Finetuning(Task):
         print(said(self.splits, len(rows), self.padding), flush=True)
 
     def first_model(self) -> nn.Module:
-        """Return the base model with rows for new tokens; of one with adapters, little else learns."""
-        recipe, lora = self.recipe, self.settings.lora
+        """Return the base model with rows for new tokens, and perhaps with adapters."""
+        recipe = self.recipe
         base = load_model(self.job.inputs["train"], use=self.job.config.use)
         weights = widened(dict(base.named_parameters()), recipe.vocab_size, recipe.seed)
         module = build(recipe.model, recipe.vocab_size, recipe.eot)
         set_weights(module, weights)
+        return self.adapted(module)
+
+    def adapted(self, module: nn.Module) -> nn.Module:
+        """Give a model the adapters that are asked for, in place; beside them only the marks' rows learn."""
+        lora = self.settings.lora
         if lora:
-            add_adapters(module, lora.rank, lora.alpha, lora.dropout, lora.targets, recipe.seed)
+            add_adapters(module, lora.rank, lora.alpha, lora.dropout, lora.targets, self.recipe.seed)
             if self.marks:
                 learn_rows(module, self.marks)
-        self.trained = sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
         return module
 
     def whole(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -22,13 +22,13 @@ from gptgrid.stages.corpus.sources.url import fetch_file
 from gptgrid.text.chat_template import Message
 
 BUILTIN = Variants({"tales": dialogues_about_tales})
-"""The key `name` of the configuration → the generator: (documents, seed, language) → dialogues."""
+"""The key `name` of the configuration → the generator: (documents, seed, language, told) → dialogues."""
 
 
 def open_builtin(job: Job, left_out: LeftOut) -> Source:
     """Open the dialogues that a generator makes, which are in order."""
     config = job.config
-    made = BUILTIN[config.name](config.documents, config.seed, config.language)
+    made = BUILTIN[config.name](config.documents, config.seed, config.language, config.told)
     return Source({"all": made}, {"name": config.name, "seed": config.seed}, LICENSE)
 
 

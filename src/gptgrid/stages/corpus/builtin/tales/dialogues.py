@@ -1,17 +1,19 @@
 """The dialogues `tales`: a short passage in the words of the tales, a question, and the one right answer.
 
-A passage has three or four sentences that tell the like of several people or things: three owners, three
-hiding places, what lies where before and after a move. The question asks for one of them, so whoever knows
-what kind of answer is wanted still has to read. Of 20,000 first questions in English (in Chinese), somebody
-is right who always
+A passage has one to four sentences. Some tell the like of one, two or three people: owners, hiding places,
+moods. Others tell of a change: what lies where before and after a move. The question asks for one of the
+things mentioned, so whoever knows what kind of answer is wanted still has to read. Of 20,000 first
+questions, English or Chinese, somebody is right who always
 
-- gives the most frequent answer: 2.3 % (1.8 %);
-- gives the most frequent answer to that kind of question: 10 % (10 %);
-- names what the passage mentions last, of what is asked for and the question does not mention: 33 % (33 %);
-- names what it mentions first of that: 40 % (40 %);
-- draws one that it mentions: 36 % (36 %).
+| | passages of three people | of one, two or three |
+|---|---|---|
+| gives the most frequent answer | 2 % | 2 % |
+| gives the most frequent answer to that kind of question | 10 % | 10 % |
+| names what the passage mentions last, of what is asked for and not in the question | 33 % | 47 % |
+| names what it mentions first of that | 40 % | 53 % |
+| draws one that it mentions | 36 % | 50 % |
 
-No two of these dialogues have the same first question; of 100,000, fifteen have that of an earlier one.
+Of passages of three people none has the same first question as another; of the others 3 %.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +22,7 @@ from typing import Literal, TypeVar
 from gptgrid.seeds import derive
 from gptgrid.stages.corpus.builtin.tales.choices import Chooser, Drawing
 from gptgrid.stages.corpus.builtin.tales.generate import LANGUAGES
+from gptgrid.stages.corpus.builtin.tales.language import Language
 from gptgrid.stages.corpus.builtin.tales.schemes import possible
 from gptgrid.stages.corpus.builtin.tales.story import Story, sentence
 from gptgrid.stages.corpus.builtin.tales.world import Amount, Character, Item, Mood
@@ -32,32 +35,49 @@ CAUSES = 4
 
 
 def dialogues(
-    documents: int, seed: int, language: Literal["en", "zh", "both"] = "en"
+    documents: int, seed: int, language: Literal["en", "zh", "both"] = "en", told: Sequence[int] = (1, 2, 3)
 ) -> Iterator[list[Message]]:
-    """Yield the first `documents` dialogues of a seed; each answer has one to five words, and a full stop."""
-    return (dialogue(Drawing(derive(seed, "dialogues", index)), language) for index in range(documents))
+    """Yield the first `documents` dialogues of a seed; each answer has one to five words, and a full stop.
+
+    Args:
+        documents: how many.
+        seed: of all choices.
+        language: `both`: each is in one of the two.
+        told: of how many people a passage tells where nothing changes: one of these numbers, 1 to 3.
+    """
+    return (dialogue(Drawing(derive(seed, "dialogues", index)), language, told) for index in range(documents))
 
 
-def dialogue(chooser: Chooser, language: Literal["en", "zh", "both"] = "en") -> list[Message]:
+def dialogue(chooser: Chooser, language: Literal["en", "zh", "both"], told: Sequence[int]) -> list[Message]:
     """Return the dialogue that a chooser decides on; one in eight has a second question on its passage."""
     options = LANGUAGES[language]
-    passage = Passage(chooser, chooser.choose("language", options, (1,) * len(options)))
+    passage = Passage(chooser, chooser.choose("language", options, (1,) * len(options)), told)
     schemes, weights = zip(*SCHEMES.items(), strict=True)
     passage.decide("scheme", schemes, weights)(passage)
     asked = [passage.question()]
     if passage.decide("again", (True, False), (1, 7)):
         asked.append(passage.question())
     questions, answers = zip(*asked, strict=True)
-    told = passage.language.blank.join(("".join(passage.pieces), questions[0]))
+    asking = passage.language.blank.join(("".join(passage.pieces), questions[0]))
     return [
         Message(role, content)
-        for question, answer in zip((told, *questions[1:]), answers, strict=True)
+        for question, answer in zip((asking, *questions[1:]), answers, strict=True)
         for role, content in (("user", question), ("assistant", answer))
     ]
 
 
 class Passage(Story):
     """A few sentences, in which everything is as likely as anything else."""
+
+    def __init__(self, chooser: Chooser, language: Language, told: Sequence[int]) -> None:
+        super().__init__(chooser, language)
+        self.told = told
+
+    def people(self) -> range:
+        """Choose of how many people the passage tells."""
+        if len(self.told) == 1:
+            return range(self.told[0])
+        return range(self.decide("told", self.told, (1,) * len(self.told)))
 
     def pick(self, name: str, options: Sequence[Option]) -> Option:
         """Choose something that the passage does not have yet."""
@@ -86,8 +106,8 @@ class Passage(Story):
 
 
 def own(passage: Passage) -> None:
-    """Three have something each."""
-    for _ in range(3):
+    """Some have something each."""
+    for _ in passage.people():
         who = passage.character()
         colour = passage.pick("colour", passage.language.colours)
         item = passage.pick("item", passage.language.things)
@@ -99,9 +119,9 @@ def own(passage: Passage) -> None:
 
 
 def feel(passage: Passage) -> None:
-    """Three are in a mood, each for a reason that might be any of them's."""
+    """Some are in a mood, each for a reason that might be any of them's."""
     moods = passage.language.moods
-    for _ in range(3):
+    for _ in passage.people():
         who = passage.character()
         cause = passage.pick("cause", [mood.cause for mood in moods[:CAUSES]])
         mood = Mood(passage.pick("mood", [mood.name for mood in moods]), cause)
@@ -112,8 +132,8 @@ def feel(passage: Passage) -> None:
 
 
 def eat(passage: Passage) -> None:
-    """Three eat something each."""
-    for _ in range(3):
+    """Some eat something each."""
+    for _ in passage.people():
         who = passage.character()
         food = passage.pick("food", passage.language.foods)
         passage.tell("eats", who=who, food=food)
@@ -122,9 +142,9 @@ def eat(passage: Passage) -> None:
 
 
 def count(passage: Passage) -> None:
-    """Three count something each."""
+    """Some count something each."""
     values = [number.value for number in passage.language.numbers]
-    for _ in range(3):
+    for _ in passage.people():
         who, item = passage.character(), passage.pick("seen", passage.language.seen)
         amount = passage.amount(values, item)
         values.remove(amount.number.value)
@@ -134,8 +154,8 @@ def count(passage: Passage) -> None:
 
 
 def hide(passage: Passage) -> None:
-    """Three hide."""
-    for _ in range(3):
+    """Some hide."""
+    for _ in passage.people():
         who, spot = passage.character(), passage.pick("spot", passage.language.spots)
         passage.tell("hides", who=who, spot=spot)
         passage.fact("hid", spot, who=who)
