@@ -190,3 +190,11 @@ def test_dialogues_of_which_none_is_short_have_no_difference(experiment):
     cells, groups = tables(experiment)
     assert cells["exact_difference"].isna().all() and cells["verdict"].isna().all()
     assert cells["nats_per_byte"].notna().all() and groups["best"].sum() == 2
+
+
+def test_no_interval_of_a_share_reaches_beyond_all_and_none(experiment):
+    experiment.finetune(chat=1.0)
+    for seed, share in ((1, 0.02), (2, 0.4), (3, 0.98)):
+        edit(experiment, f"dialogues:{GPT2}.s{seed}.chat:qa", exact=share)
+    _, groups = tables(experiment)
+    assert groups.loc[f"{GPT2}.chat", ["exact_low", "exact_high"]].tolist() == [0, 1]

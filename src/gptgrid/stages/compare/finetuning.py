@@ -215,6 +215,10 @@ def group_table(inputs: Inputs, cells: pd.DataFrame, keys: list[str]) -> pd.Data
     groups["reason"] = pd.Series({name: group_reason(of) for name, of in members}, dtype=object)
     finished = cells[~cells["status"].isin((DIVERGED, FAILED))]
     figures = figure_columns(finished, SUMMARIZED).reindex(groups.index)
+    for name in ("exact", "base_exact"):
+        # No share lies outside 0 … 1, whatever the interval of a few seeds says.
+        for end in (f"{name}_low", f"{name}_high"):
+            figures[end] = pd.to_numeric(figures[end]).clip(0, 1)
     ranked = pd.to_numeric(figures["val_nats_per_byte_mean"].mask(groups[DIVERGED] > 0))
     groups["rank"] = ranked.groupby(groups["text"]).rank(method="first", na_option="bottom").astype(int)
     groups["best"] = (groups["rank"] == 1) & ranked.notna()
