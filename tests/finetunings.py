@@ -57,13 +57,13 @@ def dialogues(tmp_path):
 
 @pytest.fixture
 def make_base(tmp_path):
-    """Return a function that writes a base model with the tokenizer of bytes."""
+    """Return a function that writes a base model, with the tokenizer of bytes if there is no other."""
 
-    def make(name="base", marks=MARKS, status="finished", **switches) -> Path:
+    def make(name="base", marks=MARKS, status="finished", codec=None, padding=0, **switches) -> Path:
         folder = tmp_path / name
         if not folder.is_dir():
-            codec = BytesCodec(marks)
-            module = build(Model(**{**MODEL, **switches}), codec.vocab_size, codec.eot)
+            codec = codec or BytesCodec(marks)
+            module = build(Model(**{**MODEL, **switches}), codec.vocab_size + padding, codec.eot)
             initialize(module, 7)
             write_cell(folder, module, codec, status)
         return folder

@@ -27,7 +27,7 @@ from gptgrid.stages.compare.tables import compare
 ENGLISH, CHINESE = ROOT / "README.md", ROOT / "README.zh-CN.md"
 README = ENGLISH.read_text("utf-8")
 CELL = "tales.bpe.llama.base.s1"
-TAUGHT = "tales.bpe.modern.muon.s1.chat"
+TAUGHT = "tales.bpe.qwen3.muon.s1.chat"
 ADDRESS = "http://127.0.0.1:8000"
 LINK = re.compile(r"\]\(([^)]+)\)")
 ROOT_COMMAND = typer.main.get_command(app)

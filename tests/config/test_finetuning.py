@@ -15,7 +15,10 @@ CELL = {"corpus": "toy", "tokenizer": "char", "model": "a", "training": "base"}
 CONFIG = {
     "corpora": {"toy": {"source": "builtin"}, "noise": {"source": "random", "vocab_size": 9, "tokens": "1k"}},
     "tokenizers": {"char": {"kind": "char"}, "ids": {"kind": "ids"}},
-    "models": {"a": {}, "b": {}, "wide": {"context": 384}},
+    "models": {
+        **{"a": {}, "b": {}, "wide": {"context": 384}, "short": {"context": 64}},
+        **{"encoder": {"preset": "encoder"}, "narrow": {"head_dim": 4, "n_head": 2}},
+    },
     "training": {"base": {"steps": 10}},
     "dialogues": {"qa": {"source": "builtin", "name": "tales"}, "other": {"source": "files", "paths": ["x"]}},
     "finetuning": {
@@ -117,6 +120,19 @@ def test_recipes_may_advance_together_with_another_list() -> None:
             "corpus noise brings bare ids, which no dialogue becomes; leave `finetuning` out of its block",
         ),
         (
+            {"model": "encoder", "finetuning": "thin"},
+            "cell toy.char.encoder.base.s1.thin: lora: a model of preset encoder has no layers that an adapter",
+        ),
+        (
+            {"finetuning": "thin", "finetuning.lora.rank": [128]},
+            "thin+lora.rank=128: lora.rank 128 is not below 128, the shorter side of a matrix",
+        ),
+        ({"model": "narrow", "finetuning": "thin", "finetuning.lora.rank": [8]}, "rank 8 is not below 8"),
+        (
+            {"model": "short", "finetuning": "chat"},
+            "evaluation.answers.max_new_tokens is 100, but the context of model short is 64 tokens, question",
+        ),
+        (
             {"finetuning": "chat", "finetuning.tokens": ["2M", 2_000_000]},
             "my.yaml: grid[0]: finetuning chat+tokens=2M and chat+tokens=2000000 are the same; leave one out",
         ),
@@ -126,6 +142,12 @@ def test_what_cannot_be_fine_tuned_is_refused(block: dict[str, Any], expected: s
     with pytest.raises(ConfigError) as failure:
         cells({**CELL, **block})
     assert expected in str(failure.value)
+
+
+def test_an_adapter_may_stand_in_for_whatever_it_makes_smaller() -> None:
+    narrow = {**CELL, "model": "narrow", "finetuning": "thin", "finetuning.lora.rank": [127]}
+    assert finetuned({**narrow, "finetuning.lora.targets": [["feed_forward"]]})
+    assert finetuned({**CELL, "finetuning": "thin", "finetuning.lora.rank": [127]})
 
 
 def test_dialogues_are_missing() -> None:
@@ -174,6 +196,15 @@ def test_what_no_recipe_can_say_is_refused(keys: dict[str, Any], expected: str) 
     assert expected in str(failure.value)
 
 
+@pytest.mark.parametrize(
+    ("word", "ours"), [("ShareGPT", "messages"), ("chatml", "messages"), ("alpaca", "instruction")]
+)
+def test_other_words_for_a_format(word: str, ours: str) -> None:
+    dialogues = {"qa": {"source": "files", "paths": ["x"], "format": word}}
+    with pytest.raises(ConfigError, match=f"qa.format: found '{word}'; did you mean '{ours}'?"):
+        cells({**CELL, "finetuning": "chat"}, dialogues=dialogues)
+
+
 def test_quick_and_settings_change_recipes_and_dialogues(tmp_path: Path) -> None:
     path = tmp_path / "my.yaml"
     path.write_text(
@@ -196,6 +227,7 @@ def test_of_a_model_of_others_there_is_one_base_for_all_seeds(tmp_path: Path, mo
     recipes = {"chat": {"data": "qa", "epochs": 1, "batch_tokens": 48}}
     block = {"corpus": "toy", "model": "start", "seed": [3, 4], "finetuning": "chat"}
     changes = {"tokenizers": own, "models": {"start": {"huggingface": "it"}}, "finetuning": recipes}
+    changes["evaluation"] = {"answers": {"max_new_tokens": 8}}
     (cell,) = cells(block, **changes)
     assert cell.name == "toy.own.start.none.s3"
     assert [made.name for made in cell.finetuned] == [

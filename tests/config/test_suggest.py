@@ -2,7 +2,7 @@
 
 import pytest
 
-from gptgrid.config.experiment import ConfigurationFile, Decoding, Sampling
+from gptgrid.config.experiment import Answers, ConfigurationFile, Decoding, Sampling
 from gptgrid.config.finetuning import Finetuning, Lora
 from gptgrid.config.models import Model
 from gptgrid.config.suggest import unknown_key
@@ -15,6 +15,7 @@ KNOWN = {
     "training": Training,
     "finetuning": Finetuning,
     "finetuning.lora": Lora,
+    "evaluation.answers": Answers,
     "sampling": Sampling,
     "sampling.decodings": Decoding,
     "tokenizers": CharTokenizer,
@@ -67,6 +68,17 @@ KNOWN = {
         ("finetuning", "assistant_only_loss", "leave it out: the loss counts answers alone"),
         ("finetuning", "chat_template", "did you mean 'template'?"),
         ("finetuning", "num_train_epochs", "did you mean 'epochs'?"),
+        ("finetuning", "per_device_train_batch_size", "did you mean 'batch_tokens'? (tokens of a whole step,"),
+        ("finetuning", "gradient_accumulation_steps", "did you mean 'micro_batch'? (rows that go through"),
+        ("finetuning", "load_in_4bit", "leave it out: weights learn in 32 bits"),
+        ("models", "load_in_8bit", "leave it out: weights learn in 32 bits"),
+        ("finetuning", "neftune_noise_alpha", "leave it out: no noise is added to embeddings"),
+        ("finetuning.lora", "bias", "leave it out: beside the matrices no biases learn"),
+        ("training", "bias", "write it as `models.NAME.bias`"),
+        ("finetuning.lora", "task_type", "leave it out: every model here goes on with a text"),
+        ("finetuning.lora", "modules_to_save", "leave it out: beside LoRA the embeddings of the template's"),
+        ("finetuning.lora", "use_rslora", "leave it out, and give `alpha` times √rank"),
+        ("evaluation.answers", "temperature", "leave it out: dialogues are answered greedily"),
     ],
 )
 def test_what_is_said_about_an_unknown_key(place: str, key: str, expected: str) -> None:

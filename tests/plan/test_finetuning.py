@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from checkpoints import gpt2, write
+from checkpoints import change, gpt2, llama, qwen3, write
 from making import make, plan_of
 from rich.console import Console
 from safetensors.torch import load_file
@@ -215,6 +215,16 @@ def test_a_template_that_cannot_be_used_is_said_before_anything_runs(text: Any, 
     assert str(failure.value).startswith(expected)
 
 
+def test_a_template_of_another_project_is_a_file_here() -> None:
+    with pytest.raises(
+        UserError, match=r"unknown template 'llama-3.1'; chatml, plain are built in, and for any"
+    ):
+        plan_of(changed("finetuning.chat.template", "llama-3.1"))
+    Path("llama-3.1").write_text(CHATML.source)
+    (finetune, *_) = plan_of(changed("finetuning.chat.template", "llama-3.1")).of_stage("finetune")
+    assert list(finetune.raw) == ["llama-3.1"]
+
+
 @pytest.mark.parametrize(
     ("tokenizer", "lacking", "remedy"),
     [
@@ -242,7 +252,8 @@ def test_private_dialogues_are_private_wherever_they_are_shown() -> None:
     plan = plan_of(changed("dialogues.qa.private", True))
     assert artifact(plan, f"cells/{CELL}/dialogues/qa").slice["private"]
     assert all(told["private"] for told in artifact(plan, "compare").config["finetuned"])
-    assert "private" not in artifact(plan, f"cells/{CELL}.chat/finetune").slice  # its input says so
+    # Samples that it made before are gone then: the content of the dialogues would be the same.
+    assert artifact(plan, f"cells/{CELL}.chat/finetune").slice["private"]
     plan = plan_of(changed("corpora.toy.private", True))
     assert artifact(plan, f"cells/{CELL}.chat/finetune").slice["private"]
 
@@ -295,6 +306,40 @@ def test_a_training_starts_from_weights_of_others() -> None:
     Path("other.json").write_text(Path("ref/tokenizer.json").read_text() + "\n")
     with pytest.raises(UserError, match="tokenizer own is not the one of model start"):
         plan_of(changed("tokenizers.own.file", "other.json", config))
+
+
+@pytest.mark.parametrize(
+    ("model", "changes", "expected"),
+    [
+        (gpt2, {"n_layer": 3}, "has no tensor h.2.attn.c_attn.weight, which config.json asks for"),
+        (gpt2, {"n_layer": 1}, "the weights have 2 layers, but config.json says 1"),
+        (gpt2, {"n_embd": 64}, "wte.weight has the shape [260, 32], but config.json asks for [260, 64]"),
+        (gpt2, {"n_inner": 64}, "mlp.c_fc.weight has the shape [32, 128], but config.json asks for [32, 64]"),
+        (gpt2, {"n_positions": 48}, "wpe.weight has the shape [24, 32], but config.json asks for [48, 32]"),
+        (llama, {"num_hidden_layers": 2}, "the weights have 3 layers, but config.json says 2"),
+        (llama, {"vocab_size": 300}, "embed_tokens.weight has the shape [260, 32], but config.json asks for"),
+        (llama, {"num_key_value_heads": 4}, "k_proj.weight has the shape [16, 32], but config.json asks for"),
+        (qwen3, {"head_dim": 8}, "q_proj.weight has the shape [64, 32], but config.json asks for [32, 32]"),
+    ],
+)
+def test_weights_of_another_model_than_config_json_are_said_before_anything_runs(
+    model, changes: dict[str, Any], expected: str
+) -> None:
+    config = {**OTHERS, "grid": [{"finetuning": "chat"}, {"training": "base"}]}
+    write(Path("ref"), model())
+    plan_of(config)
+    change(Path("ref"), **changes)
+    with pytest.raises(UserError) as failure:
+        plan_of(config)
+    assert str(failure.value).startswith("my.yaml: models.start.huggingface: ")
+    assert expected in str(failure.value)
+
+
+def test_damaged_weights_are_said_before_anything_runs() -> None:
+    write(Path("ref"), gpt2())
+    Path("ref/model.safetensors").write_bytes(Path("ref/model.safetensors").read_bytes()[:500])
+    with pytest.raises(UserError, match=r"model\.safetensors cannot be read as safetensors \("):
+        plan_of({**OTHERS, "grid": [{"finetuning": "chat"}]})
 
 
 def train_of(plan: Plan) -> Artifact:

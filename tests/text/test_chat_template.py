@@ -77,14 +77,14 @@ def test_special_tokens_that_a_template_puts_together_are_found():
 
 def test_the_dialect_of_transformers():
     source = """\
-    {% for m in messages %}
+    {% for m in messages + messages %}
         {% if loop.index0 == 1 %}
             {% break %}
         {% endif %}
 {{ bos_token }}{{ {"b": m.content, "a": "<é>"} | tojson }}
     {% endfor %}
 """
-    messages = [Message("user", "a"), Message("assistant", "b")]
+    messages = [Message("user", "a")]
     (expected,), _ = render_jinja_template(
         [[vars(message) for message in messages]], chat_template=source, bos_token=""
     )
@@ -97,8 +97,8 @@ def test_the_dialect_of_transformers():
         (ANSWER + "{% else %}{{ m.content | trim }}{% endif %}", "", r"turns the user message ' ' into ''"),
         (ANSWER + "{% else %}{{ m.content.split('</think>')[-1] }}{% endif %}", "", r"turns the user message '<think>.* into '\\n\\nan answer'; write message.content as it is"),
         (ANSWER + "{% else %}{{ m.content[:500] }}{% endif %}", "", r"\(13,000 characters\) into .* \(500 characters\)"),
-        (ANSWER + "{% elif m.role == 'user' %}{{ m.content }}{% endif %}", "", "does not write the system messages once each in a conversation of system, user"),
-        (ANSWER + "{% else %}{{ m.content }}{{ m.content }}{% endif %}", "", "not write the user messages once each"),
+        (ANSWER + "{% elif m.role == 'user' %}{{ m.content }}{% endif %}", "", "writes message 1 \\(system\\) 0 times, not once, in a conversation of 5 messages \\(system, user, "),
+        (ANSWER + "{% else %}{{ m.content }}{{ m.content }}{% endif %}", "", "writes message 1 \\(user\\) 2 times, not once, in"),
         ("{{ m.content }}", "", "does not say what an answer is; put {% generation %} and"),
         ("{% generation %}{{ m.content }}|{% endgeneration %}", "", "its {% generation %} holds a user message"),
         ("{% if m.role == 'user' %}{{ m.content }}{% else %}{% generation %}{{ m.content }}{% endgeneration %}|{% endif %}", "", "an answer has no end; put the mark that ends it"),
@@ -115,12 +115,72 @@ def test_unfit_templates_are_refused(body, end, message):
 
 
 def test_messages_in_another_order_are_refused():
-    template("{% if loop.first %}{{ messages | map(attribute='content') | join('|') }}{% endif %}").render(
-        TALK
-    )
     source = "{% for m in messages | reverse %}" + ANSWER + "{% else %}{{ m.content }}{% endif %}{% endfor %}"
-    with pytest.raises(UserError, match="it changes the order in a conversation of user, assistant"):
+    with pytest.raises(
+        UserError,
+        match=r"it changes the order of the messages in a conversation of 4 messages \(user, assistant, ",
+    ):
         ChatTemplate(source, "mine").check()
+
+
+def test_a_template_that_leaves_out_turns_is_refused():
+    chat = ChatTemplate(CHATML.source.replace("in messages %}", "in messages[-6:] %}"), "mine")
+    lost = r"mine cannot be used: it writes message 1 \(user\) 0 times, not once, in a conversation of "
+    with pytest.raises(UserError, match=lost + r"24 messages \(user, assistant, .*, …\)"):
+        chat.check()
+    chat = ChatTemplate(PLAIN.source.replace("in messages %}", "in messages[-6:] %}"), "mine")
+    turns = TALK[1:3] * 4
+    assert chat.render(turns[:6]) == PLAIN.render(turns[:6])
+    for answer in (False, True):
+        with pytest.raises(UserError, match=lost + f"{8 - answer} messages"):
+            chat.parts(turns[: 8 - answer], answer)
+
+
+def test_however_long_a_conversation_is_none_of_it_is_lost():
+    chat = ChatTemplate(CHATML.source.replace("in messages %}", "in messages[-40:] %}"), "mine")
+    chat.check()
+    with pytest.raises(UserError, match=r"message 1 \(user\) 0 times, not once, in a conversation of 42"):
+        chat.parts(TALK[1:3] * 21)
+    rare = CHATML.source.replace(
+        'if message.role == "assistant" %', 'if message.role == "assistant" and loop.index < 40 %'
+    )
+    chat = ChatTemplate(rare, "mine")
+    chat.check()
+    with pytest.raises(UserError, match="does not say what an answer is"):
+        chat.parts(TALK[1:3] * 21)
+    other = "('<|im_end|>' if loop.index < 40 else '<|sep|>')"
+    chat = ChatTemplate(CHATML.source.replace('content ~ "<|im_end|>"', f"content ~ {other}", 1), "mine")
+    chat.check()
+    with pytest.raises(UserError, match=r"ends an answer with '<\|sep\|>' in a conversation of 42 messages"):
+        chat.parts(TALK[1:3] * 21)
+
+
+@pytest.mark.parametrize(
+    ("mark", "others"),
+    [
+        ("('<|im_end|>' if loop.last else '<|sep|>')", "user, assistant, user, assistant"),
+        ("('<|im_end|>' if loop.index0 == 1 else '<|sep|>')", "user, assistant, user, assistant"),
+        ("('<|im_end|>' if messages[0].role == 'user' else '<|sep|>')", "system, user, assistant, user, assistant"),
+        ("('<|im_end|>' if loop.length < 20 else '<|sep|>')", "user, assistant, user, .*, …"),
+    ],
+)  # fmt: skip
+def test_answers_must_end_alike(mark, others):
+    chat = ChatTemplate(CHATML.source.replace('content ~ "<|im_end|>"', f"content ~ {mark}", 1), "mine")
+    expected = (
+        rf"ends an answer with '<\|sep\|>' in a .* messages \({others}\), and with '<\|im_end\|>' in one of"
+    )
+    with pytest.raises(UserError, match=expected):
+        chat.check()
+
+
+@pytest.mark.parametrize("between", ["~", "\\n"])
+def test_between_an_answer_and_its_mark_stands_nothing(between):
+    chat = ChatTemplate(CHATML.source.replace('~ "<|im_end|>"', f'~ "{between}<|im_end|>"', 1), "mine")
+    with pytest.raises(
+        UserError, match=r"it writes '.*' between an answer and <\|im_end\|>, the mark .*; write"
+    ):
+        chat.check()
+    ChatTemplate(CHATML.source.replace('~ "<|im_end|>"', f'~ "<|im_end|>{between}"', 1), "mine").check()
 
 
 @pytest.mark.parametrize(

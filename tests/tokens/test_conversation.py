@@ -17,7 +17,7 @@ from gptgrid.stages.tokenizer.make import fetch_gpt2, learn_merges
 from gptgrid.text.chat_template import CHATML, PLAIN, ChatTemplate, Message
 from gptgrid.tokens.base import Codec
 from gptgrid.tokens.codec import BpeCodec, BytesCodec, IdsCodec
-from gptgrid.tokens.conversation import Conversations, fitting, lacking
+from gptgrid.tokens.conversation import ORDINARY, UNUSUAL, Conversations, fitting, lacking
 from gptgrid.tokens.huggingface import to_tokenizer_json
 from gptgrid.tokens.imported import HuggingFaceCodec
 from gptgrid.tokens.patterns import PATTERNS
@@ -125,6 +125,55 @@ def test_what_ends_an_answer():
     source = CHATML.source.replace("<|im_start|>", "### ").replace("<|im_end|>", "\n\n")
     conversations = Conversations(BYTES, ChatTemplate(source, "mine"))
     assert (conversations.ends, conversations.stop) == ((), ("\n\n",))
+
+
+NAMED = ChatTemplate(CHATML.source.replace("<|im_start|>", "<turn>").replace("<|im_end|>", "<end>"), "mine")
+"""Its marks are spelled so that only a tokenizer knows them."""
+
+
+def test_the_marks_of_a_template():
+    assert Conversations(BYTES, CHATML).marks == (START, END)
+    assert Conversations(BYTES, PLAIN).marks == ()
+    conversations = Conversations(BytesCodec(["<turn>", "<other>", "<end>"]), NAMED)
+    assert (conversations.marks, conversations.ends, conversations.stop) == ((257, 259), (259,), ())
+
+
+def test_text_before_a_mark_that_only_the_tokenizer_knows_is_refused():
+    chat = ChatTemplate(NAMED.source.replace('~ "<end>"', '~ "\\n<end>"', 1), "mine")
+    chat.check()
+    assert Conversations(BYTES, chat).stop == ("\n<end>",)
+    with pytest.raises(
+        UserError, match=r"mine cannot be used: it writes '\\n' between an answer and <end>, the"
+    ):
+        Conversations(BytesCodec(["<turn>", "<end>"]), chat)
+
+
+@pytest.mark.parametrize(
+    ("answer", "end", "short"),
+    [("a", "\n", False), ("a\nb", "\n", True), ("a\n", "\n\n", True), ("a\n", "|", False), ("", "\n", False)],
+)
+def test_answers_that_hold_their_end(answer, end, short):
+    source = PLAIN.source.replace('"\\n"', json.dumps(end))
+    assert Conversations(BYTES, ChatTemplate(source, "mine")).cut_short(answer) is short
+    assert not Conversations(BYTES, CHATML).cut_short("a<|im_end|>b")
+
+
+BLANKS = BpeCodec(
+    "bpe", r" ?[a-zA-Z.]+|\s+|[^\s]", [*(bytes([value]) for value in range(256)), b" y", b"\n\n"], MARKS
+)
+
+
+def test_answers_that_are_joined_with_what_stands_before():
+    conversations = Conversations(BLANKS, CHATML)
+    assert not conversations.joins(ORDINARY) and conversations.joins(UNUSUAL)
+    assert not Conversations(BYTES, CHATML).joins([*ORDINARY, *UNUSUAL])
+    blank = ChatTemplate(
+        CHATML.source.replace('"\\n" }}', '": " }}').replace("assistant\\n", "assistant: "), "mine"
+    )
+    assert Conversations(BLANKS, blank).joins(ORDINARY)
+    assert not Conversations(BYTES, blank).joins(ORDINARY)
+    prefixed = next(codec for codec in CODECS.values() if codec.prefix)
+    assert Conversations(widened(prefixed, MARKS), CHATML).joins(ORDINARY)
 
 
 @pytest.mark.parametrize("codec", CODECS.values(), ids=CODECS)

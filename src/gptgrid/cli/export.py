@@ -31,7 +31,8 @@ def export(
     a chat template where the cell was fine-tuned, and a model card. gguf is a
     file for llama.cpp. safetensors holds every model, for gptgrid itself,
     without what only training needs. bin is the tokens that the cell was
-    trained on, as llm.c reads them. What a format cannot express is refused.
+    trained on, as llm.c reads them; of a fine-tuned cell those that its base
+    was trained on, not the dialogues. What a format cannot express is refused.
 
     Examples:
 
@@ -46,6 +47,8 @@ def export(
     if str(loaded.folder) != cell:
         typer.echo(f"gptgrid: {loaded.folder}", err=True)
     folder = write(loaded, to, out or EXPORTS / loaded.name / to, dtype)
+    if to == "bin" and loaded.fine_tuned:
+        typer.echo("gptgrid: these are the tokens that its base was trained on, not the dialogues", err=True)
     files = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
     if as_json:
         typer.echo(json.dumps({"folder": str(folder), "files": files}, ensure_ascii=False))

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from gptgrid.config.cell import Cell
 from gptgrid.config.corpora import RandomCorpus, ShardsCorpus
-from gptgrid.config.experiment import Evaluation
-from gptgrid.config.finetuning import Finetuning
+from gptgrid.config.experiment import ConfigurationFile, Evaluation
+from gptgrid.config.finetuning import Finetuning, Lora
+from gptgrid.config.models import Model
 from gptgrid.config.suggest import unknown
 from gptgrid.config.tokenizers import HuggingFaceTokenizer, IdsTokenizer
 
@@ -81,14 +82,15 @@ def check_batch(tokens: int, context: int) -> None:
         )
 
 
-def check_finetuned(cell: Cell, finetuning: Finetuning, dialogues: list[str]) -> None:
+def check_finetuned(cell: Cell, finetuning: Finetuning, experiment: ConfigurationFile) -> None:
     """Check what depends on a fine-tuning and what it is of.
 
     Args:
         cell: that is fine-tuned.
         finetuning: the recipe.
-        dialogues: the entries of that section.
+        experiment: whose dialogues it names, and how these are asked.
     """
+    model, dialogues = cell.model.value, list(experiment.dialogues)
     if isinstance(cell.tokenizer.value, IdsTokenizer):
         raise ValueError(
             f"corpus {cell.corpus.label} brings bare ids, which no dialogue becomes; leave `finetuning` out "
@@ -97,4 +99,29 @@ def check_finetuned(cell: Cell, finetuning: Finetuning, dialogues: list[str]) ->
     if finetuning.data not in dialogues:
         known = unknown(finetuning.data, dialogues) if dialogues else "`dialogues` has no entry; add one"
         raise ValueError(f"finetuning.data: {known}")
-    check_batch(finetuning.batch_tokens, cell.model.value.context)
+    check_batch(finetuning.batch_tokens, model.context)
+    if finetuning.lora is not None:
+        check_lora(model, finetuning.lora)
+    most = experiment.evaluation.answers.max_new_tokens
+    if most >= model.context:
+        raise ValueError(
+            f"evaluation.answers.max_new_tokens is {most}, but the context of model {cell.model.label} is "
+            f"{model.context} tokens, question and answer together; lower the former, or lengthen the latter"
+        )
+
+
+def check_lora(model: Model, lora: Lora) -> None:
+    """Check that a model has matrices that an adapter can stand beside, and makes smaller."""
+    if model.preset == "encoder":
+        raise ValueError(
+            "lora: a model of preset encoder has no layers that an adapter can stand in for; fine-tune it "
+            "without `lora`, or take preset gpt2, llama or modern"
+        )
+    heads = model.n_head * (model.head_dim or model.d_model // model.n_head)
+    sides = {"attention": min(model.d_model, heads), "feed_forward": min(model.d_model, model.d_ff)}
+    least = min(sides[target] for target in lora.targets)
+    if lora.rank >= least:
+        raise ValueError(
+            f"lora.rank {lora.rank} is not below {least}, the shorter side of a matrix that it stands for, so "
+            "that it learns more numbers than without; lower the rank, or leave `lora` out"
+        )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 CONFIG, TOKENIZER = "config.json", "tokenizer.json"
+TOKENIZER_CONFIG, TEMPLATE = "tokenizer_config.json", "chat_template.jinja"
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 PICKLES = (".bin", ".pt", ".pth")
 ACTIVATIONS = {
@@ -36,6 +37,8 @@ class Checkpoint:
     """Id of the token that began documents in its training, as far as config.json says."""
     files: tuple[Path, ...]
     """The weights, and their index where they are several."""
+    chat_template: str | None = None
+    """Jinja text that makes a conversation one text, where it was taught to answer."""
 
 
 class Description:
@@ -114,8 +117,34 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         )
     first = found.get("bos_token_id")
     return Checkpoint(
-        keys, found.number("vocab_size"), first if isinstance(first, int) else None, weight_files(folder)
+        keys,
+        found.number("vocab_size"),
+        first if isinstance(first, int) else None,
+        weight_files(folder),
+        chat_template(folder),
     )
+
+
+def chat_template(folder: Path) -> str | None:
+    """Return the chat template of a folder, where transformers looks for it; None if there is none.
+
+    Raises:
+        ValueError: a file that may hold it is damaged.
+    """
+    if (own := folder / TEMPLATE).is_file():
+        try:
+            return own.read_text(encoding="utf-8")
+        except ValueError:
+            raise ValueError(f"{own} is not UTF-8 text; download it again") from None
+    if not (path := folder / TOKENIZER_CONFIG).is_file():
+        return None
+    found = read_json(path).get("chat_template")
+    if isinstance(found, list):  # several by name, of which this one is taken unless another is asked for
+        named = {entry.get("name"): entry.get("template") for entry in found if isinstance(entry, dict)}
+        found = named.get("default")
+    if found is not None and not isinstance(found, str):
+        raise ValueError(f"{path}: chat_template is {found!r:.100}, expected a text; download it again")
+    return found
 
 
 def weight_files(folder: Path) -> tuple[Path, ...]:

@@ -82,7 +82,8 @@ class DialogueFiles(CommonDialogues, Encoded, Packed):
     """`messages`: a list of `{role, content}`, also with `from` and `value` as in ShareGPT. `instruction`:
     `instruction`, `input` and `output`. `question`: `question` and `answer`, also `prompt` and `completion`,
     or `query` and `response`. `kdconv`: messages without a role, whose two sides take turns. `auto`: what the
-    first record of each file is, by its fields; the log says which."""
+    first record of each file is, by its fields; the log says which. Log and data card name the fields that
+    are not read. A dialogue of `messages` with an answer whose `weight` is 0 is left out, and counted."""
     fields: dict[FieldName, Annotated[str, Field(min_length=1)]] = {}
     """Field of the format → its name in the files, as in `{question: Q, answer: A}`; `a.b` for a field in a
     field."""

@@ -12,7 +12,7 @@ from gptgrid.artifact.errors import UserError
 from gptgrid.config.experiment import VARIANTS, ConfigurationFile
 from gptgrid.config.finetuning import Finetuning
 from gptgrid.config.models import Model
-from gptgrid.config.suggest import unknown, unknown_key
+from gptgrid.config.suggest import meant, unknown, unknown_key
 from gptgrid.config.training import Training
 from gptgrid.config.values import IN_WORDS, Section
 from gptgrid.net.address import public
@@ -89,6 +89,10 @@ def expectation(finding: Any) -> str:
         return ", expected text" + (f'; put it in quotes: "{shown(value)}"' if quotes else "")
     if kind == "string_pattern_mismatch" and (words := IN_WORDS.get(finding["ctx"]["pattern"])):
         return f", expected {words}"
+    if kind == "literal_error" and (
+        ours := meant(value, re.findall(r"'([^']+)'", finding["ctx"]["expected"]))
+    ):
+        return f"; did you mean {ours!r}?"
     message = finding["msg"][0].lower() + finding["msg"][1:]
     if kind in ("float_parsing", "int_parsing"):
         if re.search("[0-9],[0-9]", value):

@@ -286,7 +286,7 @@ def make_finetuned(configuration: Configuration, cell: Cell, point: dict[str, An
     """Return what a point of a block fine-tunes from its cell, after checking that the two go together."""
     made = Finetuned(chosen_in(where, configuration, FINETUNING, point), cell.seed, cell.group)
     try:
-        check_finetuned(cell, made.finetuning.value, list(configuration.experiment.dialogues))
+        check_finetuned(cell, made.finetuning.value, configuration.experiment)
     except ValueError as error:
         raise ConfigError(f"{where}: cell {made.name}: {error}") from None
     return made

@@ -45,6 +45,7 @@ SYNONYMS = {
     "num_train_epochs": "epochs",
     "learning_rate": "lr",
     "batch_size": "batch_tokens",
+    "per_device_train_batch_size": "batch_tokens",
     "shuffle": "windows",
     "warmup_iters": "warmup",
     "warmup_steps": "warmup",
@@ -109,6 +110,8 @@ SYNONYMS = {
 
 CONVERSIONS = {
     "batch_size": "tokens, not rows: rows × context, so 32 rows of 128 are 4096",
+    "per_device_train_batch_size": "tokens of a whole step, not rows of a device: rows × devices × "
+    "gradient_accumulation_steps × context",
     "shuffle": "`shuffled` is the default",
     "gradient_accumulation_steps": "rows that go through at once; batch_tokens stays the whole batch",
     "beta1": "both in one list: [0.9, 0.95]",
@@ -143,6 +146,7 @@ CONVERSIONS = {
 
 DISCRIMINATORS = {"corpora": "source", "tokenizers": "kind", "dialogues": "source"}
 """Section → the key that says which other keys an entry has."""
+UNQUANTIZED = "leave it out: weights learn in 32 bits, and are quantized by no more than `precision` says"
 NO_KEYS = {
     "eval_tokens": "`eval_bytes` takes its place: so many bytes of whole documents are the same text for "
     "every tokenizer, so many tokens are not",
@@ -167,9 +171,35 @@ NO_KEYS = {
     "use_rslora": "leave it out, and give `alpha` times √rank: the product is multiplied by alpha / rank",
     "use_dora": "leave it out: there is LoRA alone",
     "init_lora_weights": "leave it out: one matrix starts random, the other at zero, as in peft",
-    "modules_to_save": "leave it out: beside LoRA no other weights learn",
+    "modules_to_save": "leave it out: beside LoRA the embeddings of the template's special tokens learn, and "
+    "no other weights",
+    "task_type": "leave it out: every model here goes on with a text",
+    "load_in_4bit": UNQUANTIZED,
+    "load_in_8bit": UNQUANTIZED,
+    "neftune_noise_alpha": "leave it out: no noise is added to embeddings; `dropout` of the model, or of "
+    "`lora`, is what there is against learning by heart",
 }
 """What other projects have a key for, where it is no key here → what there is in its place."""
+IN_PLACE: dict[type[Section], dict[str, str]] = {
+    Lora: {"bias": "leave it out: beside the matrices no biases learn (`bias: none` in peft)"},
+    Answers: dict.fromkeys(
+        ("temperature", "top_k", "top_p", "min_p", "stop", "decodings", "do_sample"),
+        "leave it out: dialogues are answered greedily, so that nothing is drawn",
+    ),
+}
+"""Class of a section → key that is none in it, though it may be one elsewhere → what there is in its place."""
+VALUES = {
+    "sharegpt": "messages",
+    "openai": "messages",
+    "chatml": "messages",
+    "chat": "messages",
+    "conversations": "messages",
+    "conversational": "messages",
+    "alpaca": "instruction",
+    "prompt-completion": "question",
+    "prompt_completion": "question",
+}
+"""What other projects call a format of dialogues → its name here."""
 
 PLACES: dict[str, tuple[type[Section], ...]] = {
     "models.NAME": (Model,),
@@ -208,6 +238,9 @@ def unknown_key(key: str, known: list[str], section: str = "") -> str:
         known: the keys that are valid there.
         section: the top-level key that it stands in; "" at the top.
     """
+    for kind, words in IN_PLACE.items():
+        if key in words and known == list(kind.model_fields):
+            return f"unknown key {key!r}; {words[key]}"
     ours = SYNONYMS.get(key, key)
     alike = None if key in SYNONYMS or key in NO_KEYS else closest(key, known, cutoff=0.8)
     if ours in known or (ours := alike):
@@ -228,6 +261,12 @@ def unknown_key(key: str, known: list[str], section: str = "") -> str:
 def conversion(key: str) -> str:
     """Return how the value of another project's key becomes ours, in parentheses; "" where it is the same."""
     return f" ({CONVERSIONS[key]})" if key in CONVERSIONS else ""
+
+
+def meant(value: Any, known: Iterable[Any]) -> str | None:
+    """Return the value that another project's word for one means, among those that are valid; None if none is."""
+    ours = VALUES.get(str(value).lower())
+    return ours if ours in known else None
 
 
 def places_of(key: str) -> list[str]:

@@ -425,9 +425,9 @@ def load(path: str | Path, device: str = "auto", weights: str | int | None = Non
             "snakemake to train it"
         )
     recipe, codec = read_recipe(folder), read_codec(folder)
-    # The embedding of an imported model may have more rows than its tokenizer has tokens.
+    # The embedding of a model of others may have more rows than its tokenizer has tokens.
     spare = recipe["vocab_size"] - codec.vocab_size
-    if spare < 0 or (spare and not recipe.get("imported")):
+    if spare < 0 or (spare and not (recipe.get("imported") or recipe.get("starts"))):
         raise UserError(
             f"codec.json in {folder} has {codec.vocab_size:,} tokens, but the model "
             f"{recipe['vocab_size']:,}: they are of different cells"

@@ -18,6 +18,7 @@ from gptgrid.net.address import public
 from gptgrid.plan.chat_templates import ChatTemplates
 from gptgrid.plan.own_files import OwnFiles
 from gptgrid.plan.sources import source_of
+from gptgrid.plan.weights import check_weights
 
 DOCUMENTS = {"tales": 2000, "toy": None}
 """Built-in corpus → how many documents it has where the configuration does not say."""
@@ -251,7 +252,7 @@ class Artifacts:
         raw = {}
         if cell.starts:
             found, raw = self.checkpoint(cell)
-            seed["start"] = {"vocab_size": found.vocab_size, "begins_with": found.begins_with}
+            seed["start"] = of_others(found)
         config = {"model": model_values, "training": without(values, *TRAINING_ONLY), **seed}
         decided = {"model": model_slice, "training": without(decisive, *TRAINING_ONLY), **seed}
         folder = f"{self.results}/cells/{cell.name}/train"
@@ -279,6 +280,7 @@ class Artifacts:
         folder = Path(model.huggingface).expanduser()
         try:
             found = read_checkpoint(folder)
+            check_weights(found)
         except ValueError as error:
             raise ConfigError(f"{where}: {error}") from None
         tokenizer = self.add_tokenizer(cell)
@@ -297,8 +299,7 @@ class Artifacts:
         values, decisive = (without(values, "huggingface") for values in self.values(cell.model.value))
         rest = {
             "format": "safetensors",
-            "vocab_size": found.vocab_size,
-            "begins_with": found.begins_with,
+            **of_others(found),
             "training": without(cell.training.value.complete(), *TRAINING_ONLY),
             "seed": cell.seed,
         }
@@ -366,7 +367,7 @@ class Artifacts:
             for values in self.values(recipe)
         )
         # Decides whether what the model says may be shown, and counts only where it is true.
-        private = is_private(cell)
+        private = is_private(cell) or self.configuration.entry("dialogues", recipe.data).private
         config, decided = config | {"private": private}, decided | ({"private": True} if private else {})
         inputs = {"train": train, "dialogues": self.add_dialogues(recipe.data)}
         folder = f"{self.results}/cells/{made.name}/finetune"
@@ -579,6 +580,12 @@ def is_private(cell: Cell) -> bool:
 def is_imported(train: Artifact) -> bool:
     """Say whether what a cell has for a training is a checkpoint of others."""
     return "format" in train.config
+
+
+def of_others(found: Checkpoint) -> dict[str, Any]:
+    """Return what the folder of a checkpoint says beside its architecture; a chat template only if it has one."""
+    chat = {} if found.chat_template is None else {"chat_template": found.chat_template}
+    return {"vocab_size": found.vocab_size, "begins_with": found.begins_with, **chat}
 
 
 def marks_of(corpus: Section) -> tuple[dict[str, str], dict[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from gptgrid.artifact.errors import UserError
@@ -12,6 +13,9 @@ from gptgrid.config.tokenizers import OwnTokenizer, TiktokenTokenizer
 from gptgrid.plan.own_files import OwnFiles
 from gptgrid.text.chat_template import TEMPLATES, ChatTemplate
 from gptgrid.tokens.special import END_OF_TEXT
+
+WORD = re.compile(r"[\w-]+(\.\d+)?")
+"""What is no file name but the name of a template, as others have them: mistral, llama-3.1."""
 
 
 class ChatTemplates:
@@ -38,6 +42,11 @@ class ChatTemplates:
             return TEMPLATES[name], {}
         if name not in self.read:
             where = f"{self.origin}: finetuning.{made.finetuning.name}.template"
+            if WORD.fullmatch(name) and not Path(name).exists():
+                raise ConfigError(
+                    f"{where}: unknown template {name!r}; {', '.join(TEMPLATES)} are built in, and for any other "
+                    f"give the path of a file with its Jinja text, such as templates/{name}.jinja"
+                )
             raw = OwnFiles([name], where).digests(self.digests)
             if len(raw) > 1:
                 raise ConfigError(f"{where}: {name!r} names {len(raw)} files; name the one template")

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import count
+from functools import cached_property
+from itertools import count, pairwise
 
 from jinja2 import TemplateError
 from jinja2.ext import Extension
@@ -35,6 +36,8 @@ BEGIN, END, QUOTE = "\ufdd0", "\ufdd1", "\ufdd2"
 SEAMS = re.compile(f"({BEGIN}|{END}|{QUOTE}[0-9]+{QUOTE})")
 SPECIAL = re.compile(r"<([|｜])[^|｜<>\s]+\1>")
 """How names of special tokens are written."""
+TURNS, LONG = (2, 1), 12
+"""Turns of the conversations that a template has to take; of the long one, contents are not looked at."""
 
 HARD = (
     "",
@@ -144,12 +147,14 @@ class ChatTemplate:
         """Return the pieces of the same text, in order; none is empty but a content may be.
 
         Raises:
-            UserError: the template does not take these messages.
+            UserError: the template does not take these messages, or loses some of them.
         """
         roles = [message.role for message in messages]
+        outline = self.outline(roles, answer)
+        self.check_places(roles, outline)
+        self.check_ends(roles, outline)
         return [
-            replace(part, text=messages[int(part.text)].content) if part.content else part
-            for part in self.outline(roles, answer)
+            replace(part, text=messages[int(part.text)].content) if part.content else part for part in outline
         ]
 
     def outline(self, roles: Sequence[str], answer: bool) -> list[Part]:
@@ -180,9 +185,8 @@ class ChatTemplate:
                 eos_token=END_OF_TEXT,
             )
         except Exception as error:  # Whatever goes wrong in a template is its writer's to mend.
-            some = ", ".join([*roles[:8], *["…"][: len(roles) > 8]]) or "none"
             raise UserError(
-                f"the chat template {self.name} does not take these messages ({some}): {error}"
+                f"the chat template {self.name} does not take these messages ({named(roles)}): {error}"
             ) from None
 
     def special_tokens(self) -> list[str]:
@@ -191,54 +195,76 @@ class ChatTemplate:
         Raises:
             UserError: it takes no conversation at all.
         """
-        texts = (
-            part.text
-            for roles in self.conversations()
-            for answer in (False, True)
-            for part in self.outline(roles[: len(roles) - answer], answer)
-            if not part.content
-        )
-        return list(dict.fromkeys(found[0] for text in texts for found in SPECIAL.finditer(text)))
+        return list(dict.fromkeys(found[0] for text in self.own_texts() for found in SPECIAL.finditer(text)))
+
+    def own_texts(self) -> Iterator[str]:
+        """Yield what it writes beside contents, in all conversations that it has to take.
+
+        Raises:
+            UserError: it does not take one.
+        """
+        for roles in self.conversations():
+            for answer in (False, True):
+                for part in self.outline(roles[: len(roles) - answer], answer):
+                    if not part.content:
+                        yield part.text
 
     def conversations(self) -> list[tuple[str, ...]]:
         """Return the roles of conversations that it has to take: with a system message only if it can.
 
         Raises:
-            UserError: it takes none.
+            UserError: it does not take one without.
         """
-        plain = (USER, ASSISTANT, USER, ASSISTANT)
-        self.outline(plain, answer=False)
+        plain = [(USER, ASSISTANT) * turns for turns in (*TURNS, LONG)]
+        for roles in plain:
+            self.outline(roles, answer=False)
         try:
-            self.outline((SYSTEM, *plain), answer=False)
+            self.outline((SYSTEM, *plain[0]), answer=False)
         except UserError:
-            return [plain]
-        return [plain, (SYSTEM, *plain)]
+            return plain
+        return [*plain, *((SYSTEM, *roles) for roles in plain)]
+
+    @cached_property
+    def end(self) -> str:
+        """What it writes behind each answer as part of it.
+
+        Raises:
+            UserError: it does not say what an answer is.
+        """
+        roles = (USER, ASSISTANT)
+        parts = self.outline(roles, answer=False)
+        self.check_places(roles, parts)
+        return next(ends_of(parts))
 
     def check(self) -> None:
         """Refuse a template that cannot be used for fine-tuning.
 
         Raises:
-            UserError: it loses or changes a text, does not say what an answer is, writes the end of text, or
-                asks for an answer otherwise than answers stand in a conversation.
+            UserError: it loses or changes a text, does not say what an answer is, ends answers in several
+                ways, writes the end of text, or asks for an answer otherwise than answers stand in a
+                conversation.
         """
         for roles in self.conversations():
-            self.check_places(roles)
+            parts = self.outline(roles, answer=False)
+            self.check_places(roles, parts)
+            self.check_ends(roles, parts)
             self.check_prompts(roles)
-            for content in HARD:
+            for content in HARD if len(roles) < LONG else ():
                 for place in range(len(roles)):
                     self.check_content(roles, place, content)
+        if mark := SPECIAL.search(self.end):
+            self.check_mark(mark[0])
 
-    def check_places(self, roles: Sequence[str]) -> None:
-        """Refuse a template that has not each content once, in order, and each answer with its end."""
-        parts = self.outline(roles, answer=False)
-        if [part.text for part in parts if part.content] != [str(place) for place in range(len(roles))]:
-            missing = [
-                role
-                for place, role in enumerate(roles)
-                if sum(part.content and part.text == str(place) for part in parts) != 1
-            ]
-            what = f"does not write the {missing[0]} messages once each" if missing else "changes the order"
-            raise self.unfit(f"it {what} in a conversation of {', '.join(roles)}")
+    def check_places(self, roles: Sequence[str], parts: Sequence[Part]) -> None:
+        """Refuse a conversation that has not each content once, in order, and each answer with its end."""
+        written = [int(part.text) for part in parts if part.content]
+        if written != [*range(len(roles))]:
+            times = [written.count(place) for place in range(len(roles))]
+            wrong = [place for place, number in enumerate(times) if number != 1]
+            what = "changes the order of the messages"
+            if wrong:
+                what = f"writes message {wrong[0] + 1} ({roles[wrong[0]]}) {times[wrong[0]]} times, not once,"
+            raise self.unfit(f"it {what} in a conversation of {len(roles)} messages ({named(roles)})")
         if any(END_OF_TEXT in part.text for part in parts if not part.content):
             raise self.unfit(
                 f"it writes {END_OF_TEXT} (perhaps as eos_token), which begins documents and tells "
@@ -261,6 +287,25 @@ class ChatTemplate:
                     "an answer has no end; put the mark that ends it, such as <|im_end|>, before "
                     "{% endgeneration %}"
                 )
+
+    def check_ends(self, roles: Sequence[str], parts: Sequence[Part]) -> None:
+        """Refuse a conversation of which an answer ends otherwise than answers do."""
+        for end in ends_of(parts):
+            if end != self.end:
+                raise self.unfit(
+                    f"it ends an answer with {end!r} in a conversation of {len(roles)} messages "
+                    f"({named(roles)}), and with {self.end!r} in one of {USER}, {ASSISTANT}; every answer "
+                    "must have the same end"
+                )
+
+    def check_mark(self, mark: str) -> None:
+        """Refuse a template that writes a text between an answer and the mark that ends it."""
+        if between := self.end[: self.end.index(mark)]:
+            raise self.unfit(
+                f"it writes {between!r} between an answer and {mark}, the mark that ends it, which would "
+                f"become part of what the model says; write {mark} right behind the content, and "
+                f"{between!r} behind {mark} or not at all"
+            )
 
     def check_prompts(self, roles: Sequence[str]) -> None:
         """Refuse a template that asks for an answer otherwise than answers stand in a conversation."""
@@ -302,6 +347,16 @@ class ChatTemplate:
 def text_of(parts: Iterable[Part]) -> str:
     """Return some parts as one text."""
     return "".join(part.text for part in parts)
+
+
+def ends_of(parts: Sequence[Part]) -> Iterator[str]:
+    """Yield what is written behind each answer as part of it."""
+    return (after.text for part, after in pairwise(parts) if part.answer and part.content)
+
+
+def named(roles: Sequence[str]) -> str:
+    """Return the roles of a conversation for a message, of a long one the first."""
+    return ", ".join([*roles[:8], *["…"][: len(roles) > 8]]) or "none"
 
 
 def tail(parts: Sequence[Part]) -> str:

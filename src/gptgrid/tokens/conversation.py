@@ -18,6 +18,11 @@ from gptgrid.text.chat_template import ASSISTANT, SYSTEM, USER, ChatTemplate, Me
 from gptgrid.tokens.base import Codec
 from gptgrid.tokens.widen import spelled_like_text
 
+ORDINARY = ("Yes.", "yes", "1", "是")
+"""How answers begin."""
+UNUSUAL = ("\nYes.", "\n\nYes.", " Yes.")
+"""How few answers begin."""
+
 
 @dataclass(frozen=True)
 class Encoded:
@@ -32,6 +37,8 @@ class Encoded:
 class Conversations:
     """Encodes conversations by a template."""
 
+    marks: tuple[int, ...]
+    """Ids of the special tokens that the template writes."""
     ends: tuple[int, ...]
     """Ids of special tokens that end an answer, beside the end of text."""
     stop: tuple[str, ...]
@@ -57,6 +64,7 @@ class Conversations:
         if missing := lacking(codec, template):
             raise UserError(what_lacks(codec, template, missing))
         self.refuse_end_of_text()
+        self.marks = self.marks_of_template()
         self.ends, self.stop = self.end_of_answer()
 
     def encode(self, messages: Sequence[Message]) -> Encoded:
@@ -100,13 +108,35 @@ class Conversations:
         """Yield a part as texts and ids of marks."""
         return iter([part.text]) if part.content else self.codec.marked(part.text)
 
+    def marks_of_template(self) -> tuple[int, ...]:
+        """Return the ids of the special tokens that the template writes, in order of their first places."""
+        pieces = (piece for text in self.template.own_texts() for piece in self.codec.marked(text))
+        return tuple(dict.fromkeys(index for piece in pieces if isinstance(piece, list) for index in piece))
+
     def end_of_answer(self) -> tuple[tuple[int, ...], tuple[str, ...]]:
-        """Return the ids and the texts with which the template ends an answer."""
-        parts = self.template.outline((USER, ASSISTANT), answer=False)
-        place = next(place for place, part in enumerate(parts) if part.content and part.answer)
-        pieces = list(self.codec.marked(parts[place + 1].text))
-        marks = [index for piece in pieces if isinstance(piece, list) for index in piece]
-        return tuple(marks[:1]), () if marks else (parts[place + 1].text,)
+        """Return the ids and the texts with which the template ends an answer.
+
+        Raises:
+            UserError: it writes a text before the mark that ends it.
+        """
+        mark = self.codec.names.search(self.template.end)
+        if mark is None:
+            return (), (self.template.end,)
+        self.template.check_mark(mark[0])
+        return (self.codec.special_tokens[mark[0]],), ()
+
+    def cut_short(self, answer: str) -> bool:
+        """Say whether an answer holds the text that ends answers: then a model cannot give all of it."""
+        return any((answer + end).index(end) < len(answer) for end in self.stop)
+
+    def joins(self, answers: Sequence[str]) -> bool:
+        """Say whether any of some answers has other ids where a conversation is read as one text, as by
+        transformers: then what stands before an answer and its beginning may be one token."""
+        talks = [[Message(USER, "Who?"), Message(ASSISTANT, answer)] * 2 for answer in answers]
+        return any(
+            self.encode(talk).ids.tolist() != self.codec.begin(self.template.render(talk), marks=True)
+            for talk in map(self.with_system, talks)
+        )
 
     def refuse_end_of_text(self) -> None:
         """Refuse a template that writes the end-of-text token, by whatever name the tokenizer has it.
@@ -115,12 +145,11 @@ class Conversations:
             UserError: it does.
         """
         name = next(name for name, index in self.codec.special_tokens.items() if index == self.codec.eot)
-        for roles in self.template.conversations():
-            if any(name in part.text for part in self.template.outline(roles, False) if not part.content):
-                raise UserError(
-                    f"the chat template {self.template.name} writes {name}, the end of text of this "
-                    "tokenizer, which begins documents; end answers with another mark"
-                )
+        if any(name in text for text in self.template.own_texts()):
+            raise UserError(
+                f"the chat template {self.template.name} writes {name}, the end of text of this "
+                "tokenizer, which begins documents; end answers with another mark"
+            )
 
 
 def fitting(

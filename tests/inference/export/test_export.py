@@ -64,7 +64,7 @@ def trained(root: Path, license: str | None = "MIT", private: bool = False) -> P
     return cell.parent
 
 
-def fine_tuned(cell: Path) -> Path:
+def fine_tuned(cell: Path, use: str = "best") -> Path:
     """Write a cell that was fine-tuned from another; return its folder."""
     folder = cell.parent / f"{cell.name}.chat" / "finetune"
     recipe = {"training": Training(epochs=1.0).complete(), "seed": 3}
@@ -74,7 +74,8 @@ def fine_tuned(cell: Path) -> Path:
     config = {"dialogues": "question", "source": "url", "system": "Be brief.", "files": files}
     about = {"license": "CC BY 4.0", "private": False, "source": {"files": []}}
     dialogues = artifact(cell.parents[3] / "data/dialogues/mine", "corpus", config, about=about)
-    artifact(folder, "finetune", {}, {"train": cell / "train", "dialogues": dialogues}, status="finished")
+    inputs = {"train": cell / "train", "dialogues": dialogues}
+    artifact(folder, "finetune", {"use": use}, inputs, status="finished")
     return folder.parent
 
 
@@ -90,7 +91,8 @@ def evaluated(cell: Path, use: str = "best", **more: object) -> dict:
     }
     (cell / "evaluate").mkdir()
     (cell / "evaluate" / "evaluation.json").write_text(json.dumps(found))
-    artifact(cell / "evaluate", "evaluate", {"kind": "cell", "use": use}, {"train": cell / "train"})
+    (stage,) = {path.name for path in cell.iterdir()} & {"train", "finetune"}
+    artifact(cell / "evaluate", "evaluate", {"kind": "cell", "use": use}, {"train": cell / stage})
     return found
 
 
@@ -114,7 +116,7 @@ def test_what_cannot_be_finished_leaves_nothing(tmp_path, monkeypatch):
     cell = trained(tmp_path / "checkout")
     with pytest.raises(UserError, match="No space left on device"):
         export(cell, "hf", tmp_path / "exports" / "out")
-    assert not list((tmp_path / "exports").iterdir())
+    assert [path.name for path in tmp_path.iterdir()] == ["checkout"]
 
 
 @pytest.mark.parametrize(
@@ -284,7 +286,7 @@ def test_the_card_of_a_copied_folder_says_what_is_not_known(tmp_path):
     cell = trained(tmp_path / "checkout")
     (cell / "train").rename(tmp_path / "copy")
     text = card(tmp_path / "copy", tmp_path / "out")
-    assert "# copy\n" in text and "license: unknown" in text and "Not known: the folder" in text
+    assert "# copy\n" in text and "license: unknown" in text and "The corpus were not found" in text
     assert "corpora and tokenizers is private, or was not found" in text
 
 
@@ -323,6 +325,22 @@ def test_the_card_of_a_fine_tuned_cell_has_both_data_and_both_recipes(tmp_path):
         *("question", "Be brief.", "https://host/a.jsonl"),
     )
     assert found["grid"][0]["finetuning"] == "answers"
+
+
+def test_the_configuration_in_the_card_has_the_weights_that_the_cell_is_about(tmp_path):
+    cell = trained(tmp_path / "checkout")
+    taught = fine_tuned(cell, use="last")
+    for folder in (cell, taught):
+        for name in ("training", "finetuning"):  # as real ones are
+            recipe = json.loads((path := next(folder.glob("*/config.json"))).read_text())
+            recipe.get(name, {}).pop("use", None)
+            path.write_text(json.dumps(recipe))
+    evaluated(cell, use="last")
+    evaluated(taught, use="last")
+    base = Configuration(again(read_loaded(cell)), "again.yaml")
+    assert base.entry("training", "training").use == "last"
+    found = Configuration(again(read_loaded(taught)), "again.yaml")
+    assert found.entry("training", "training").use == found.entry("finetuning", "answers").use == "last"
 
 
 def test_types_have_the_names_of_torch():

@@ -22,7 +22,7 @@ from gptgrid.model.generate import Rows
 from gptgrid.model.huggingface import read_weights
 from gptgrid.text.chat_template import CHATML, PLAIN, ChatTemplate, Message
 from gptgrid.tokens.base import Codec
-from gptgrid.tokens.codec import BytesCodec, IdsCodec
+from gptgrid.tokens.codec import BpeCodec, BytesCodec, IdsCodec
 from gptgrid.tokens.conversation import Conversations
 from gptgrid.tokens.widen import widened
 
@@ -277,6 +277,51 @@ def test_a_chat_template_gives_the_same_conversations_and_answers(template, syst
     assert found["assistant_masks"] == encoded.answers.astype(int).tolist()
     asked = tokenizer.apply_chat_template(messages[:3], add_generation_prompt=True, return_dict=False)
     assert asked == own.prompt(MESSAGES[:3]) and asked.count(own.codec.eot) == 1
+
+
+BLANKS = BpeCodec(
+    "bpe", r" ?[a-zA-Z.]+|\s+|[^\s]", [*(bytes([value]) for value in range(256)), b" y", b"\n\n"]
+)
+ENDS_IN_A_BLANK = ChatTemplate(
+    CHATML.source.replace('message.role ~ "\\n"', 'message.role ~ ": "').replace(
+        "assistant\\n", "assistant: "
+    ),
+    "blank.jinja",
+)
+ALWAYS, RARELY = "gives their beginnings other ids", "begins with a blank or a line feed may be joined"
+
+
+@pytest.mark.parametrize(
+    ("codec", "template", "note"),
+    [
+        (CODECS["bytes"], CHATML, None),
+        (CODECS["bytes"], ENDS_IN_A_BLANK, None),
+        (BLANKS, CHATML, RARELY),
+        (BLANKS, ENDS_IN_A_BLANK, ALWAYS),
+        (CODECS["huggingface"], CHATML, ALWAYS),
+    ],
+    ids=["bytes", "bytes, blank", "merges", "merges, blank", "prefix"],
+)
+def test_the_card_says_which_earlier_answers_have_other_ids(codec, template, note, tmp_path):
+    codec = widened(codec, template.special_tokens())
+    recipe = {"finetuning": {}, "chat": {"template": template.source, "system": None}}
+    cell, _ = exported_cell(tmp_path / "cell" / "finetune", codec, recipe, preset="llama")
+    folder, own = export(cell, "hf", tmp_path / "hf"), Conversations(codec, template)
+    text = (folder / "README.md").read_text(encoding="utf-8")
+    assert [each for each in (ALWAYS, RARELY) if each in text] == [note] * (note is not None)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+
+    def same(*contents: str) -> bool:
+        roles = ("user", "assistant") * len(contents)
+        talk = [Message(role, content) for role, content in zip(roles, contents, strict=False)]
+        found = tokenizer.apply_chat_template(
+            list(map(vars, talk)), add_generation_prompt=True, return_dict=False
+        )
+        return found == own.prompt(talk)
+
+    assert same("Who?")
+    assert same("Who?", "yes", "Why?") is (note != ALWAYS)
+    assert same("Who?", "\nyes", "Why?") is (note is None or template is ENDS_IN_A_BLANK)
 
 
 def test_a_system_message_of_ones_own_takes_the_place_of_the_common_one(tmp_path):

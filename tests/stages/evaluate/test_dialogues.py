@@ -205,6 +205,19 @@ def test_the_tokens_of_every_tokenizer_are_the_bytes_of_the_answers(name):
         assert len(found.texts[0].spans) == found.answers
 
 
+def test_a_dialogue_that_the_template_does_not_take_is_named(make_job):
+    source = PLAIN.source.replace("in messages %}", "in messages[-40:] %}")
+    job = make_job(
+        tiny(257, context=160),
+        test=[TEST[0], dialogue(*"abcdefg" * 6)],
+        chat={"template": source, "system": None},
+    )
+    with pytest.raises(
+        UserError, match=r"dialogue 1 of the test split .*: the chat template .* writes message 1 "
+    ):
+        made(job)
+
+
 @pytest.mark.parametrize("change", ["other", "fewer"])
 def test_the_audit_names_the_dialogue_whose_tokens_are_others(make_job, monkeypatch, change):
     plain_encode = Conversations.encode
@@ -288,12 +301,26 @@ def test_short_answers_alone_are_told_exactly():
     assert is_exact("one", "one " * 10) is False and is_exact("one", "one " * 11) is None
     assert is_exact("狐" * 20, "狐" * 20) is True and is_exact("狐" * 21, "狐" * 21) is None
     assert is_exact("x", "狐狸 and many more") is False
+    assert is_exact("a\nb", "a\nb") is None and is_exact("a", "a\n") is True, "several lines are not short"
+
+
+def test_references_that_hold_the_end_of_an_answer_are_counted(make_job):
+    test = [dialogue("Who?", "A\nB"), dialogue("Who?", "A"), dialogue("Who?", "A\n")]
+    facts, found, rows = made(make_job(tiny(257, context=160), test=test))
+    assert [row["unreachable"] for row in rows] == [True, False, False]
+    assert facts["unreachable"] == found["asked"]["unreachable"] == 1
+    assert "a line feed in `plain`" in found["definitions"]["unreachable"]
+    assert [row["exact"] for row in rows] == [None, False, False]
+    chat = {"template": CHATML.source, "system": None}
+    facts, _, rows = made(make_job(tiny(259, context=160), CHAT_BYTES, test, chat=chat))
+    assert facts["unreachable"] == 0
+    assert [row["exact"] for row in rows] == [None, False, False], "the same items as of any other cell"
 
 
 def test_figures_of_answers():
     def row(answer, reference, exact, tokens=3, ended=True):
         texts = {"answer": answer, "reference": reference, "exact": exact}
-        return {**texts, "tokens": tokens, "ended": ended, "cut": False}
+        return {**texts, "tokens": tokens, "ended": ended, "cut": False, "unreachable": answer == "far"}
 
     found = figures_of(
         [row("up", "up", True), row("down", "up", False, ended=False), row("far", "x", None, tokens=9)]
@@ -302,6 +329,7 @@ def test_figures_of_answers():
     assert (found["asked"], found["items"], found["exact"], found["ended"]) == (3, 2, 0.5, 2)
     assert (found["exact_low"], found["exact_high"]) == (expected["low"], expected["high"])
     assert (found["mean_tokens"], found["mean_bytes"]) == (5.0, 3.0)
+    assert found["unreachable"] == 1
     long = figures_of([row("far", "x", None)])
     assert (long["items"], long["exact"], long["exact_low"]) == (0, None, None)
 

@@ -5,7 +5,7 @@ import pytest
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.stages.finetune.conversations import encode_split, length_of
-from gptgrid.text.chat_template import CHATML, Message
+from gptgrid.text.chat_template import CHATML, PLAIN, Message
 from gptgrid.tokens.codec import BytesCodec
 from gptgrid.tokens.conversation import Conversations
 
@@ -70,11 +70,12 @@ def test_a_question_that_is_too_long_is_dropped_even_so():
     assert (len(found.used), found.dropped, found.cut) == (1, 1, 0)
 
 
-def test_long_ones_are_refused_by_name():
+def test_long_ones_are_refused_by_their_number():
     with pytest.raises(
-        UserError, match=r"dialogue 2 of the train split \('Hi\?' …\) takes 1\d\d tokens, more"
-    ):
+        UserError, match=r"^dialogue 2 of the train split takes 1\d\d tokens, more than the .* context of 70;"
+    ) as error:
         split(SHORT, LONG, rule="refuse")
+    assert "Hi?" not in str(error.value)  # the dialogues may be private
 
 
 @pytest.mark.parametrize("rule", ["drop", "cut"])
@@ -82,10 +83,24 @@ def test_at_least_one_must_be_left(rule):
     too_long = messages("i" * 80, "Ho.")
     with pytest.raises(
         UserError, match=r"no dialogue of the train split is left: .* longest has 1\d\d tokens"
-    ):
+    ) as error:
         split(too_long, rule=rule)
+    assert ("set `too_long: cut`" in str(error.value)) == (rule != "cut")
+    assert ("no answer begins in it" in str(error.value)) == (rule == "cut")
     with pytest.raises(UserError, match="no dialogue of the train split is left: it has none"):
         split(rule=rule)
+
+
+def test_answers_that_hold_the_text_that_ends_them_are_refused_by_name():
+    plain, lines = Conversations(CODEC, PLAIN), messages("Hi\n?", "Ho.", "And?", "a\nb")
+    expected = (
+        r"dialogue 2 of the train split: message 4, an answer, holds '\\n', with which .* plain ends answers"
+    )
+    with pytest.raises(UserError, match=expected) as error:
+        encode_split([SHORT, lines], "train", plain, CONTEXT, "drop")
+    assert "template: chatml" in str(error.value)
+    assert len(encode_split([SHORT, lines[:2]], "train", plain, CONTEXT, "drop").used) == 2
+    assert len(split(SHORT, lines, rule="cut").used) == 2, "a mark ends any answer"
 
 
 def test_what_the_template_does_not_take_is_named():

@@ -16,11 +16,12 @@ from gptgrid.artifact.identity import namespace
 from gptgrid.model.continuation import complete
 from gptgrid.model.cost import flops_per_token
 from gptgrid.model.decoding import Decoding
+from gptgrid.model.learned_rows import PLACE
 from gptgrid.model.load import load_model, read_recipe
 from gptgrid.stages.finetune.finetuning import Finetuning
 from gptgrid.text.chat_template import CHATML, ChatTemplate, Message
 from gptgrid.text.dialogues import read_dialogues
-from gptgrid.tokens.codec import read_codec
+from gptgrid.tokens.codec import BpeCodec, read_codec
 from gptgrid.tokens.conversation import Conversations
 from gptgrid.trainer import checkpoint, memory
 from gptgrid.trainer.deliverables import deliver
@@ -252,6 +253,51 @@ def test_new_tokens_are_added_and_learn(lora, finetune, make_base):
     assert (rows[257:] - first.mean(dim=0)).abs().max() > 3e-3
 
 
+@pytest.mark.parametrize("padding", [1, 3])
+def test_rows_that_pad_the_vocabulary_become_those_of_new_tokens(padding, finetune, make_job, make_base):
+    base = make_base(marks=(), padding=padding)
+    settings = {"new_tokens": "add", "lora": {"rank": 4}}
+    task = Finetuning(make_job("first", base=base, settings=settings))
+    weights, first = task.first_model().state_dict(), load_file(base / "model.safetensors")
+    name = "embedding.tokens.weight"
+    rows, mean = weights[name.replace(".weight", "." + PLACE + "rows")], first[name][:257].mean(dim=0)
+    assert rows.shape == (2, 32) and (rows - mean).abs().max() < 1e-3
+    folder = finetune(base=base, settings=settings)
+    assert read_recipe(folder)["vocab_size"] == 257 + max(2, padding)
+    assert facts_of(folder)["new_tokens"] == 2
+    after = load_file(folder / "model.safetensors")[name]
+    assert torch.equal(after[:257], first[name][:257]) and torch.equal(after[259:], first[name][259:])
+
+
+def own_template(path, source):
+    """Write a template; return the options of a job that takes it."""
+    path.write_text(source)
+    return {"settings": {"template": str(path)}, "raw": {str(path): file_digest(path)}}
+
+
+def test_adapters_learn_marks_whatever_their_names(finetune, make_base, tmp_path):
+    source = CHATML.source.replace("<|im_start|>", "<turn>").replace("<|im_end|>", "<end>")
+    options = own_template(tmp_path / "mine.jinja", source)
+    options["settings"]["lora"] = {"rank": 4}
+    base = make_base(marks=("<turn>", "<other>", "<end>"), tie_embeddings=False)
+    folder = finetune(base=base, **options)
+    first, after = (load_file(each / "model.safetensors") for each in (base, folder))
+    for name in ("embedding.tokens.weight", "head.weight"):
+        assert (first[name] != after[name]).any(dim=1).nonzero().flatten().tolist() == [257, 259]
+
+
+def test_a_blank_before_answers_is_warned_of(make_job, make_base, tmp_path, capsys):
+    source = CHATML.source.replace('message.role ~ "\\n"', 'message.role ~ ": "')
+    options = own_template(tmp_path / "mine.jinja", source.replace("assistant\\n", "assistant: "))
+    bytes_of = [bytes([value]) for value in range(256)]
+    codec = BpeCodec("bpe", r" ?[a-zA-Z.]+|\s+|[^\s]", [*bytes_of, b" y"], MARKS)
+    base = make_base(codec=codec, context=256)
+    Finetuning(make_job("blank", base=base, **options))
+    assert "ends with '<|im_end|>\\n<|im_start|>assistant: ' where the model" in capsys.readouterr().out
+    Finetuning(make_job("chatml", base=base))
+    assert "warning" not in capsys.readouterr().out
+
+
 def test_a_template_of_ones_own(finetune, make_job, make_base, tmp_path):
     path = tmp_path / "mine.jinja"
     path.write_text(
@@ -296,9 +342,11 @@ def test_what_is_private_is_not_shown(finetune, dialogues, capsys):
     finetune()
     assert '"' in next(line for line in capsys.readouterr().out.splitlines() if line.startswith("step 5/12"))
     (dialogues / "manifest.json").write_text(json.dumps({"config": {"private": True}}))
-    finetune("private")
+    folder = finetune("private")
     said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("step ")]
     assert said and not any('"' in line for line in said)
+    assert (folder / "samples.jsonl").read_bytes() == b""
+    assert not any(b"Who has" in path.read_bytes() for path in folder.iterdir())
 
 
 def test_the_system_message_of_the_dialogues_is_handed_on(finetune, dialogues):

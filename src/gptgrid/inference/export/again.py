@@ -9,27 +9,31 @@ from typing import Any
 import yaml
 
 from gptgrid.artifact.manifest import read_provenance
+from gptgrid.config.checkpoints import TOKENIZER
 from gptgrid.config.corpora import Remote
 from gptgrid.config.experiment import VARIANTS
 from gptgrid.config.finetuning import Finetuning
-from gptgrid.config.models import Model
+from gptgrid.config.models import OWN_KEYS, Model
 from gptgrid.config.training import Training
 from gptgrid.config.values import Section
+from gptgrid.inference.cell import weights_of
 from gptgrid.inference.export.loaded import Loaded
-from gptgrid.inference.export.origins import Origins, base_of, data_of
+from gptgrid.inference.export.origins import Origins, base_of, data_of, text_of
 from gptgrid.model.load import read_recipe
 
 NAMES = ("corpus", "tokenizer", "model", "training")
 """What the entries of the experiment are called."""
 REMOTE = tuple(Remote.model_fields)
+FOLDER = "FOLDER"
+"""In place of the path of a folder with a model of others."""
 PARENT = "parent"
 """Name of the input of a training that is the one which it continued."""
 
 
 def again_sections(loaded: Loaded) -> Iterator[str]:
     """Yield the configuration that makes the cell, and the command, as markdown."""
-    if loaded.recipe.get("imported"):
-        yield "The weights are others' (`models: huggingface`); only their format was changed."
+    if loaded.imported and not loaded.fine_tuned:
+        yield "The weights are those of others (`models: huggingface`); only their format was changed."
         return
     commit = read_provenance(loaded.folder).get("commit")
     experiment = again(loaded)
@@ -43,8 +47,11 @@ def again_sections(loaded: Loaded) -> Iterator[str]:
     manifest = origins.manifest(*first) or {"config": {}, "inputs": {}}
     if PARENT in manifest["inputs"]:
         yield "A training that it continued (`continues`) was not found from here, and is not among this."
-    if "start" in manifest["config"]:
-        yield "Its training began with weights of others (`huggingface`), which are not among this."
+    if loaded.of_others:
+        yield (
+            f"`{FOLDER}` is the folder of the model that others trained, whose files are named above; put its "
+            "path there."
+        )
     if lacking := [key for key, value in experiment.items() if value is None]:
         yield f"What belongs under {' and '.join(lacking)} is private, or was not found from here."
 
@@ -56,28 +63,40 @@ def dump(values: dict[str, Any]) -> str:
 
 def again(loaded: Loaded) -> dict[str, Any]:
     """Return an experiment with the cell alone; None for sections that cannot be found."""
-    recipe, data, origins = loaded.recipe, data_of(loaded), Origins(loaded.folder)
+    recipe, origins, text = loaded.recipe, Origins(loaded.folder), text_of(loaded)
     tokenizer = origins.manifest(*base_of(loaded), "tokenizer")
-    corpora = entry("corpus", variant("corpora", "source", data.get("corpus")))
+    corpora = entry("corpus", variant("corpora", "source", text))
     tokenizers = entry("tokenizer", variant("tokenizers", "kind", tokenizer))
     learned_from = origins.manifest(*base_of(loaded), "tokenizer", "corpus")
-    if corpora and tokenizers and learned_from and learned_from["outputs"] != data["corpus"]["outputs"]:
+    if corpora and tokenizers and learned_from and learned_from["outputs"] != text["outputs"]:
         tokenizers["tokenizer"]["train_on"] = "other"
         corpora["other"] = variant("corpora", "source", learned_from)
+    if loaded.of_others and tokenizers and "file" in tokenizers["tokenizer"]:
+        tokenizers["tokenizer"]["file"] = f"{FOLDER}/{TOKENIZER}"
     found = {
         "experiment": "again",
         "corpora": corpora,
         "tokenizers": tokenizers,
-        "models": entry("model", known(Model, recipe["model"])),
-        "training": trainings(loaded),
+        "models": entry("model", model_of(loaded)),
+        **({} if loaded.imported else {"training": trainings(loaded)}),
     }
-    block = {**{name: name for name in NAMES}, "seed": recipe["seed"]}
-    if "finetuning" in recipe:
-        dialogues = variant("dialogues", "source", data.get("dialogues"))
-        taught = {**known(Finetuning, recipe["finetuning"]), "data": "dialogues"}
+    names = [name for name in NAMES if not (name == "training" and loaded.imported)]
+    block = {**{name: name for name in names}, "seed": recipe["seed"]}
+    if loaded.fine_tuned:
+        dialogues = variant("dialogues", "source", data_of(loaded)["dialogues"])
+        own = {"data": "dialogues", "use": weights_of(loaded.folder)}
+        taught = known(Finetuning, {**recipe["finetuning"], **own})
         found |= {"dialogues": entry("dialogues", dialogues), "finetuning": entry("answers", taught)}
         block["finetuning"] = "answers"
     return {**found, "grid": [block]}
+
+
+def model_of(loaded: Loaded) -> dict[str, Any]:
+    """Return the entry of the model; of one that others trained, that of its folder."""
+    model = loaded.recipe["model"]
+    if not loaded.of_others:
+        return known(Model, model)
+    return {**known(Model, {key: model[key] for key in OWN_KEYS if key in model}), "huggingface": FOLDER}
 
 
 def trainings(loaded: Loaded) -> dict[str, dict[str, Any]]:
@@ -87,9 +106,19 @@ def trainings(loaded: Loaded) -> dict[str, dict[str, Any]]:
     recipes = [loaded.recipe, *(read_recipe(origins.path(*way)) for way in ways)]
     names = ["training", *(f"before-{number}" for number in range(1, len(recipes)))]
     found = {name: known(Training, recipe["training"]) for name, recipe in zip(names, recipes, strict=True)}
+    found["training"] |= known(Training, {"use": used_of_training(loaded)})
     for name, parent in pairwise(names):
         found[name]["continues"] = parent
     return found
+
+
+def used_of_training(loaded: Loaded) -> str | None:
+    """Return which weights of its training a cell is about: `use`, which decides no training and so does not
+    stand in its recipe. None if it cannot be found."""
+    if not loaded.fine_tuned:
+        return weights_of(loaded.folder)
+    manifest = Origins(loaded.folder).manifest()
+    return manifest and manifest["config"].get("use")
 
 
 def parents_of(origins: Origins, way: tuple[str, ...]) -> list[tuple[str, ...]]:

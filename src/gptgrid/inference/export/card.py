@@ -10,8 +10,10 @@ from gptgrid.artifact.identity import ABOUT
 from gptgrid.inference.export.again import again_sections, dump
 from gptgrid.inference.export.figures import figure_sections
 from gptgrid.inference.export.loaded import Loaded
-from gptgrid.inference.export.origins import data_of
+from gptgrid.inference.export.origins import data_of, files_of_others, text_of
 from gptgrid.stages.corpus.preparing.cards import bullets, code, source_lines
+from gptgrid.text.chat_template import USER, tail
+from gptgrid.tokens.conversation import ORDINARY, UNUSUAL, Conversations
 
 HUB_LICENSES = (
     "apache-2.0",
@@ -22,12 +24,15 @@ HUB_LICENSES = (
     "cdla-sharing-1.0",
 )
 """Names of licences that the Hugging Face hub knows, of those that texts here have."""
+VERBS = {"corpus": "is", "dialogues": "are"}
+"""What a model learns from → the verb that goes with it."""
 
 
-def license_of(data: dict[str, dict[str, Any]]) -> str:
-    """Return the licence of all texts by its name on the hub, `other` for several, `unknown` for none."""
-    names = {about_of(manifest).get("license") for manifest in data.values()}
-    if names <= {None}:
+def license_of(loaded: Loaded) -> str:
+    """Return the licence of all texts by its name on the hub, `other` for several, `unknown` for none, and for
+    weights of others, whose licence nobody here knows."""
+    names = {about_of(manifest).get("license") for manifest in data_of(loaded).values() if manifest}
+    if names <= {None} or loaded.of_others:
         return "unknown"
     name = min(map(str, names)).lower().replace(" ", "-")
     return name if len(names) == 1 and name in HUB_LICENSES else "other"
@@ -35,24 +40,33 @@ def license_of(data: dict[str, dict[str, Any]]) -> str:
 
 def model_card(loaded: Loaded, architecture: str, dtype: str) -> str:
     """Return the card of a folder for transformers as markdown."""
-    data = data_of(loaded)
-    front = {"library_name": "transformers", "pipeline_tag": "text-generation", "license": license_of(data)}
+    front = {"library_name": "transformers", "pipeline_tag": "text-generation", "license": license_of(loaded)}
     sections = [
         f"---\n{dump({**front, 'tags': ['gptgrid']})}---",
         f"# {loaded.name}",
-        f"A small language model, trained with gptgrid: {architecture} with {parameters(loaded):,} "
+        f"{what_it_is(loaded)}: {architecture} with {parameters(loaded):,} "
         f"parameters in {dtype}, {loaded.codec.vocab_size:,} tokens, a context of "
         f"{loaded.config.context:,} tokens.",
         "## Use",
         *usage(loaded),
         "## Data",
-        *data_sections(data),
+        *data_sections(loaded),
         "## Figures",
         *figure_sections(loaded),
         "## How to make it again",
         *again_sections(loaded),
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def what_it_is(loaded: Loaded) -> str:
+    """Return who trained it."""
+    if not loaded.of_others:
+        return "A small language model, trained with gptgrid"
+    done = [] if loaded.imported else ["trained further"]
+    done += ["fine-tuned"] if loaded.fine_tuned else []
+    of_others = "A language model that others trained"
+    return f"{of_others}, {' and '.join(done)} with gptgrid" if done else f"{of_others}, written by gptgrid"
 
 
 def parameters(loaded: Loaded) -> int:
@@ -89,13 +103,15 @@ def notes(loaded: Loaded) -> Iterator[str]:
     """Yield what to know for the same tokens and logits as in gptgrid."""
     chat = loaded.conversations
     end = code(next(name for name, index in loaded.codec.special_tokens.items() if index == loaded.codec.eot))
-    yield f"Documents of the training began with {end}, so prompts begin with it; the tokenizer adds nothing."
+    who = "gptgrid begins documents with" if loaded.imported else "Documents of the training began with"
+    yield f"{who} {end}, so prompts begin with it; the tokenizer adds nothing."
     if chat is not None:
         yield (
             "The chat template puts it in front of a conversation. Names of special tokens in a message are "
             "read as these, which was not so in training: for messages of others, give "
             "`apply_chat_template(…, sanitize_control_tokens=True)`."
         )
+        yield from notes_on_ids(chat)
         for text in chat.stop:
             yield f"An answer ends with {code(json.dumps(text))}: give it to `generate` as `stop_strings`."
     elif loaded.recipe.get("marks") == "special":
@@ -115,19 +131,70 @@ def notes(loaded: Loaded) -> Iterator[str]:
         yield f"The embedding has {spare:,} more rows than the tokenizer has tokens."
 
 
-def data_sections(data: dict[str, dict[str, Any]]) -> Iterator[str]:
-    """Yield where the texts are from, and their licences."""
-    for what, about in ((what, about_of(manifest)) for what, manifest in data.items()):
-        license = about.get("license") or "not stated; find out before you hand on what was made from it"
-        private = about.get("private")
-        source = [] if private or "source" not in about else source_lines(about["source"])
-        yield f"The {what}{', which is private' if private else ''}:"
-        yield bullets([f"licence: {license}", *source])
-    if not data:
+def notes_on_ids(chat: Conversations) -> Iterator[str]:
+    """Yield which answers of a conversation have other ids than in training."""
+    if chat.joins(ORDINARY):
+        before = tail(chat.template.outline((USER,), answer=True))
         yield (
-            "Not known: the folder of the cell was copied without its data, and its manifest names them by "
-            "digests alone. Find out their licences before you hand on the model."
+            "In training, each answer began a text of its own. Here, the tokenizer reads earlier answers "
+            f"together with what the chat template writes before them ({code(json.dumps(before))}), which "
+            "gives their beginnings other ids. For those of training, encode what stands before an answer, "
+            "the answer, and what follows it each alone, and join them. The first question of a conversation "
+            "has the same ids."
         )
+    elif chat.joins(UNUSUAL):
+        yield (
+            "In training, each answer began a text of its own. Here, an earlier answer that begins with a "
+            "blank or a line feed may be joined with the text before it, and then has other ids."
+        )
+
+
+def data_sections(loaded: Loaded) -> Iterator[str]:
+    """Yield what it began with, where the texts are from, and their licences."""
+    data, text = data_of(loaded), text_of(loaded)
+    if loaded.of_others:
+        yield from lines_of_others(files_of_others(loaded))
+    for name, manifest in data.items():
+        if manifest:
+            yield from lines_of_data(f"The {name}", VERBS[name], about_of(manifest))
+    if loaded.imported and text:
+        yield from lines_of_data("The text of the figures, from which it did not learn here", "is", about_of(text))
+    if lost := [name for name, manifest in data.items() if manifest is None]:
+        yield (
+            f"The {' and the '.join(lost)} were not found from here: the folder of the cell was copied without "
+            "its data, and its manifest names them by digests alone. Find out their licences before you hand "
+            "on the model."
+        )
+
+
+def lines_of_others(files: dict[str, str] | None) -> Iterator[str]:
+    """Yield what is known of the weights that others trained.
+
+    Args:
+        files: name → sha256.
+    """
+    yield (
+        "It began with weights that others trained. What they learned from, and their licence, are not known "
+        "here: find out before you hand on the model."
+    )
+    if files:
+        yield "Their files:"
+        yield bullets(f"{code(name)}: sha256 `{digest}`" for name, digest in files.items())
+
+
+def lines_of_data(what: str, verb: str, about: dict[str, Any]) -> Iterator[str]:
+    """Yield where a text is from, and its licence.
+
+    Args:
+        what: it is.
+        verb: `is` or `are`.
+        about: what its artifact says of itself.
+    """
+    license = about.get("license") or "not stated; find out before you hand on what was made from it"
+    private = about.get("private")
+    source = [] if private or "source" not in about else source_lines(about["source"])
+    yield f"{what}, which {verb} private:" if private else f"{what}:"
+    yield bullets([f"licence: {license}", *source])
 
 
 def about_of(manifest: dict[str, Any]) -> dict[str, Any]:

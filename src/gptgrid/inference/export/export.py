@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from gptgrid.artifact.errors import UserError
@@ -54,6 +55,7 @@ def write(loaded: Loaded, to: str, folder: Path, dtype: str) -> Path:
     check_one_of("dtype", dtype, DTYPES)
     check_free(folder)
     part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    above = [parent for parent in part.parents if not parent.exists()]
     try:
         part.mkdir(parents=True)
         TARGETS[to](loaded, part, dtype)
@@ -62,7 +64,15 @@ def write(loaded: Loaded, to: str, folder: Path, dtype: str) -> Path:
         raise UserError(f"{folder} cannot be written ({error.strerror}); give another folder") from None
     finally:
         shutil.rmtree(part, ignore_errors=True)
+        remove_empty(above)
     return folder
+
+
+def remove_empty(folders: list[Path]) -> None:
+    """Delete the folders that have nothing in them, inner ones first."""
+    for folder in folders:
+        with suppress(OSError):  # it is needed, or never came to be
+            folder.rmdir()
 
 
 def check_one_of(what: str, value: str, known: dict | tuple) -> None:

@@ -31,7 +31,7 @@ def figure_sections(loaded: Loaded) -> Iterator[str]:
     if text is None and not answered:
         yield "No evaluation of these weights lies beside them."
     if text:
-        yield from text_sections(text, "finetuning" in loaded.recipe)
+        yield from text_sections(text, split_of(loaded))
         yield from task_sections(text.get("tasks") or {})
     if answered:
         yield from dialogue_sections(answered)
@@ -47,16 +47,22 @@ def evaluation_of(loaded: Loaded, folder: Path) -> dict[str, Any] | None:
     return json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
 
 
-def text_sections(found: dict[str, Any], tuned: bool) -> Iterator[str]:
+def split_of(loaded: Loaded) -> str:
+    """Return which text the figures are of."""
+    if loaded.imported:
+        return "the test split of a text from which it did not learn here"
+    return f"the test split{' of the text that its base was trained on' if loaded.fine_tuned else ''}"
+
+
+def text_sections(found: dict[str, Any], split: str) -> Iterator[str]:
     """Yield how well the weights predict a text, by each convention.
 
     Args:
         found: evaluation.json.
-        tuned: whether they were fine-tuned since they learned from that text.
+        split: which it is.
     """
     conventions = [name for name, value in found.items() if isinstance(value, dict) and "definition" in value]
-    which = "the test split of the text that its base was trained on" if tuned else "the test split"
-    yield f"On {which}, {found['documents']:,} documents of {size_of(found)}:"
+    yield f"On {split}, {found['documents']:,} documents of {size_of(found)}:"
     yield table(
         ["convention", *TEXT.values()],
         [[name, *(number(found[name].get(key)) for key in TEXT)] for name in conventions],

@@ -20,12 +20,11 @@ from gptgrid.inference.export.architecture import GPT2, LLAMA, QWEN3, Architectu
 from gptgrid.inference.export.card import license_of
 from gptgrid.inference.export.checkpoint import as_type
 from gptgrid.inference.export.gguf_vocabulary import vocabulary_of
-from gptgrid.inference.export.hf import chat_template
 from gptgrid.inference.export.loaded import Loaded
-from gptgrid.inference.export.origins import data_of
 from gptgrid.inference.export.terms import in_their_terms
 from gptgrid.model.huggingface import named_there, turned
 from gptgrid.model.parametrization import head_width
+from gptgrid.text.transformers_template import to_transformers, without_generation
 
 FILE = "model.gguf"
 ARCHITECTURES = (
@@ -63,12 +62,13 @@ def export_gguf(loaded: Loaded, folder: Path, dtype: str) -> None:
     writer = gguf.GGUFWriter(folder / FILE, architecture.name)
     writer.add_type(gguf.GGUFType.MODEL)
     writer.add_name(loaded.name)
-    writer.add_license(license_of(data_of(loaded)))
+    writer.add_license(license_of(loaded))
     writer.add_file_type(TYPES[dtype][0])
     add_shape(writer, config, loaded.vocab_size)
     vocabulary.write(writer, loaded.codec, loaded.vocab_size)
     if chat := loaded.conversations:
-        writer.add_chat_template(chat_template(chat.template.source, chat.system))
+        template = to_transformers(chat.template.source, chat.system)
+        writer.add_chat_template(without_generation(template))
         for end in chat.ends:
             writer.add_eot_token_id(end)
     write_tensors(writer, dict(tensors(architecture, config, weights)), dtype)

@@ -16,6 +16,7 @@ from gptgrid.inference.export.loaded import Loaded
 from gptgrid.inference.export.terms import in_their_terms
 from gptgrid.model.huggingface import named_there
 from gptgrid.model.mask import layer_windows
+from gptgrid.text.transformers_template import to_transformers
 from gptgrid.tokens.base import Codec
 from gptgrid.tokens.huggingface import to_tokenizer_json
 
@@ -156,22 +157,5 @@ def tokenizer_config(loaded: Loaded) -> dict[str, Any]:
         "model_max_length": loaded.config.context,
         "clean_up_tokenization_spaces": False,
         "split_special_tokens": not reads_names,
-        **({} if chat is None else {"chat_template": chat_template(chat.template.source, chat.system)}),
+        **({} if chat is None else {"chat_template": to_transformers(chat.template.source, chat.system)}),
     }
-
-
-def chat_template(source: str, system: str | None) -> str:
-    """Return a chat template that does what a fine-tuned cell does before its own begins.
-
-    Here a conversation begins with the end-of-text token, whatever the template says of a `bos_token`, and
-    with a system message where all have one. Each block ends its line, so that the template's own first line
-    is the first of a line there, too.
-    """
-    start = "{{ bos_token }}{% set bos_token = '' %}\n"
-    if system is not None:
-        start += (
-            "{% if messages | selectattr('role', 'equalto', 'system') | list | length == 0 %}"
-            f"{{% set messages = [{{'role': 'system', 'content': {system!a}}}] + messages %}}"
-            "{% endif %}\n"
-        )
-    return start + source

@@ -32,7 +32,8 @@ class Loaded:
     file: str
     """Of the weights, in that folder."""
     recipe: dict[str, Any]
-    """What config.json says: model, vocab_size, eot, training, seed, and perhaps finetuning and chat."""
+    """What config.json says: model, vocab_size, eot, training, seed, and perhaps finetuning, chat, and whether it
+    began with weights of others."""
     codec: Codec
 
     @property
@@ -50,6 +51,21 @@ class Loaded:
         """Return the rows of the embedding; the tokenizer of an imported model may have fewer tokens."""
         return self.recipe["vocab_size"]
 
+    @property
+    def fine_tuned(self) -> bool:
+        """Say whether it was taught to answer here."""
+        return "finetuning" in self.recipe
+
+    @property
+    def imported(self) -> bool:
+        """Say whether others trained it, before it was perhaps fine-tuned here."""
+        return self.recipe.get("imported", False)
+
+    @property
+    def of_others(self) -> bool:
+        """Say whether it began with weights that others trained."""
+        return self.imported or self.recipe.get("starts", False)
+
     @cached_property
     def weights(self) -> dict[str, Tensor]:
         """Return the weights by their names, in fp32; an output matrix that is the embedding is left out.
@@ -64,7 +80,7 @@ class Loaded:
 
     @cached_property
     def conversations(self) -> Conversations | None:
-        """Return how a fine-tuned cell reads conversations; None for a base cell.
+        """Return how it reads conversations; None for a cell that was not taught to.
 
         Raises:
             UserError: its template is none, or does not go together with its tokenizer.

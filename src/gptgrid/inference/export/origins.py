@@ -13,6 +13,7 @@ from typing import Any
 
 from gptgrid.artifact.identity import content_digest
 from gptgrid.artifact.manifest import MANIFEST, sound_manifest
+from gptgrid.config.checkpoints import INDEX
 from gptgrid.inference.export.loaded import Loaded
 
 STAGES = {
@@ -82,14 +83,36 @@ def holds(folder: Path, digest: str) -> bool:
 
 def base_of(loaded: Loaded) -> tuple[str, ...]:
     """Return the way from a cell to the one that it was fine-tuned from; none for a base cell."""
-    return ("train",) if "finetuning" in loaded.recipe else ()
+    return ("train",) if loaded.fine_tuned else ()
 
 
-def data_of(loaded: Loaded) -> dict[str, dict[str, Any]]:
-    """Return the manifests of what a cell was trained on, `corpus` and `dialogues`; not of what is lost."""
-    origins = Origins(loaded.folder)
-    found = {
-        "corpus": origins.manifest(*base_of(loaded), "shards", "corpus"),
-        "dialogues": origins.manifest("dialogues"),
-    }
-    return {name: manifest for name, manifest in found.items() if manifest}
+def data_of(loaded: Loaded) -> dict[str, dict[str, Any] | None]:
+    """Return the manifests of what a cell learned from here, `corpus` and `dialogues`; None for what is lost."""
+    origins, found = Origins(loaded.folder), {}
+    if not loaded.imported:
+        found["corpus"] = origins.manifest(*base_of(loaded), "shards", "corpus")
+    if loaded.fine_tuned:
+        found["dialogues"] = origins.manifest("dialogues")
+    return found
+
+
+def text_of(loaded: Loaded) -> dict[str, Any] | None:
+    """Return the manifest of the text that a cell is on: what it learned from, or was only measured on where
+    others trained it. None if it cannot be found."""
+    if loaded.imported:
+        return Origins(loaded.folder.parent / "evaluate").manifest("corpus")
+    return data_of(loaded)["corpus"]
+
+
+def files_of_others(loaded: Loaded) -> dict[str, str] | None:
+    """Return the files of the model of others that a cell began with: name → sha256. None if the manifest that
+    has them cannot be found."""
+    manifest = Origins(loaded.folder).manifest(*base_of(loaded))
+    if manifest is None:
+        return None
+    return {Path(name).name: digest for name, digest in manifest["inputs"].items() if is_weights(name)}
+
+
+def is_weights(name: str) -> bool:
+    """Say whether an input is a file of weights, or the index of several."""
+    return name.endswith((".safetensors", f"/{INDEX}"))

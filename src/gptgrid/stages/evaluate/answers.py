@@ -18,8 +18,8 @@ from gptgrid.text.chat_template import Message
 from gptgrid.text.writing_systems import count_spaceless
 
 WORDS, CHARACTERS = 10, 20
-"""A reference is short if it has at most so many words, or so many characters where any of them is of a
-script without blanks between words."""
+"""A reference is short if it is one line and has at most so many words, or so many characters where any of
+them is of a script without blanks between words."""
 
 
 def ask(
@@ -59,6 +59,7 @@ def ask(
             "tokens": len(answer.tokens),
             "ended": answer.finish != "length",
             "cut": cut,
+            "unreachable": reader.conversations.cut_short(messages[-1].content.strip()),
         }
         for (number, messages), (_, cut), answer in zip(dialogues, prompts, written, strict=True)
     ]
@@ -69,7 +70,8 @@ def figures_of(answers: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
     Returns:
         asked, items (those with a short reference), exact with low and high, chrf and its signature,
-        mean_bytes, mean_tokens, ended (by themselves), asked_cut (without the oldest turns).
+        mean_bytes, mean_tokens, ended (by themselves), asked_cut (without the oldest turns), unreachable
+        (references that no answer can be).
     """
     credits = np.array([row["exact"] for row in answers if row["exact"] is not None], dtype=float)
     exact = share(credits) if len(credits) else dict.fromkeys(("accuracy", "low", "high"))
@@ -87,6 +89,7 @@ def figures_of(answers: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "mean_tokens": fmean(row["tokens"] for row in answers) if answers else None,
         "ended": sum(row["ended"] for row in answers),
         "asked_cut": sum(row["cut"] for row in answers),
+        "unreachable": sum(row["unreachable"] for row in answers),
     }
 
 
@@ -94,4 +97,4 @@ def is_exact(answer: str, reference: str) -> bool | None:
     """Say whether an answer is the reference; None where that is not short: see WORDS."""
     wanted = reference.strip()
     short = len(wanted) <= CHARACTERS if count_spaceless(wanted) else len(wanted.split()) <= WORDS
-    return answer.strip() == wanted if short else None
+    return answer.strip() == wanted if short and "\n" not in wanted else None

@@ -47,8 +47,11 @@ DEFINITIONS = {
     "asked": "The last answer of each dialogue that was drawn, the same dialogues for every cell, as the "
     "cell writes it after the turns from which the true answer is predicted: greedy, at most {most} tokens.",
     "exact": "Share of the short answers that are the reference letter by letter, but for blanks at both "
-    f"ends. Short is a reference of at most {WORDS} words, or of at most {CHARACTERS} characters where some "
-    "are of a script without blanks. low and high: 95 % (Wilson).",
+    f"ends. Short is a reference of one line and at most {WORDS} words, or at most {CHARACTERS} characters "
+    "where some are of a script without blanks. low and high: 95 % (Wilson).",
+    "unreachable": "Asked dialogues whose reference holds the text that ends answers in the template of the "
+    "cell, such as a line feed in `plain`: no answer can be all of it, so that chrf is lower. 0 where a "
+    "mark ends answers.",
     "chrf": "Of all answers that were asked for, 0 to 100; sacrebleu, with its signature.",
 }
 """Figure → what evaluation.json says of it."""

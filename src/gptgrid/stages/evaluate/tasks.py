@@ -35,7 +35,10 @@ CLOZE = (
     "Share of the items whose answer is exactly what greedy decoding gives. `perplexity` is e to the mean "
     "nats of a whole answer."
 )
-INTERVAL = "low and high: 95 % (Wilson), for items drawn in groups where the items have any."
+INTERVAL = (
+    "low and high: 95 % (Wilson; where items have groups, for as many independent items as the variance "
+    "between groups amounts to, with a quantile of t)."
+)
 LONGER = "`longer_than_context` counts the items of which the model never sees the whole at once."
 DEFINITIONS = {"minimal-pairs": CHOICE, "choice": CHOICE, "cloze": CLOZE}
 """Format → what evaluation.json says of the figures."""

@@ -114,9 +114,13 @@ class Reader:
             where: names the dialogue.
 
         Raises:
-            UserError: the tokens of an answer are not its bytes.
+            UserError: the template does not take the messages, or a content cannot be encoded, or the tokens
+                of an answer are not its bytes.
         """
-        encoded = self.conversations.encode(messages)
+        try:
+            encoded = self.conversations.encode(messages)
+        except UserError as error:
+            raise UserError(f"{where}: {error}") from None
         edges = np.flatnonzero(np.diff(np.concatenate([[0], encoded.answers, [0]]).astype(np.int8)))
         parts = self.template.parts(self.conversations.with_system(messages))
         written = [list(own) for answer, own in groupby(parts, key=lambda part: part.answer) if answer]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.variants import Variants
-from gptgrid.text.chat_template import USER, Message
+from gptgrid.text.chat_template import ASSISTANT, Message
 from gptgrid.tokens.conversation import Conversations, Encoded, fitting
 
 
@@ -52,17 +52,37 @@ def encode_split(
         if kept is None:
             found.dropped += 1
             continue
+        refuse_cut_short(messages, conversations, name)
         found.cut += kept is not encoded
         found.first = found.first or list(messages)
         found.used.append(kept)
     if not found.used:
         what = f"all are longer than the context: the longest has {longest:,} tokens, the context {context:,}"
-        advice = "take dialogues that are shorter, a model with a longer context, or `too_long: cut`"
+        advice = "take dialogues that are shorter, or a model with a longer context"
+        if rule == "cut":
+            what += ", which the last question and the system message fill, so that no answer begins in it"
+        else:
+            advice += ", or set `too_long: cut`"
         raise UserError(
             f"no dialogue of the {split} split is left: {what if dialogues else 'it has none'}; "
             f"{advice if dialogues else 'give it some, or a share of the others (`split`)'}"
         )
     return found
+
+
+def refuse_cut_short(messages: Sequence[Message], conversations: Conversations, name: str) -> None:
+    """Refuse answers that the model could never give whole.
+
+    Raises:
+        UserError: one holds the text that ends answers.
+    """
+    for number, message in enumerate(messages, 1):
+        if message.role == ASSISTANT and conversations.cut_short(message.content):
+            raise UserError(
+                f"{name}: message {number}, an answer, holds {conversations.stop[0]!r}, with which the chat "
+                f"template {conversations.template.name} ends answers, so that a model would never say what "
+                "stands behind it; take a template that ends answers with a mark, such as `template: chatml`"
+            )
 
 
 def length_of(encoded: Encoded) -> int:
@@ -84,10 +104,9 @@ def refuse(
     Raises:
         UserError: always.
     """
-    begin = next(message.content for message in messages if message.role == USER)
     raise UserError(
-        f"{name} ({begin[:40]!r} …) takes {length_of(encoded):,} tokens, more than the model's context of "
-        f"{context:,}; shorten it, or set `too_long: drop` or `cut` of the fine-tuning"
+        f"{name} takes {length_of(encoded):,} tokens, more than the model's context of {context:,}; shorten "
+        "it, or set `too_long: drop` or `cut` of the fine-tuning"
     )
 
 

@@ -24,12 +24,12 @@ from gptgrid.model.widen import widened
 from gptgrid.stages.finetune.conversations import Split, encode_split
 from gptgrid.stages.finetune.packing import Packed, pack
 from gptgrid.stages.finetune.validation import AnswerValidation
-from gptgrid.text.chat_template import ASSISTANT, TEMPLATES, ChatTemplate
+from gptgrid.text.chat_template import ASSISTANT, TEMPLATES, USER, ChatTemplate, tail
 from gptgrid.text.dialogues import read_dialogues
 from gptgrid.tokens import widen
 from gptgrid.tokens.base import Codec
 from gptgrid.tokens.codec import read_codec
-from gptgrid.tokens.conversation import Conversations, lacking
+from gptgrid.tokens.conversation import ORDINARY, Conversations, lacking
 from gptgrid.trainer.checkpoint import Progress, plain
 from gptgrid.trainer.recipe import Recipe
 from gptgrid.trainer.task import Task
@@ -53,14 +53,17 @@ class Finetuning(Task):
         super().__init__(job)
         self.base, self.settings = read_base(job), job.config.finetuning
         template = read_template(job)
-        self.codec = fitting_codec(read_codec(job.inputs["train"]), template, self.settings.new_tokens)
+        known = read_codec(job.inputs["train"])
+        self.codec = fitting_codec(known, template, self.settings.new_tokens)
+        self.new_tokens = range(known.vocab_size, self.codec.vocab_size)
         vocab_size = max(self.base["vocab_size"], self.codec.vocab_size)
         about = job.manifest("dialogues").get("config", {})
         self.private = about.get("private", False) or getattr(job.config, "private", False)
         # The dialogues have it already, in front of those that had none; who chats later has it from here.
         self.chat = {"template": template.source, "system": about.get("system")}
         self.conversations = Conversations(self.codec, template)
-        self.marks = [self.codec.special_tokens[name] for name in template.special_tokens()]
+        self.marks = self.conversations.marks
+        warn_of_joined(self.conversations)
         model = namespace(self.base["model"])
         with job.timing("encode"):
             self.splits = {
@@ -78,8 +81,8 @@ class Finetuning(Task):
         config = SimpleNamespace(model=model, training=training, seed=job.config.seed)
         batches = Packed(rows, training.batch_tokens, config.seed)
         self.recipe = Recipe(config, vocab_size, self.codec.eot, batches, self.ranks.size)
-        # A short answer at each validation.
-        self.recipe.sample_every = self.recipe.eval_every
+        # A short answer at each validation; its question is one of the dialogues.
+        self.recipe.sample_every = None if self.private else self.recipe.eval_every
         shapes = self.adapted(without_values(model, vocab_size))
         self.trained = sum(parameter.numel() for parameter in shapes.parameters() if parameter.requires_grad)
         if self.settings.lora:
@@ -95,7 +98,7 @@ class Finetuning(Task):
         """Return the base model with rows for new tokens, and perhaps with adapters."""
         recipe = self.recipe
         base = load_model(self.job.inputs["train"], use=self.job.config.use)
-        weights = widened(dict(base.named_parameters()), recipe.vocab_size, recipe.seed)
+        weights = widened(dict(base.named_parameters()), self.new_tokens, recipe.seed)
         module = build(recipe.model, recipe.vocab_size, recipe.eot)
         set_weights(module, weights)
         return self.adapted(module)
@@ -166,7 +169,7 @@ class Finetuning(Task):
             "answer_tokens": recipe.batches.targets_per_epoch,
             "padding": self.padding,
             "trained_parameters": self.trained,
-            "new_tokens": recipe.vocab_size - self.base["vocab_size"],
+            "new_tokens": len(self.new_tokens),
         }
 
 
@@ -208,6 +211,21 @@ def fitting_codec(codec: Codec, template: ChatTemplate, new_tokens: str) -> Code
     """
     missing = lacking(codec, template)
     return widen.widened(codec, missing) if missing and new_tokens == "add" else codec
+
+
+def warn_of_joined(conversations: Conversations) -> None:
+    """Warn of a template whose text before an answer the tokenizer would make one token with its beginning.
+
+    A tokenizer that begins texts with a blank does so before each answer, whatever the template.
+    """
+    if not conversations.codec.prefix and conversations.joins(ORDINARY):
+        asked = conversations.template.outline((USER,), answer=True)
+        print(
+            f"warning: the chat template {conversations.template.name} ends with {tail(asked)!r} where the "
+            "model is to answer; in texts the tokenizer makes the end of that and the beginning of an answer "
+            "one token, and here they are two; end with a mark or a line feed, and no blank",
+            flush=True,
+        )
 
 
 @torch.no_grad()

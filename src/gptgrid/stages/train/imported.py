@@ -19,8 +19,11 @@ from gptgrid.model.cost import count_parameters, parameter_count, without_values
 from gptgrid.model.huggingface import read_weights
 from gptgrid.model.load import WEIGHTS
 from gptgrid.model.memory import check_memory
+from gptgrid.text.chat_template import ChatTemplate
+from gptgrid.text.transformers_template import from_transformers
 from gptgrid.tokens.base import Codec
 from gptgrid.tokens.codec import read_codec
+from gptgrid.tokens.conversation import Conversations
 from gptgrid.trainer.deliverables import write_metrics, write_samples
 
 IMPORTED = "imported"
@@ -63,6 +66,7 @@ def import_safetensors(job: Job) -> dict[str, Any]:
         weights = read_others(job, config.model, config.vocab_size)
     with job.timing("write"):
         save_file(weights, job.folder / WEIGHTS["best"])
+    chat, lost = chat_of(config, codec)
     recipe = {
         "model": vars(config.model),
         "vocab_size": config.vocab_size,
@@ -71,6 +75,7 @@ def import_safetensors(job: Job) -> dict[str, Any]:
         "seed": config.seed,
         "marks": config.marks,
         "imported": True,
+        **chat,
     }
     (job.folder / "config.json").write_text(canonical(recipe) + "\n", encoding="utf-8")
     shutil.copyfile(job.inputs["tokenizer"] / "codec.json", job.folder / "codec.json")
@@ -83,7 +88,7 @@ def import_safetensors(job: Job) -> dict[str, Any]:
         "steps": 0,
         **dict.fromkeys(UNKNOWN),
         "status": IMPORTED,
-        "remarks": remarks(codec, config.begins_with),
+        "remarks": [*remarks(codec, config.begins_with), *lost],
     }
 
 
@@ -100,6 +105,28 @@ def read_others(job: Job, model: SimpleNamespace, vocab_size: int) -> dict[str, 
     """
     files = [path for path in map(job.own_file, job.raw) if path.suffix == ".safetensors"]
     return read_weights(files, model, vocab_size)
+
+
+def chat_of(others: SimpleNamespace, codec: Codec) -> tuple[dict[str, Any], list[str]]:
+    """Return what config.json says of how a model of others was taught to answer, and what to know if that
+    cannot be used here.
+
+    Args:
+        others: what is known of the folder, and perhaps its `chat_template`.
+        codec: its tokenizer.
+
+    Returns:
+        The key `chat`, or nothing; and remarks.
+    """
+    found = getattr(others, "chat_template", None)
+    if found is None:
+        return {}, []
+    source, system = from_transformers(found)
+    try:
+        Conversations(codec, ChatTemplate(source, "in the folder of the model"), system)
+    except UserError as error:
+        return {}, [f"without its own chat template, the model reads conversations as plain lines: {error}"]
+    return {"chat": {"template": source, "system": system}}, []
 
 
 def check_vocabulary(codec: Codec, vocab_size: int) -> None:

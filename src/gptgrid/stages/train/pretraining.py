@@ -13,12 +13,13 @@ from gptgrid.model.build import build
 from gptgrid.model.continuation import complete
 from gptgrid.model.decoding import Decoding
 from gptgrid.model.initialize import initialize
-from gptgrid.stages.train.imported import check_vocabulary, read_others
+from gptgrid.stages.train.imported import chat_of, check_vocabulary, read_others
 from gptgrid.stages.train.validation import TextValidation
 from gptgrid.stages.train.windows import Windows
 from gptgrid.tokens.codec import read_codec
 from gptgrid.tokens.document_table import open_scored_text
 from gptgrid.tokens.shards import Shards, open_shards
+from gptgrid.trainer.checkpoint import Progress
 from gptgrid.trainer.recipe import Recipe
 from gptgrid.trainer.task import Task
 
@@ -39,9 +40,13 @@ class Pretraining(Task):
         config, shards = job.config, job.inputs["shards"]
         self.codec = read_codec(job.inputs["tokenizer"])
         vocab_size = self.codec.vocab_size
+        self.of_others: dict[str, Any] = {}
+        self.remarks: list[str] = []
         if self.starts:
             vocab_size = config.start.vocab_size
             check_vocabulary(self.codec, vocab_size)
+            self.of_others, self.remarks = chat_of(config.start, self.codec)
+            self.of_others["starts"] = True
         self.recipe = text_recipe(
             config, vocab_size, self.codec.eot, open_shards(shards, "train"), self.ranks.size
         )
@@ -80,8 +85,13 @@ class Pretraining(Task):
         return sample["prompt"] + sample["text"]
 
     def config(self) -> dict[str, Any]:
-        """Return the recipe, and whether names of special tokens in the text were these."""
-        return {**self.recipe.describe(), "marks": self.about_text.get("marks", "text")}
+        """Return the recipe, whether names of special tokens in the text were these, and whether the weights of
+        others were the first ones."""
+        return {**self.recipe.describe(), "marks": self.about_text.get("marks", "text"), **self.of_others}
+
+    def facts(self, progress: Progress) -> dict[str, Any]:
+        """Return what to know of the chat template of others."""
+        return {"remarks": self.remarks} if self.remarks else {}
 
 
 def text_recipe(

@@ -162,9 +162,87 @@ def test_files_may_have_different_formats(prepared):
 
 
 def test_what_is_not_read_is_told(prepared):
-    made = prepared([{**record, "context": "A long text."} for record in OTHERS])
-    assert made.about["source"]["files"][0]["unread"] == ["context"]
-    assert "not read of the records: `context`" in made.card
+    made = prepared([{**record, "context": "A long text.", "id": ""} for record in OTHERS])
+    assert made.about["source"]["files"][0]["unread"] == {"context": 5}
+    assert "not read of the records: `context` (in 5 of them)" in made.card
+
+
+def test_fields_that_only_later_records_have_are_told(prepared, capsys):
+    records = [{"instruction": f"Do {n}.", "input": "", "output": "Yes."} for n in range(9)]
+    for record in records[1:]:
+        record |= {"context": "A long text.", "history": [["Earlier?", "Yes."]]}
+    told = "not read of the records: `context` (in 8 of them), `history` (in 8 of them)"
+    made = prepared(records)
+    assert made.about["source"]["files"][0]["unread"] == {"context": 8, "history": 8}
+    assert told in made.card and f"mine.jsonl: {told}" in capsys.readouterr().out
+    made = prepared(records, private=True)
+    everything = str(made.facts) + made.card + capsys.readouterr().out
+    assert "history" not in everything and "not read of the records: 2 fields" in made.card
+
+
+@pytest.mark.parametrize(
+    ("records", "told"),
+    [
+        (
+            three(
+                {"messages": [OPENAI["messages"][0], {**OPENAI["messages"][1], "tool_calls": [{"id": 1}]}]}
+            ),
+            {"messages[].tool_calls": 3},
+        ),
+        (three([{**message, "name": "Ann"} for message in OPENAI["messages"]]), {"[].name": 3}),
+        (
+            three({"conversations": [{**message, "loss": True} for message in SHAREGPT["conversations"]]}),
+            {"conversations[].loss": 3},
+        ),
+        (
+            three({"messages": [{"message": "Who sleeps?", "attrs": [1]}, {"message": "A cat."}]}),
+            {"messages[].attrs": 3},
+        ),
+        (
+            three({"instruction": "Who sleeps?", "instances": [{"input": "", "output": "A cat.", "id": 3}]}),
+            {"instances[].id": 3},
+        ),
+        (three({"messages": [{**message, "name": None} for message in OPENAI["messages"]]}), None),
+    ],
+)
+def test_fields_of_messages_that_are_not_read_are_told(records, told, prepared):
+    assert prepared(records).about["source"]["files"][0].get("unread") == told
+
+
+def test_fields_with_names_of_their_own_are_read(prepared):
+    records = [{"Q": {"text": f"Who is {n}?"}, "A": "me", "why": "x"} for n in range(3)]
+    made = prepared(records, fields={"question": "Q.text", "answer": "A"})
+    assert made.about["source"]["files"][0]["unread"] == {"why": 3}
+
+
+def test_a_dialogue_with_an_answer_that_is_not_to_be_learned_is_left_out(prepared):
+    def talk(number, *weights):
+        messages = [{"role": "user", "content": f"Who is {number}?"}, {"role": "assistant", "content": "Me."}]
+        return {"messages": [{**messages[0], "weight": 0}, *[{**messages[1], **each} for each in weights]]}
+
+    kept = [talk(number, {"weight": 1}) for number in range(3)] + [talk(3, {}), talk(4, {"weight": None})]
+    made = prepared([*kept, talk(5, {"weight": 0}), talk(6, {"weight": 0.5})])
+    assert sum(map(len, (made.train, made.valid, made.test))) == 5
+    assert made.about["left_out"]["dialogues"] == {
+        "with an answer that is not to be learned (its `weight` is not 1)": 2
+    }
+    assert "not read" not in made.card
+
+
+def test_a_record_has_one_system_message(prepared):
+    def said(field, message, number):
+        own = [] if message is None else [{"from": "system", "value": message}]
+        talk = [{"from": "human", "value": f"Who is {number}?"}, {"from": "gpt", "value": "Me."}]
+        return {"system": field, "conversations": [*own, *talk]}
+
+    cases = [("Be brief.", ""), ("Be brief.", " Be brief.\n"), ("Be brief.", None), ("", "Be brief.")]
+    made = prepared([said(*case, number) for number, case in enumerate(cases)])
+    for number, (_, message) in enumerate(cases):
+        talk = split_of(made, f"Who is {number}?")
+        assert talk[0] == ("system", message if (message or "").strip() else "Be brief.")
+        assert len(talk) == 3
+    with pytest.raises(UserError, match="line 1: the field 'system' and the system message say different"):
+        prepared([said("Be a pirate.", "Be brief.", 1)])
 
 
 @pytest.mark.parametrize(
@@ -196,7 +274,7 @@ def test_what_is_not_read_is_told(prepared):
         (
             [{"data": [{"Q": "a"}]}],
             {},
-            "line 1, record 1 of 'data': no dialogue, by its fields: Q;",
+            "line 1, list 1, record 1: no dialogue, by its fields: Q;",
         ),
         ([{"id": 1, "data": [{"Q": "a"}]}], {}, "line 1: no dialogue, by its fields: id, data;"),
         (
@@ -255,6 +333,7 @@ def test_a_private_set_is_not_quoted(prepared):
     with pytest.raises(UserError) as error:
         prepared([{"messages": [{"role": "my secret", "content": "a"}]}], private=True)
     assert "secret" not in str(error.value)
-    with pytest.raises(UserError) as error:
-        prepared([{"my secret": "a"}], private=True)
-    assert "secret" not in str(error.value)
+    for record in ({"my secret": "a"}, {"my secret": [{"other": "a"}]}):
+        with pytest.raises(UserError) as error:
+            prepared([record], private=True)
+        assert "secret" not in str(error.value)

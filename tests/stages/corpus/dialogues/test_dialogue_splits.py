@@ -67,6 +67,20 @@ def test_other_roles_or_systems_make_another_dialogue(prepared):
     assert made.about["left_out"]["dialogues"] == {}
 
 
+def test_what_is_the_same_with_the_system_text_of_all_is_a_copy(prepared):
+    own = {"system": "Be brief.", **asking(7)[0]}
+    made = prepared(
+        {"train": {"a.jsonl": [*asking(*range(9)), *asking(3)]}, "test": {"b.jsonl": [own, *asking(20)]}},
+        system="Be brief.",
+    )
+    assert len(made.train) + len(made.valid) == 8 and len(made.test) == 2
+    assert not set(map(tuple, made.test)) & set(map(tuple, made.train + made.valid))
+    assert made.about["left_out"]["dialogues"] == {
+        "that are copies of earlier ones": 1,
+        "that stand in test, too": 1,
+    }
+
+
 def test_the_same_question_is_in_one_split_where_it_is_cut(prepared):
     made = prepared([record for answer in "abcdef" for record in asking(*range(20), answer=answer)])
     assert not questions(made.train) & (questions(made.valid) | questions(made.test))

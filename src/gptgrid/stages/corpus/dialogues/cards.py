@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gptgrid.stages.corpus.preparing.cards import bullets, code, opening, table
 from gptgrid.stages.corpus.preparing.cautions import NAMES, copied_files, lost_characters
 from gptgrid.stages.corpus.preparing.doubts import reading_doubts
-from gptgrid.stages.corpus.preparing.split import misses
+from gptgrid.stages.corpus.preparing.split import count, misses
 
+FIELDS = 30
+"""Names of fields in a line."""
 SAME_QUESTIONS = 0.01
 """Share of a split's dialogues whose question stands in the training split that is said."""
 
@@ -67,8 +69,21 @@ def format_lines(source: dict[str, Any]) -> Iterator[str]:
     files = source.get("files", ())
     for name, number in sorted(sum((Counter(file["dialogue_formats"]) for file in files), Counter()).items()):
         yield f"the format {name}: {number:,} file{'' if number == 1 else 's'}"
-    if unread := dict.fromkeys(field for file in files for field in file.get("unread", ())):
-        yield f"not read of the records: {', '.join(map(code, unread))}"
+    if unread := unread_text(files):
+        yield f"not read of the records: {unread}"
+
+
+def unread_text(files: Sequence[dict[str, Any]]) -> str:
+    """Return which fields of records are not read, and of how many records; nothing where there are none.
+
+    Args:
+        files: facts of each.
+    """
+    if hidden := max((file.get("unread_fields", 0) for file in files), default=0):
+        return count(hidden, "field")
+    unread = sum((Counter(file.get("unread", {})) for file in files), Counter())
+    named = [f"{code(field)} (in {number:,} of them)" for field, number in unread.items()]
+    return ", ".join([*named[:FIELDS], *["…"][: len(named) > FIELDS]])
 
 
 def split_line(about: dict[str, Any]) -> str:

@@ -5,7 +5,7 @@ A dialogue is here as its file has it: who may say what after whom is decided in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,8 +42,8 @@ class Format:
 
     fields: str
     """What its records have, in words."""
-    reads: tuple[str, ...]
-    """The fields of a record that are read."""
+    reads: dict[str, tuple[str, ...]]
+    """The fields of a record that are read → what is read of the objects in each, if it is a list of them."""
     fits: Callable[[Record], bool]
     """Says whether a record has the fields that all of the format have."""
     dialogues: Callable[[Record], Iterator[tuple[list[Message], str]]]
@@ -108,11 +108,33 @@ def of_turns(record: Record) -> Iterator[tuple[list[Message], str]]:
 
 
 def with_system(record: Record, messages: list[Message]) -> list[Message]:
-    """Return messages with the system message that a record has beside them."""
+    """Return messages with the system message that a record has beside them.
+
+    Raises:
+        UserError: they begin with another one.
+    """
     text = record.text("system")
-    if is_blank(text) or (messages and messages[0].role == SYSTEM):
+    if is_blank(text):
         return messages
-    return [Message(SYSTEM, text), *messages]
+    own = [message for message in messages[:1] if message.role == SYSTEM]
+    if not own or is_blank(own[0].content):
+        return [Message(SYSTEM, text), *messages[len(own) :]]
+    if own[0].content.split() != text.split():
+        raise UserError(
+            f"{record.where}: the field {record.name_of('system')!r} and the system message say different "
+            "things; leave one of them"
+        )
+    return messages
+
+
+def has_unlearned_answer(record: Record, kind: str) -> bool:
+    """Say whether an answer of a record is not to be learned: OpenAI's `weight`, which is 0 or 1."""
+    if "weight" not in FORMATS[kind].reads.get("messages", ()):
+        return False
+    return any(
+        message.find("weight") not in (None, 1) and role_of(message) == ASSISTANT
+        for message in spoken(record)
+    )
 
 
 # --------------------------------------------------------------------------- a question and its answer
@@ -156,25 +178,25 @@ def of_question(record: Record) -> Iterator[tuple[list[Message], str]]:
 FORMATS = {
     "messages": Format(
         "`messages` (or `conversations`), a list of `role` and `content` (or `from` and `value`)",
-        ("messages", "system"),
+        {"messages": ("role", "content", "weight"), "system": ()},
         lambda record: has_messages_with(record, "role", "content"),
         of_roles,
     ),
     "kdconv": Format(
         "`messages`, a list of `message`",
-        ("messages", "system"),
+        {"messages": ("message",), "system": ()},
         lambda record: has_messages_with(record, "message"),
         of_turns,
     ),
     "instruction": Format(
         "`instruction`, perhaps `input` (or `context`), and `output` (or `response`)",
-        ("instruction", "input", "output", "instances", "system"),
+        dict.fromkeys(("instruction", "input", "output", "system"), ()) | {"instances": ("input", "output")},
         has_instruction,
         of_instruction,
     ),
     "question": Format(
         "`question` (or `prompt`, `query`) and `answer` (or `completion`, `response`)",
-        ("question", "answer", "system"),
+        dict.fromkeys(("question", "answer", "system"), ()),
         lambda record: record.has("question") and record.has("answer"),
         of_question,
     ),
@@ -200,9 +222,26 @@ def known_format(record: Record, asked: str) -> str:
 
 
 def unread(record: Record, kind: str) -> list[str]:
-    """Return the fields of a record that its format does not read."""
-    read = {record.name_of(field) for field in FORMATS[kind].reads}
-    return [name for name in (record.value if isinstance(record.value, dict) else ()) if name not in read]
+    """Return the fields of a record that hold something and that its format does not read.
+
+    A field of the objects in the list `a` is called `a[].b`; `[].b` where the record itself is that list.
+    """
+    reads = FORMATS[kind].reads
+    found = dict.fromkeys(others(record, reads))
+    for field, inner in reads.items():
+        parts = record.value if isinstance(record.value, list) else record.find(field)
+        for part in parts if inner and isinstance(parts, list) else ():
+            names = others(record.inner(part, ""), inner)
+            found |= dict.fromkeys(f"{record.name_of(field) or ''}[].{name}" for name in names)
+    return list(found)
+
+
+def others(record: Record, fields: Collection[str]) -> list[str]:
+    """Return the names of what a record holds beside some fields; of `a.b`, all of `a` counts as read."""
+    names = [name for field in fields if (name := record.name_of(field)) is not None]
+    read = {*names, *(name.partition(".")[0] for name in names)}
+    values = record.value if isinstance(record.value, dict) else {}
+    return [name for name, value in values.items() if name not in read and value not in (None, "", [], {})]
 
 
 def unknown(record: Record, asked: str) -> UserError:

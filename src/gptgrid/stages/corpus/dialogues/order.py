@@ -17,6 +17,7 @@ from gptgrid.text.documents import is_blank
 
 NO_ANSWER, EMPTY_ANSWER = "without an answer", "with an empty answer"
 EMPTY_QUESTION = "with an empty question"
+UNLEARNED = "with an answer that is not to be learned (its `weight` is not 1)"
 COPY, ALSO_IN = "that are copies of earlier ones", "that stand in {}, too"
 """Why a dialogue is left out, in words for people."""
 FIRST_ANSWERS, LAST_QUESTIONS = "answers before the first question", "questions after the last answer"

@@ -41,7 +41,7 @@ def prepare_dialogues(job: Job) -> dict[str, Any]:
     config, left_out = job.config, LeftOut()
     with job.timing("read"):
         source = SOURCES[config.source](job, left_out)
-        selection = Selection(left_out)
+        selection = Selection(left_out, config.system)
         parts = stage_dialogues(job, source, selection)
         refuse_lost(selection.lost_share)
     with job.timing("write"):
@@ -76,10 +76,10 @@ def stage_dialogues(job: Job, source: Source, selection: Selection) -> dict[str,
     key = hash_key(config.split.seed)
     for part in READING_ORDER:
         if part in source.parts:
-            kept = (messages for messages in source.parts[part] if selection.keeps(messages, part))
+            kept = selection.kept(source.parts[part], part)
             path = job.scratch / f"{part}.parquet"
             try:
-                parts[part] = StagedDialogues.write(path, kept, config.system, key)
+                parts[part] = StagedDialogues.write(path, kept, key)
             except ListedError as error:
                 raise (UserError(error.unlisted) if config.private else error) from None
             if not len(parts[part].questions):

@@ -22,6 +22,7 @@ ALIASES = {
     "messages": ("messages", "conversations"),
     "role": ("role", "from"),
     "content": ("content", "value"),
+    "weight": ("weight",),
     "message": ("message",),
     "system": ("system", "system_prompt"),
     "instruction": ("instruction",),
@@ -78,11 +79,11 @@ class Record:
         if isinstance(messages, list) and all(isinstance(each, dict) for each in messages):
             return []
         lists = {name: found for name, found in values.items() if isinstance(found, list) and found}
-        objects = {name: found for name, found in lists.items() if isinstance(found[0], dict | list)}
+        objects = [found for found in lists.values() if isinstance(found[0], dict | list)]
         if objects:
             return [
-                self.inner(value, f"record {number} of {name!r}")
-                for name, found in objects.items()
+                self.inner(value, f"list {place}, record {number}")
+                for place, found in enumerate(objects, 1)
                 for number, value in enumerate(found, 1)
             ]
         if len(lists) < len(values) or len(set(map(len, lists.values()))) != 1:

@@ -11,8 +11,15 @@ from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.job import Job
 from gptgrid.artifact.variants import Variants
 from gptgrid.stages.corpus.builtin.tales.dialogues import dialogues as dialogues_about_tales
-from gptgrid.stages.corpus.dialogues.formats import FORMATS, format_of, known_format, unread
-from gptgrid.stages.corpus.dialogues.order import LeftOut, in_order
+from gptgrid.stages.corpus.dialogues.cards import unread_text
+from gptgrid.stages.corpus.dialogues.formats import (
+    FORMATS,
+    format_of,
+    has_unlearned_answer,
+    known_format,
+    unread,
+)
+from gptgrid.stages.corpus.dialogues.order import UNLEARNED, LeftOut, in_order
 from gptgrid.stages.corpus.dialogues.records import Record, read_members
 from gptgrid.stages.corpus.reading.containers import LIMIT
 from gptgrid.stages.corpus.reading.texts import Reading
@@ -62,13 +69,14 @@ class FileReader:
         Args:
             job: its config has `dialogues` (the format, or `auto`), `fields`, and how files are read.
             entry: of the list of files.
-            file: its facts get `dialogue_formats` (format → how many files in it have that) and, unless they
-                are private, `unread`, the fields of records that are not read.
+            file: its facts get `dialogue_formats` (format → how many files in it have that) and, where there
+                are any, `unread`: field that is not read → how many records have something in it. Of private
+                dialogues it is `unread_fields`, the number of such fields.
 
         Raises:
             UserError: it cannot be read, has no records, or one that is no dialogue, or not in order.
         """
-        config, formats, others = job.config, Counter(), {}
+        config, formats, others = job.config, Counter(), Counter()
         members = entry.members if isinstance(entry, SimpleNamespace) else config.members
         reading = Reading(
             members, None, None, config.encoding, config.errors, None, config.max_bytes or LIMIT
@@ -79,18 +87,27 @@ class FileReader:
                 if kind is None:
                     kind = known_format(record, config.dialogues)
                     formats[kind] += 1
-                    others |= dict.fromkeys(unread(record, kind))
                     print(f"{name}: dialogues in the format {kind}", flush=True)
                 else:
                     known_format(record, kind)
-                for dialogue in FORMATS[kind].dialogues(record):
-                    if (kept := in_order(*dialogue, self.left_out)) is not None:
-                        yield kept
+                others.update(unread(record, kind))
+                yield from self.kept(record, kind)
             if kind is None:
                 raise UserError(f"{name} has no records; take it out, or put dialogues in it")
         file.facts["dialogue_formats"] = dict(sorted(formats.items()))
-        if others and not config.private:
-            file.facts["unread"] = list(others)
+        if others:
+            told = {"unread_fields": len(others)} if config.private else {"unread": dict(others)}
+            file.facts.update(told)
+            print(f"{file.name}: not read of the records: {unread_text([file.facts])}", flush=True)
+
+    def kept(self, record: Record, kind: str) -> Iterator[list[Message]]:
+        """Yield the dialogues of a record that are not left out, in order."""
+        if has_unlearned_answer(record, kind):
+            self.left_out.dialogues[UNLEARNED] += 1
+            return
+        for dialogue in FORMATS[kind].dialogues(record):
+            if (found := in_order(*dialogue, self.left_out)) is not None:
+                yield found
 
 
 def records_of(values: Iterator[tuple[Any, str]], config: SimpleNamespace) -> Iterator[Record]:

@@ -5,7 +5,7 @@ What is in memory is a row group, and some 150 bytes a dialogue.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -29,23 +29,33 @@ class Selection:
     """Which dialogues are kept: each once, in the part that is read first."""
 
     left_out: LeftOut
+    system: str | None = None
+    """The message that is put in front of dialogues that have none."""
     seen: dict[bytes, str] = field(default_factory=dict)
     """Hash of a dialogue → its part."""
     characters: int = 0
-    """Of all dialogues that are kept."""
+    """Of all dialogues that are kept, as they were read."""
     lost: int = 0
     """How many of them are U+FFFD, in the place of what could not be read, here or earlier."""
 
-    def keeps(self, messages: Sequence[Message], part: str) -> bool:
-        """Say whether a dialogue is kept; note it."""
-        digest = blake2b("".join(map(text_of, messages)).encode(), digest_size=16).digest()
-        if (earlier := self.seen.get(digest)) is not None:
-            self.left_out.dialogues[COPY if earlier == part else ALSO_IN.format(earlier)] += 1
-            return False
-        self.seen[digest] = part
-        self.characters += sum(len(message.content) for message in messages)
-        self.lost += sum(message.content.count(LOST) for message in messages)
-        return True
+    def kept(self, dialogues: Iterable[list[Message]], part: str) -> Iterator[list[Message]]:
+        """Yield the dialogues of a part that are kept, as they are written; note them."""
+        for messages in dialogues:
+            written = self.with_system(messages)
+            digest = blake2b("".join(map(text_of, written)).encode(), digest_size=16).digest()
+            if (earlier := self.seen.get(digest)) is not None:
+                self.left_out.dialogues[COPY if earlier == part else ALSO_IN.format(earlier)] += 1
+                continue
+            self.seen[digest] = part
+            self.characters += sum(len(message.content) for message in messages)
+            self.lost += sum(message.content.count(LOST) for message in messages)
+            yield written
+
+    def with_system(self, messages: list[Message]) -> list[Message]:
+        """Return a dialogue with the system message of all, unless it has one."""
+        if self.system is None or messages[0].role == SYSTEM:
+            return messages
+        return [Message(SYSTEM, self.system), *messages]
 
     @property
     def lost_share(self) -> float:
@@ -61,23 +71,19 @@ class StagedDialogues:
     questions: Questions
 
     @classmethod
-    def write(
-        cls, path: Path, dialogues: Iterable[list[Message]], system: str | None, key: bytes
-    ) -> StagedDialogues:
+    def write(cls, path: Path, dialogues: Iterable[list[Message]], key: bytes) -> StagedDialogues:
         """Write dialogues to a file and note what a split is decided from.
 
         Args:
             path: a scratch file.
             dialogues: those to keep.
-            system: the message that is put in front of those that have none.
             key: of the hash that draws the split.
         """
         collector = QuestionCollector(key)
         with DialogueWriter(path) as writer:
             for messages in dialogues:
                 collector.add(messages)
-                has_none = system is not None and messages[0].role != SYSTEM
-                writer.add([Message(SYSTEM, system), *messages] if has_none else messages)
+                writer.add(messages)
         return cls(path, collector.questions())
 
     def cut(self, shares: Sequence[float], remedy: str) -> np.ndarray:
