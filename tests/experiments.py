@@ -325,6 +325,7 @@ class Experiment:
             "trained_parameters": 100,
             "answer_tokens": 4321,
             "dialogues": {split: {"used": 90, "dropped": 7, "cut": 3} for split in ("train", "valid")},
+            "steps": 200,
             "status": status,
             "ended": ENDED[status],
         }
@@ -354,9 +355,17 @@ class Experiment:
             for split, nats in per_byte.items()
         }
         share = right / 25
-        asked = {"items": 25, "exact": share, "exact_low": share - 0.1, "exact_high": share + 0.1}
+        asked = {
+            "asked": 30,
+            "items": 25,
+            "exact": share,
+            "exact_low": share - 0.1,
+            "exact_high": share + 0.1,
+        }
         asked["chrf"] = 10.0 + right
         evaluation = {**figures["test"], "valid": figures["valid"], "asked": asked}
+        based = any(cell == each["cell"] for each in self.cells)
+        evaluation |= {"dialogues": 80, "template": "plain" if based else "chat"}
         evaluation["definitions"] = {"exact": "The share <of> short answers.", "chrf": "By sacrebleu."}
         name = f"dialogues:{cell}:{data}"
         self.put(name, {}, evaluation_json=canonical(evaluation), answers_jsonl=lines(rows))

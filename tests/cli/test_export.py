@@ -40,6 +40,17 @@ def test_json_names_the_folder_and_the_sizes_of_its_files(cell, tmp_path):
     assert found["files"] == {path.name: path.stat().st_size for path in (tmp_path / "one").iterdir()}
 
 
+def test_the_tokens_of_a_fine_tuned_cell_are_said_to_be_those_of_its_base(tmp_path, monkeypatch):
+    folder = tmp_path / "toy.chat" / "finetune"
+    exported_cell(folder, BytesCodec(), {"finetuning": {}})
+    monkeypatch.setitem(TARGETS, "bin", lambda loaded, out, dtype: (out / "train-00000.bin").touch())
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, ["export", str(folder), "--to", "bin"])
+    assert "tokens that its base was trained on, not the dialogues" in result.stderr
+    assert "dialogues" not in result.stdout and "train-00000.bin" in result.stdout
+    assert "dialogues" not in CliRunner().invoke(app, ["export", str(folder), "--to", "safetensors"]).stderr
+
+
 def test_an_error_is_one_line(cell):
     export(cell, "--to", "hf")
     with pytest.raises(UserError, match="is not empty"):

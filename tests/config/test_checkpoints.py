@@ -93,6 +93,56 @@ def test_published_models_are_what_their_cards_say(tmp_path: Path) -> None:
     assert read_checkpoint(tmp_path / "qwen").begins_with is None
 
 
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({}, None),
+        ({"tokenizer_config.json": {"bos_token": "<s>"}}, None),
+        ({"tokenizer_config.json": {"chat_template": None}}, None),
+        ({"tokenizer_config.json": {"chat_template": "{{ a }}"}}, "{{ a }}"),
+        (
+            {"tokenizer_config.json": {"chat_template": "{{ a }}"}, "chat_template.jinja": "{{ 狐 }}\n"},
+            "{{ 狐 }}\n",
+        ),
+        (
+            {
+                "tokenizer_config.json": {
+                    "chat_template": [
+                        {"name": "tool_use", "template": "{{ a }}"},
+                        {"name": "default", "template": "{{ b }}"},
+                    ]
+                }
+            },
+            "{{ b }}",
+        ),
+        ({"tokenizer_config.json": {"chat_template": [{"name": "rag", "template": "{{ a }}"}]}}, None),
+    ],
+)
+def test_the_chat_template_is_where_transformers_looks_for_it(
+    files: dict, expected: str | None, tmp_path: Path
+) -> None:
+    folder = write(tmp_path / "it", GPT2)
+    for name, content in files.items():
+        text = content if isinstance(content, str) else json.dumps(content)
+        (folder / name).write_text(text, encoding="utf-8")
+    assert read_checkpoint(folder).chat_template == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("tokenizer_config.json", b"{", "is not JSON"),
+        ("tokenizer_config.json", b'{"chat_template": 3}', "chat_template is 3, expected a text"),
+        ("chat_template.jinja", b"\xff", "is not UTF-8 text"),
+    ],
+)
+def test_a_damaged_chat_template_is_refused(name: str, content: bytes, message: str, tmp_path: Path) -> None:
+    folder = write(tmp_path / "it", GPT2)
+    (folder / name).write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        read_checkpoint(folder)
+
+
 def test_rotary_frequencies_as_transformers_5_writes_them(tmp_path: Path) -> None:
     rope = {"rope_parameters": {"rope_theta": 500000, "rope_type": "default"}}
     config = {key: value for key, value in LLAMA.items() if not key.startswith("rope")}

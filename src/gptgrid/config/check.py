@@ -122,6 +122,6 @@ def check_lora(model: Model, lora: Lora) -> None:
     least = min(sides[target] for target in lora.targets)
     if lora.rank >= least:
         raise ValueError(
-            f"lora.rank {lora.rank} is not below {least}, the shorter side of a matrix that it stands for, so "
-            "that it learns more numbers than without; lower the rank, or leave `lora` out"
+            f"lora.rank {lora.rank} is not below {least}, the shorter side of a matrix that it stands for, "
+            "so that it learns more numbers than without; lower the rank, or leave `lora` out"
         )

@@ -144,7 +144,10 @@ class Model(Section):
     model.safetensors (or its index and shards), tokenizer.json. Its config.json says all other keys but
     `dropout`; `context` may be shortened. Its cells take its own tokenizer, `{kind: huggingface, file:
     FOLDER/tokenizer.json}`. In a block of the grid with `training`, trainings start from its weights; in one
-    without, it is scored as it is, and fine-tuned by what `finetuning` names."""
+    without, it is scored as it is, and fine-tuned by what `finetuning` names. A chat template in the folder
+    (tokenizer_config.json or chat_template.jinja) is how it is asked and chats, if it says by
+    `{% generation %}` what an answer is; otherwise it reads conversations as plain lines, and a caution says
+    why."""
 
     @model_validator(mode="before")
     @classmethod

@@ -146,7 +146,7 @@ CONVERSIONS = {
 
 DISCRIMINATORS = {"corpora": "source", "tokenizers": "kind", "dialogues": "source"}
 """Section → the key that says which other keys an entry has."""
-UNQUANTIZED = "leave it out: weights learn in 32 bits, and are quantized by no more than `precision` says"
+UNQUANTIZED = "leave it out: nothing is quantized in training; `precision` says how products are computed"
 NO_KEYS = {
     "eval_tokens": "`eval_bytes` takes its place: so many bytes of whole documents are the same text for "
     "every tokenizer, so many tokens are not",
@@ -180,14 +180,16 @@ NO_KEYS = {
     "`lora`, is what there is against learning by heart",
 }
 """What other projects have a key for, where it is no key here → what there is in its place."""
+NO_BIAS = "leave it out: biases learn where all weights do, and none with `lora` (`bias: none` in peft)"
 IN_PLACE: dict[type[Section], dict[str, str]] = {
-    Lora: {"bias": "leave it out: beside the matrices no biases learn (`bias: none` in peft)"},
+    Lora: {"bias": NO_BIAS},
+    Finetuning: {"bias": NO_BIAS},
     Answers: dict.fromkeys(
-        ("temperature", "top_k", "top_p", "min_p", "stop", "decodings", "do_sample"),
+        ("temperature", "top_k", "top_p", "min_p", "stop", "decodings", "do_sample", "num_beams"),
         "leave it out: dialogues are answered greedily, so that nothing is drawn",
     ),
 }
-"""Class of a section → key that is none in it, though it may be one elsewhere → what there is in its place."""
+"""Class of a section → key that it has not, though another may → what there is in its place."""
 VALUES = {
     "sharegpt": "messages",
     "openai": "messages",
@@ -264,7 +266,7 @@ def conversion(key: str) -> str:
 
 
 def meant(value: Any, known: Iterable[Any]) -> str | None:
-    """Return the value that another project's word for one means, among those that are valid; None if none is."""
+    """Return which of the valid values another project's word for one means; None if none is."""
     ours = VALUES.get(str(value).lower())
     return ours if ours in known else None
 

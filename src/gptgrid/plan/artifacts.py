@@ -583,7 +583,7 @@ def is_imported(train: Artifact) -> bool:
 
 
 def of_others(found: Checkpoint) -> dict[str, Any]:
-    """Return what the folder of a checkpoint says beside its architecture; a chat template only if it has one."""
+    """Return what the folder of a checkpoint says beside its architecture, perhaps a chat template."""
     chat = {} if found.chat_template is None else {"chat_template": found.chat_template}
     return {"vocab_size": found.vocab_size, "begins_with": found.begins_with, **chat}
 

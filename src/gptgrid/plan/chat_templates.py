@@ -44,8 +44,8 @@ class ChatTemplates:
             where = f"{self.origin}: finetuning.{made.finetuning.name}.template"
             if WORD.fullmatch(name) and not Path(name).exists():
                 raise ConfigError(
-                    f"{where}: unknown template {name!r}; {', '.join(TEMPLATES)} are built in, and for any other "
-                    f"give the path of a file with its Jinja text, such as templates/{name}.jinja"
+                    f"{where}: unknown template {name!r}; {', '.join(TEMPLATES)} are built in, and for any "
+                    f"other give the path of a file with its Jinja text, such as templates/{name}.jinja"
                 )
             raw = OwnFiles([name], where).digests(self.digests)
             if len(raw) > 1:

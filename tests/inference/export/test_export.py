@@ -286,8 +286,19 @@ def test_the_card_of_a_copied_folder_says_what_is_not_known(tmp_path):
     cell = trained(tmp_path / "checkout")
     (cell / "train").rename(tmp_path / "copy")
     text = card(tmp_path / "copy", tmp_path / "out")
-    assert "# copy\n" in text and "license: unknown" in text and "The corpus were not found" in text
+    assert "# copy\n" in text and "license: unknown" in text and "Not found from here: the corpus." in text
     assert "corpora and tokenizers is private, or was not found" in text
+
+
+def test_what_is_refused_leaves_no_folder(tmp_path):
+    cell, _ = exported_cell(tmp_path / "cell" / "train", BytesCodec(), preset="modern")
+    with pytest.raises(UserError, match="no model"):
+        export(cell, "hf", tmp_path / "exports" / "a" / "b")
+    assert [path.name for path in tmp_path.iterdir()] == ["cell"]
+    (tmp_path / "exports" / "a").mkdir(parents=True)
+    with pytest.raises(UserError, match="no model"):
+        export(cell, "hf", tmp_path / "exports" / "a" / "b")
+    assert (tmp_path / "exports" / "a").is_dir()  # it was there before
 
 
 def test_a_private_text_is_not_described(tmp_path):
@@ -341,6 +352,20 @@ def test_the_configuration_in_the_card_has_the_weights_that_the_cell_is_about(tm
     assert base.entry("training", "training").use == "last"
     found = Configuration(again(read_loaded(taught)), "again.yaml")
     assert found.entry("training", "training").use == found.entry("finetuning", "answers").use == "last"
+
+
+def test_the_dialogues_are_private(tmp_path):
+    cell = fine_tuned(trained(tmp_path / "checkout"))
+    dialogues = tmp_path / "checkout/data/dialogues/mine"
+    config, about = read_manifest(dialogues)["config"], {"license": None, "private": True}
+    artifact(dialogues, "corpus", {**config, "private": True}, about=about)
+    inputs = {"train": cell.with_name("toy.bytes.gpt2.base.s3") / "train", "dialogues": dialogues}
+    artifact(cell / "finetune", "finetune", {"use": "best"}, inputs, status="finished")
+    text = card(cell, tmp_path / "out")
+    assert "The dialogues, which are private:" in text and "The corpus:" in text
+    shutil.rmtree(dialogues)
+    text = card(cell, tmp_path / "other")
+    assert "Not found from here: the dialogues." in text and "The corpus:" in text
 
 
 def test_types_have_the_names_of_torch():

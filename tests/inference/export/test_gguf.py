@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import numpy as np
 import pytest
 import torch
@@ -344,7 +345,11 @@ def taught(root: Path) -> tuple[Path, Conversations]:
 def test_a_fine_tuned_cell_has_its_chat_template_and_the_end_of_an_answer(tmp_path):
     path, own = taught(tmp_path)
     found = fields_of(path)
-    assert found["tokenizer.chat_template"].endswith(CHATML.source)
+    template = jinja2.Environment(trim_blocks=True, lstrip_blocks=True).from_string(
+        found["tokenizer.chat_template"]
+    )
+    text = template.render(messages=list(map(vars, MESSAGES)), add_generation_prompt=True, bos_token="[")
+    assert text == "[" + CHATML.render([Message("system", SYSTEM), *MESSAGES], answer=True)
     assert [found["tokenizer.ggml.eot_token_id"]] == [*own.ends]
     plain, _ = file_of(tmp_path / "base", BytesCodec())
     assert not {"tokenizer.chat_template", "tokenizer.ggml.eot_token_id"} & fields_of(plain).keys()

@@ -192,9 +192,46 @@ def test_dialogues_of_which_none_is_short_have_no_difference(experiment):
     assert cells["nats_per_byte"].notna().all() and groups["best"].sum() == 2
 
 
-def test_no_interval_of_a_share_reaches_beyond_all_and_none(experiment):
+def test_intervals_of_groups_cover_the_dialogues_that_were_not_asked(experiment):
     experiment.finetune(chat=1.0)
-    for seed, share in ((1, 0.02), (2, 0.4), (3, 0.98)):
-        edit(experiment, f"dialogues:{GPT2}.s{seed}.chat:qa", exact=share)
+    for cell in experiment.finetuned:
+        for name in (cell["cell"], cell["base"]):
+            let_answer(experiment, name, lambda number: False)
+            edit(experiment, f"dialogues:{name}:qa", exact=0.0)
+    cells, groups = tables(experiment)
+    found = groups.loc[f"{GPT2}.chat"]
+    # No seed has any right, which of 25 items says no more than that few are (Wilson).
+    assert [found.exact_low, found.exact_high] == pytest.approx([0, 0.1332], abs=1e-4)
+    assert [found.base_exact_low, found.base_exact_high] == pytest.approx([0, 0.1332], abs=1e-4)
+    of_one = cells.loc[f"{GPT2}.s1.chat"]
+    for end in ("low", "high"):
+        expected = of_one[f"exact_difference_{end}"]
+        assert abs(expected) > 0.1 and found[f"exact_difference_{end}"] == pytest.approx(expected)
+
+
+def test_intervals_of_groups_cover_other_seeds(experiment):
+    experiment.finetune(chat=1.0)
+    for seed, least in ((1, 0), (2, 10), (3, 20)):  # 20, 10 and none of 25
+        let_answer(experiment, f"{GPT2}.s{seed}.chat", lambda number, least=least: number >= least)
+        edit(experiment, f"dialogues:{GPT2}.s{seed}.chat:qa", exact=(20 - least) / 25, chrf=10.0 * seed**2)
     _, groups = tables(experiment)
-    assert groups.loc[f"{GPT2}.chat", ["exact_low", "exact_high"]].tolist() == [0, 1]
+    found = groups.loc[f"{GPT2}.chat"]
+    assert found.exact_mean == pytest.approx(0.4)
+    assert 0 <= found.exact_low < 0.1 and 0.8 < found.exact_high <= 1
+    assert found.exact_difference_low < 0 and 0.7 < found.exact_difference_high <= 1
+    steady = groups.loc["tales.char.llama.base.chat"]
+    assert steady.exact_low > 0.55 and steady.exact_difference_low > 0.3
+    assert [found.chrf_low, found.chrf_high] == pytest.approx([0, 100.0])
+
+
+def test_of_one_seed_an_interval_of_a_share_covers_the_dialogues(tmp_path):
+    experiment = Experiment(tmp_path, ("tales",), ("char",), ("gpt2",), (1,))
+    experiment.finetune(chat=1.0)
+    cells, groups = tables(experiment)
+    cell, group = cells.iloc[0], groups.iloc[0]
+    assert group.covers == "documents" and np.isnan(group.nats_per_byte_low)
+    # 20 of 25 and 5 of 25 (Wilson).
+    assert [group.exact_low, group.exact_high] == pytest.approx([0.6087, 0.9114], abs=1e-4)
+    assert [group.base_exact_low, group.base_exact_high] == pytest.approx([0.0886, 0.3913], abs=1e-4)
+    for end in ("low", "high"):
+        assert group[f"exact_difference_{end}"] == pytest.approx(cell[f"exact_difference_{end}"], abs=0.01)

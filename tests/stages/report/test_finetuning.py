@@ -1,5 +1,6 @@
 """The page has fine-tuned cells beside their bases, with some answers of both, and nothing of private ones."""
 
+import json
 import re
 
 import pytest
@@ -52,7 +53,7 @@ def test_groups_say_which_is_the_best(tuned):
     first, second = rows_of(tuned, 'id="finetuning-groups"')
     assert first.startswith(f"{GPT2} chat qa 2 0.984") and " best " in first
     assert second.startswith(f"{GPT2} lora qa 2 1.1") and " worse " in second
-    assert "60.0" not in first and "80.0 % 0.250" in first
+    assert "60.0 %" not in first and "80.0 % (60.9 % to 91.1 %) 0.250" in first
 
 
 def test_questions_stand_beside_reference_and_both_answers(tuned):
@@ -69,9 +70,48 @@ def test_conventions_are_in_words_and_nothing_is_markup(tuned):
 
 def test_a_sentence_says_what_was_gained_and_lost(tuned):
     said = words(re.search(r'<p class="taught">(.*?)</p>', tuned, re.DOTALL)[1])
-    assert said.startswith(f"Fine-tuned on qa , {GPT2} (chat) takes 1.0")
-    assert "; 80.0 % of its own short answers are exactly right, 20.0 % of those of its base" in said
+    assert said.startswith(
+        f"Fine-tuned on qa , {GPT2} (chat), the best of 2 fine-tunings on these dialogues, takes 1.0"
+    )
+    assert (
+        "; 80.0 % (60.9 % to 91.1 %) of its 25 short answers are exactly right, 20.0 % (8.9 % to 39.1 %) of "
+        "those of its base" in said
+    )
     assert "; its text takes 0.250 bits per byte more than before" in said
+
+
+def test_the_only_fine_tuning_is_not_called_the_best_of_several(tmp_path):
+    experiment = Experiment(tmp_path, *GRID)
+    experiment.finetune(chat=1.0)
+    for cell in experiment.finetuned:  # it forgot nothing: its text takes less than before
+        name = f"evaluate:{cell['base']}"
+        text = json.loads((experiment.inputs[name] / "evaluation.json").read_text())
+        text = {"bpb": text["bpb"] - 0.125, "valid": {"bpb": text["valid"]["bpb"]}}
+        (experiment.inputs[f"evaluate:{cell['cell']}"] / "evaluation.json").write_text(json.dumps(text))
+    page = experiment.report()
+    assert "the best of" not in re.search(r'<p class="taught">(.*?)</p>', page, re.DOTALL)[1]
+    assert "−0.125 (0.000)" in rows_of(page, 'id="finetuning-groups"')[0]
+
+
+def test_what_stands_against_the_figures_is_said_there_alone(tuned):
+    said = re.findall(r'<p class="caution">(.*?)</p>', tuned)
+    ours = [each for each in said if "qa" in each]
+    assert ours == [
+        "Dialogues qa: 25 short answers were compared, so few that others could change the figures "
+        "much; raise `evaluation.answers.documents`."
+    ]
+    assert f'<p class="caution">{ours[0]}' in section(tuned)
+
+
+def test_bases_read_dialogues_as_their_evaluations_say(tmp_path, tuned):
+    assert "A base that was taught no roles reads contents one a line." in words(section(tuned))
+    experiment = Experiment(tmp_path, *GRID)
+    experiment.finetune(chat=1.0)
+    path = experiment.inputs[f"dialogues:{GPT2}.s2:qa"] / "evaluation.json"
+    path.write_text(path.read_text().replace('"plain"', '"chat"'))
+    said = words(section(experiment.report()))
+    assert f"taught no roles reads contents one a line: {GPT2}.s1." in said
+    assert f"A base that brings a chat template reads by that: {GPT2}.s2." in said
 
 
 def test_tables_scroll_on_narrow_screens(tuned):

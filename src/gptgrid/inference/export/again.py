@@ -24,7 +24,7 @@ from gptgrid.model.load import read_recipe
 NAMES = ("corpus", "tokenizer", "model", "training")
 """What the entries of the experiment are called."""
 REMOTE = tuple(Remote.model_fields)
-FOLDER = "FOLDER"
+FOLDER = "FOLDER-OF-OTHERS"
 """In place of the path of a folder with a model of others."""
 PARENT = "parent"
 """Name of the input of a training that is the one which it continued."""
@@ -49,8 +49,8 @@ def again_sections(loaded: Loaded) -> Iterator[str]:
         yield "A training that it continued (`continues`) was not found from here, and is not among this."
     if loaded.of_others:
         yield (
-            f"`{FOLDER}` is the folder of the model that others trained, whose files are named above; put its "
-            "path there."
+            f"In place of `{FOLDER}`, put the path of the folder with the model of others; its files are "
+            "named above."
         )
     if lacking := [key for key, value in experiment.items() if value is None]:
         yield f"What belongs under {' and '.join(lacking)} is private, or was not found from here."

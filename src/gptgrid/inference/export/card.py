@@ -10,7 +10,7 @@ from gptgrid.artifact.identity import ABOUT
 from gptgrid.inference.export.again import again_sections, dump
 from gptgrid.inference.export.figures import figure_sections
 from gptgrid.inference.export.loaded import Loaded
-from gptgrid.inference.export.origins import data_of, files_of_others, text_of
+from gptgrid.inference.export.origins import data_of, files_of_others, has_lost_template, text_of
 from gptgrid.stages.corpus.preparing.cards import bullets, code, source_lines
 from gptgrid.text.chat_template import USER, tail
 from gptgrid.tokens.conversation import ORDINARY, UNUSUAL, Conversations
@@ -29,8 +29,10 @@ VERBS = {"corpus": "is", "dialogues": "are"}
 
 
 def license_of(loaded: Loaded) -> str:
-    """Return the licence of all texts by its name on the hub, `other` for several, `unknown` for none, and for
-    weights of others, whose licence nobody here knows."""
+    """Return the licence of all texts by its name on the hub, `other` for several, `unknown` for none.
+
+    It is unknown, too, where weights of others were the first.
+    """
     names = {about_of(manifest).get("license") for manifest in data_of(loaded).values() if manifest}
     if names <= {None} or loaded.of_others:
         return "unknown"
@@ -66,7 +68,11 @@ def what_it_is(loaded: Loaded) -> str:
     done = [] if loaded.imported else ["trained further"]
     done += ["fine-tuned"] if loaded.fine_tuned else []
     of_others = "A language model that others trained"
-    return f"{of_others}, {' and '.join(done)} with gptgrid" if done else f"{of_others}, written by gptgrid"
+    return (
+        f"{of_others}, {' and '.join(done)} with gptgrid"
+        if done
+        else f"{of_others}, put into this form by gptgrid"
+    )
 
 
 def parameters(loaded: Loaded) -> int:
@@ -102,25 +108,30 @@ def usage(loaded: Loaded) -> Iterator[str]:
 def notes(loaded: Loaded) -> Iterator[str]:
     """Yield what to know for the same tokens and logits as in gptgrid."""
     chat = loaded.conversations
+    # How others trained it is not known here.
+    reads = "gptgrid" if loaded.imported else "training"
+    chats = "training" if loaded.fine_tuned else "gptgrid"
     end = code(next(name for name, index in loaded.codec.special_tokens.items() if index == loaded.codec.eot))
     who = "gptgrid begins documents with" if loaded.imported else "Documents of the training began with"
     yield f"{who} {end}, so prompts begin with it; the tokenizer adds nothing."
     if chat is not None:
         yield (
             "The chat template puts it in front of a conversation. Names of special tokens in a message are "
-            "read as these, which was not so in training: for messages of others, give "
+            f"read as these, which is not so in {chats}: for messages of others, give "
             "`apply_chat_template(…, sanitize_control_tokens=True)`."
         )
-        yield from notes_on_ids(chat)
+        yield from notes_on_ids(chat, chats)
         for text in chat.stop:
             yield f"An answer ends with {code(json.dumps(text))}: give it to `generate` as `stop_strings`."
     elif loaded.recipe.get("marks") == "special":
-        yield f"Names of special tokens in a text are read as these. In training, that was not so for {end}."
+        yield f"Names of special tokens in a text are read as these. In {reads}, that is not so for {end}."
     else:
         yield (
-            "Names of special tokens in a text are text, as in training (`split_special_tokens`); give "
+            f"Names of special tokens in a text are text, as in {reads} (`split_special_tokens`); give "
             "`split_special_tokens=False` to read them as tokens."
         )
+    if has_lost_template(loaded):
+        yield "The folder of the weights has a chat template, which gptgrid cannot use and which is not here."
     if loaded.config.document_mask:
         yield (
             f"In training, no token saw others before the last {end} (`document_mask`). Here it does: give "
@@ -131,20 +142,20 @@ def notes(loaded: Loaded) -> Iterator[str]:
         yield f"The embedding has {spare:,} more rows than the tokenizer has tokens."
 
 
-def notes_on_ids(chat: Conversations) -> Iterator[str]:
-    """Yield which answers of a conversation have other ids than in training."""
+def notes_on_ids(chat: Conversations, where: str) -> Iterator[str]:
+    """Yield which answers of a conversation have other ids than where their beginnings were encoded alone."""
     if chat.joins(ORDINARY):
         before = tail(chat.template.outline((USER,), answer=True))
         yield (
-            "In training, each answer began a text of its own. Here, the tokenizer reads earlier answers "
+            f"In {where}, each answer begins a text of its own. Here, the tokenizer reads earlier answers "
             f"together with what the chat template writes before them ({code(json.dumps(before))}), which "
-            "gives their beginnings other ids. For those of training, encode what stands before an answer, "
+            f"gives their beginnings other ids. For those of {where}, encode what stands before an answer, "
             "the answer, and what follows it each alone, and join them. The first question of a conversation "
             "has the same ids."
         )
     elif chat.joins(UNUSUAL):
         yield (
-            "In training, each answer began a text of its own. Here, an earlier answer that begins with a "
+            f"In {where}, each answer begins a text of its own. Here, an earlier answer that begins with a "
             "blank or a line feed may be joined with the text before it, and then has other ids."
         )
 
@@ -158,12 +169,13 @@ def data_sections(loaded: Loaded) -> Iterator[str]:
         if manifest:
             yield from lines_of_data(f"The {name}", VERBS[name], about_of(manifest))
     if loaded.imported and text:
-        yield from lines_of_data("The text of the figures, from which it did not learn here", "is", about_of(text))
+        what = "The text of the figures, from which it did not learn here"
+        yield from lines_of_data(what, "is", about_of(text))
     if lost := [name for name, manifest in data.items() if manifest is None]:
         yield (
-            f"The {' and the '.join(lost)} were not found from here: the folder of the cell was copied without "
-            "its data, and its manifest names them by digests alone. Find out their licences before you hand "
-            "on the model."
+            f"Not found from here: the {' and the '.join(lost)}. The manifest of a cell names its data by "
+            "digests alone, and a copied folder does not say where they lie. Find out their licences before "
+            "you hand on the model."
         )
 
 

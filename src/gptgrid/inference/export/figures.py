@@ -93,7 +93,7 @@ def dialogue_sections(answered: dict[str, dict[str, Any]]) -> Iterator[str]:
         answered: name of the dialogues → evaluation.json.
     """
     first = next(iter(answered.values()))
-    form = "its chat template" if first["template"] == "chat" else "plain lines, which it was not trained on"
+    form = "its chat template" if first["template"] == "chat" else "plain lines, for it has no chat template"
     yield f"On the test split of dialogues, which it reads in {form}:"
     yield table(
         ["dialogues", "asked", "short", "exact", "chrf", "nats_per_byte", "content_nats_per_byte"],

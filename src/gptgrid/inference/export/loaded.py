@@ -32,8 +32,8 @@ class Loaded:
     file: str
     """Of the weights, in that folder."""
     recipe: dict[str, Any]
-    """What config.json says: model, vocab_size, eot, training, seed, and perhaps finetuning, chat, and whether it
-    began with weights of others."""
+    """What config.json says: model, vocab_size, eot, training, seed, and perhaps finetuning, chat, and that
+    it began with weights of others."""
     codec: Codec
 
     @property

@@ -87,7 +87,7 @@ def base_of(loaded: Loaded) -> tuple[str, ...]:
 
 
 def data_of(loaded: Loaded) -> dict[str, dict[str, Any] | None]:
-    """Return the manifests of what a cell learned from here, `corpus` and `dialogues`; None for what is lost."""
+    """Return the manifests of what it learned from here, `corpus` and `dialogues`; None for lost ones."""
     origins, found = Origins(loaded.folder), {}
     if not loaded.imported:
         found["corpus"] = origins.manifest(*base_of(loaded), "shards", "corpus")
@@ -105,14 +105,24 @@ def text_of(loaded: Loaded) -> dict[str, Any] | None:
 
 
 def files_of_others(loaded: Loaded) -> dict[str, str] | None:
-    """Return the files of the model of others that a cell began with: name → sha256. None if the manifest that
-    has them cannot be found."""
+    """Return the files of the model of others that a cell began with: name → sha256.
+
+    None if the manifest that has them cannot be found.
+    """
     manifest = Origins(loaded.folder).manifest(*base_of(loaded))
     if manifest is None:
         return None
     return {Path(name).name: digest for name, digest in manifest["inputs"].items() if is_weights(name)}
 
 
+def has_lost_template(loaded: Loaded) -> bool:
+    """Say whether a cell began with a model of others that has a chat template, and has none itself."""
+    if loaded.recipe.get("chat") or not loaded.of_others:
+        return False
+    manifest = Origins(loaded.folder).manifest() or {"config": {}}
+    return "chat_template" in manifest["config"].get("start", manifest["config"])
+
+
 def is_weights(name: str) -> bool:
     """Say whether an input is a file of weights, or the index of several."""
-    return name.endswith((".safetensors", f"/{INDEX}"))
+    return name.endswith(".safetensors") or Path(name).name == INDEX

@@ -23,13 +23,13 @@ def export_bin(loaded: Loaded, folder: Path, dtype: str) -> None:
         dtype: has no meaning here: shards hold ids.
 
     Raises:
-        UserError: the others trained the weights, or the shards cannot be found from the folder of the cell, or are
-            damaged.
+        UserError: others trained the weights, or the shards cannot be found from the folder of the cell, or
+            are damaged.
     """
     if loaded.imported:
         raise UserError(
-            f"{loaded.folder} holds weights that others trained, so that the tokens which they learned from are "
-            "not here; `--to bin` is for cells that were trained here on a text"
+            f"{loaded.folder} holds weights that others trained, and their tokens are not here; `--to bin` "
+            "is for cells that were trained here on a text"
         )
     origins = Origins(loaded.folder)
     shards = origins.path(*base_of(loaded), "shards")

@@ -5,12 +5,15 @@ How a cell answers is measured on held-out dialogues, the same ones for both: th
 are exactly right, chrF, and nats per byte of the true answers. What the base text lost are bits per byte of
 its own validation and test split. Groups are compared by nats per byte of the answers, as groups of cells are
 by the text, with dialogues for documents: validation dialogues choose, test dialogues tell.
+
+Intervals of groups are of their mean over seeds. Those of shares of exact answers, and of their difference,
+cover other short answers as well as other seeds, those of all other figures other seeds alone.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -23,6 +26,7 @@ from gptgrid.stages.compare.documents import Scores, add_group, read_cell
 from gptgrid.stages.compare.facts import Inputs
 from gptgrid.stages.compare.groups import figure_columns, group_reason, group_status
 from gptgrid.stages.compare.paired import paired_difference
+from gptgrid.stages.compare.seeded_shares import difference_intervals, share_intervals
 from gptgrid.stages.compare.selection import LEVEL, holm
 from gptgrid.stages.compare.verdicts import BETTER, UNDECIDED, WORSE, with_verdicts
 
@@ -48,7 +52,9 @@ SUMMARIZED = (
     *("val_nats_per_byte", "nats_per_byte", "content_nats_per_byte"),
     *("exact", "base_exact", "exact_difference", "chrf", "val_bpb_lost", "bpb_lost"),
 )
-"""What finetuning_comparison.csv gives a mean, a standard deviation and an interval."""
+"""What finetuning_comparison.csv gives a mean, a standard deviation and an interval over seeds."""
+SHARES = ("exact", "base_exact", "exact_difference")
+"""Those whose interval covers other short answers, too; of one seed, these alone."""
 NATS = "answers"
 """The column of documents.parquet that groups are compared by."""
 Entry = SimpleNamespace
@@ -209,21 +215,65 @@ def group_table(inputs: Inputs, cells: pd.DataFrame, keys: list[str]) -> pd.Data
     members = cells.groupby("group", sort=False)
     groups = members[["text", "base", "finetuning", "data", *keys]].first()
     groups["seeds"] = members.size()
+    groups["items"] = members["items"].first()
     for status in (DIVERGED, FAILED):
         groups[status] = members["status"].agg(lambda values, status=status: sum(values == status))
     groups["status"] = members["status"].agg(group_status)
     groups["reason"] = pd.Series({name: group_reason(of) for name, of in members}, dtype=object)
     finished = cells[~cells["status"].isin((DIVERGED, FAILED))]
     figures = figure_columns(finished, SUMMARIZED).reindex(groups.index)
-    for name in ("exact", "base_exact"):
-        # No share lies outside 0 … 1, whatever the interval of a few seeds says.
-        for end in (f"{name}_low", f"{name}_high"):
-            figures[end] = pd.to_numeric(figures[end]).clip(0, 1)
+    for end in ("chrf_low", "chrf_high"):
+        # It lies in 0 … 100, whatever the interval of a few seeds says.
+        figures[end] = pd.to_numeric(figures[end]).clip(0, 100)
+    figures = figures.assign(**share_columns(inputs, finished, groups.index))
     ranked = pd.to_numeric(figures["val_nats_per_byte_mean"].mask(groups[DIVERGED] > 0))
     groups["rank"] = ranked.groupby(groups["text"]).rank(method="first", na_option="bottom").astype(int)
     groups["best"] = (groups["rank"] == 1) & ranked.notna()
     table = with_verdicts(groups.join(figures).reset_index(), read_scores(inputs, cells))
     return table.drop(columns="text")
+
+
+def share_columns(inputs: Inputs, cells: pd.DataFrame, groups: pd.Index) -> dict[str, pd.Series]:
+    """Return the ends of the intervals of shares of exact answers, and of their paired difference: column →
+    group → value. They cover other short answers as well as other seeds.
+
+    Args:
+        inputs: of `compare`.
+        cells: the rows of those that finished, with `text` and `group`.
+        groups: the names of all groups. One without the answers of all its seeds, or their bases, has none.
+    """
+    base_of = {entry.cell: entry.base for entry in inputs.job.config.finetuned}
+    found: dict[str, dict[str, tuple[float, float]]] = {name: {} for name in SHARES}
+    for (_, data), members in cells.groupby(["text", "data"], sort=False):
+        right = right_of_all(inputs, {*members["cell"], *(base_of[cell] for cell in members["cell"])}, data)
+        own, base = {}, {}
+        for group, names in members["cell"].groupby(members["group"], sort=False):
+            if right.keys() >= {*names}:
+                own[group] = np.stack([right[name] for name in names])
+            bases = [base_of[name] for name in names]
+            if right.keys() >= {*bases}:
+                base[group] = np.stack([right[name] for name in bases])
+                # Of a model of others there is one base for all seeds; and groups share the bases' seeds.
+                alone = np.stack([right[name] for name in dict.fromkeys(bases)])
+                found["base_exact"] |= zip([group], share_intervals([alone]), strict=True)
+        found["exact"] |= zip(own, share_intervals([*own.values()]), strict=True)
+        both = [group for group in own if group in base]
+        pairs = difference_intervals([own[group] for group in both], [base[group] for group in both])
+        found["exact_difference"] |= zip(both, pairs, strict=True)
+    return {
+        f"{name}_{end}": pd.Series([of.get(group, (None, None))[place] for group in groups], groups, object)
+        for name, of in found.items()
+        for place, end in enumerate(("low", "high"))
+    }
+
+
+def right_of_all(inputs: Inputs, cells: Iterable[str], data: str) -> dict[str, np.ndarray]:
+    """Return cell → whether it answered each short item right: (items,) bool, the same items, of those that
+    were asked; empty if fewer than two items are common to all, of which nothing can be told."""
+    asked = {cell: read_exact(inputs, f"dialogues:{cell}:{data}") for cell in cells}
+    asked = {cell: answers for cell, answers in asked.items() if answers}
+    items = sorted(set.intersection(*map(set, asked.values()))) if asked else []
+    return {cell: np.array([own[item] for item in items]) for cell, own in asked.items() if len(items) > 1}
 
 
 def read_scores(inputs: Inputs, cells: pd.DataFrame) -> dict[str, dict[str, Scores]]:

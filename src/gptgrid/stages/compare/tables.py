@@ -21,6 +21,7 @@ from gptgrid.stages.compare.documents import read_scores
 from gptgrid.stages.compare.effects import effect_tables
 from gptgrid.stages.compare.facts import Inputs
 from gptgrid.stages.compare.finetuning import finetuning_tables
+from gptgrid.stages.compare.finetuning_cautions import of_finetuning
 from gptgrid.stages.compare.groups import group_names, group_table, text_names
 from gptgrid.stages.compare.guessing import guessing_columns
 from gptgrid.stages.compare.references import References
@@ -45,6 +46,7 @@ def compare(job: Job) -> dict[str, Any]:
     doubts += of_cross(crossed)
     samples = sample_table(inputs, cells)
     doubts += of_samples(samples)
+    doubts += of_finetuning(inputs)
     for text, doubt in doubts:
         print(f"caution: {text}: {doubt}", flush=True)
     summary = with_columns(summary, summary_columns(samples, cells["cell"]))

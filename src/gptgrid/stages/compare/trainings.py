@@ -37,22 +37,23 @@ def of_trainings(inputs: Inputs, cells: list[SimpleNamespace]) -> Iterator[str]:
     yield from of_amounts(inputs, left, kept)
 
 
-def of_steps(trainings: list[dict[str, Any]]) -> Iterator[str]:
+def of_steps(trainings: list[dict[str, Any]], what: str = "trainings") -> Iterator[str]:
     """Yield that trainings have few steps, as they were to have, or for want of patience.
 
     Args:
         trainings: facts of those that did not diverge.
+        what: they are called.
     """
     short = [facts for facts in trainings if facts["steps"] < FEW_STEPS]
     if few := [facts["steps"] for facts in short if facts["status"] != STOPPED]:
         yield (
-            f"{len(few)} of {len(trainings)} trainings have fewer than {FEW_STEPS} steps (the shortest "
+            f"{len(few)} of {len(trainings)} {what} have fewer than {FEW_STEPS} steps (the shortest "
             f"{min(few)}), in which a model hardly begins to learn; raise `epochs`, `tokens` or `steps`, or "
             "lower `batch_tokens`"
         )
     if few := [facts["steps"] for facts in short if facts["status"] == STOPPED]:
         yield (
-            f"{len(few)} of {len(trainings)} trainings stopped early within fewer than {FEW_STEPS} steps "
+            f"{len(few)} of {len(trainings)} {what} stopped early within fewer than {FEW_STEPS} steps "
             f"(the shortest {min(few)}), in which a model hardly begins to learn; raise `patience` or "
             "`eval_every`"
         )

@@ -41,9 +41,9 @@ DEFINITIONS = {
     "content_nats_per_byte": "The same without the marks, which are of another kind in each template. A "
     "token that holds the end of what an answer says and the beginning of its mark counts whole, so that the "
     "figure may be a little high.",
-    "context": "A dialogue that is longer than the context of {context} tokens is read without as few of its "
-    "oldest turns as possible; its system message and the question of the answer stay. A single turn that is "
-    "still longer is scored in windows of the context that start every {stride} tokens.",
+    "context": "A dialogue that is longer than the context of {context} tokens loses its oldest turns, one "
+    "by one, until the rest fits; its system message and the question of the answer stay. A single turn that "
+    "is still longer is scored in windows of the context that start every {stride} tokens.",
     "asked": "The last answer of each dialogue that was drawn, the same dialogues for every cell, as the "
     "cell writes it after the turns from which the true answer is predicted: greedy, at most {most} tokens.",
     "exact": "Share of the short answers that are the reference letter by letter, but for blanks at both "

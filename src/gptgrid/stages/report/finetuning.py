@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from gptgrid.artifact.job import Job
-from gptgrid.stages.report.tables import Row, read_table, rows_of
+from gptgrid.stages.report.tables import Row, read_cautions, read_table, rows_of
 
 MOST = 8
 """Questions to a cell that the page has; answers.jsonl has all."""
@@ -30,7 +30,8 @@ def read_finetuning(job: Job, tables: Path) -> dict[str, Any] | None:
     Returns:
         `cells`, rows of finetuning.csv; `groups`, those of finetuning_comparison.csv; `questions`, some asked
         dialogues by cell; `definitions`, what evaluations say of their figures, by name; `failures`,
-        fine-tuned cell → why it failed.
+        fine-tuned cell → why it failed; `templates`, how bases read dialogues, `plain` or `chat` → which do;
+        `cautions`, what must be known about the figures.
     """
     entries = getattr(job.config, "finetuned", [])
     if not entries or not (tables / "finetuning.csv").exists():
@@ -42,8 +43,26 @@ def read_finetuning(job: Job, tables: Path) -> dict[str, Any] | None:
         "groups": groups,
         "questions": list(islice(questions(job, entries, cells, groups), ASKED)),
         "definitions": definitions(job),
+        "templates": templates(job, entries),
+        "cautions": [
+            f"{text}: {caution}"
+            for text, of in read_cautions(tables / "cautions.csv").items()
+            if text in {f"dialogues {entry.data}" for entry in entries}
+            for caution in of
+        ],
         "failures": {row["cell"]: row["reason"] for row in cells if row["status"] == "failed"},
     }
+
+
+def templates(job: Job, entries: list[SimpleNamespace]) -> dict[str, list[str]]:
+    """Return how bases read dialogues → the bases that do, as their evaluations say."""
+    found: dict[str, dict[str, None]] = {}
+    for entry in entries:
+        folder = job.inputs.get(f"dialogues:{entry.base}:{entry.data}")
+        if folder is not None:
+            evaluation = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
+            found.setdefault(evaluation["template"], {})[entry.base] = None
+    return {template: list(bases) for template, bases in sorted(found.items(), reverse=True)}
 
 
 def definitions(job: Job) -> dict[str, list[str]]:

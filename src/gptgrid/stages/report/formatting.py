@@ -17,9 +17,9 @@ def decimal(value: Number) -> str:
     size = abs(value)
     if size >= 1e6 or 0 < size < 1e-4:
         mantissa, exponent = f"{value:.2e}".split("e")
-        return f"{mantissa}×10{str(int(exponent)).translate(SUPERSCRIPTS)}"
+        return f"{mantissa}×10{str(int(exponent)).translate(SUPERSCRIPTS)}".replace("-", "−")
     decimals = 4 if 0 < size < 5e-4 else 3 if size < 100 else 1 if size < 1000 else 0
-    return f"{value:,.{decimals}f}"
+    return f"{value:,.{decimals}f}".replace("-", "−")
 
 
 def difference(row: dict[str, Any], name: str = "difference") -> dict[str, str]:

@@ -85,8 +85,8 @@ class Pretraining(Task):
         return sample["prompt"] + sample["text"]
 
     def config(self) -> dict[str, Any]:
-        """Return the recipe, whether names of special tokens in the text were these, and whether the weights of
-        others were the first ones."""
+        """Return the recipe, and whether names of special tokens in the text were these; where the first
+        weights are those of others, also that they are, and perhaps how the model was taught to answer."""
         return {**self.recipe.describe(), "marks": self.about_text.get("marks", "text"), **self.of_others}
 
     def facts(self, progress: Progress) -> dict[str, Any]:
