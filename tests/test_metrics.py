@@ -3,8 +3,10 @@
 import math
 
 import pytest
+from scipy.special import ndtri
+from scipy.stats import binomtest
 
-from gptgrid.metrics import DENOMINATORS, bits_per_byte, figures
+from gptgrid.metrics import DENOMINATORS, bits_per_byte, figures, wilson
 
 
 def test_by_hand():
@@ -56,3 +58,9 @@ def test_a_text_without_words_has_no_word_perplexity():
     values = figures(nats=2.0, tokens=2, text_bytes=2, words=0, newlines=2)
     assert values["word_perplexity"] is None
     assert values["word_perplexity_newlines"] == pytest.approx(math.e)
+
+
+@pytest.mark.parametrize(("right", "items"), [(0, 3), (1, 7), (10, 10), (95, 200)])
+def test_wilsons_interval_is_that_of_scipy(right, items):
+    expected = binomtest(right, items).proportion_ci(method="wilson")
+    assert wilson(right / items, items, ndtri(0.975)) == pytest.approx((expected.low, expected.high))

@@ -83,3 +83,19 @@ def exponential(value: float | None) -> float | None:
         return None if value is None else math.exp(value)
     except OverflowError:
         return None
+
+
+def wilson(share: float, size: float, quantile: float) -> tuple[float, float]:
+    """Return Wilson's interval of a share, which is no point where all items are alike.
+
+    Wilson, Journal of the American Statistical Association, 1927.
+
+    Args:
+        share: 0 … 1.
+        size: independent items that it is of.
+        quantile: of the normal law, or of t where the variance is estimated.
+    """
+    part = quantile**2 / size
+    centre = (share + part / 2) / (1 + part)
+    half = math.sqrt(part * share * (1 - share) + part**2 / 4) / (1 + part)
+    return max(0.0, centre - half), min(1.0, centre + half)

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import ndtri, stdtrit
 
+from gptgrid.metrics import wilson
 from gptgrid.stages.compare.contrasts import satterthwaite, spread_of, summarize_group
 from gptgrid.stages.compare.selection import LEVEL
 
@@ -71,14 +72,6 @@ def share_intervals(right: Sequence[np.ndarray]) -> list[tuple[float, float]]:
     shares = [float(each.mean()) for each in right]
     known = sureness([each.astype(float) for each in right], [share * (1 - share) for share in shares])
     return [wilson(share, *each) for share, each in zip(shares, known, strict=True)]
-
-
-def wilson(share: float, size: float, quantile: float) -> tuple[float, float]:
-    """Return Wilson's interval of a share of so many items."""
-    ratio = quantile**2 / size
-    centre = (share + ratio / 2) / (1 + ratio)
-    half = math.sqrt(ratio * share * (1 - share) + ratio**2 / 4) / (1 + ratio)
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def difference_intervals(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from scipy.special import ndtri, stdtrit
+
+from gptgrid.metrics import wilson
 
 CONFIDENCE = 0.95
 
@@ -13,8 +13,7 @@ CONFIDENCE = 0.95
 def share(credits: np.ndarray, groups: np.ndarray | None = None) -> dict[str, float | None]:
     """Return the mean credit of some items with an interval.
 
-    The interval is Wilson's, which does not shrink to a point where all credits are alike (Journal of the
-    American Statistical Association, 1927). For items in groups it has, in place of their number, that of
+    The interval is Wilson's. For items in groups it has, in place of their number, that of
     the independent items to which the variance between groups amounts, and a quantile of t for the number of
     groups (Dean and Pagano, Journal of Survey Statistics and Methodology, 2015).
 
@@ -36,7 +35,5 @@ def share(credits: np.ndarray, groups: np.ndarray | None = None) -> dict[str, fl
         variance = number / (number - 1) * float((deviations**2).sum()) / items**2
         size = min(spread / variance, items) if variance > 0 else number
         quantile = float(stdtrit(number - 1, level))
-    ratio = quantile**2 / size
-    centre = (accuracy + ratio / 2) / (1 + ratio)
-    half = math.sqrt(ratio * spread + ratio**2 / 4) / (1 + ratio)
-    return {"accuracy": accuracy, "low": max(0.0, centre - half), "high": min(1.0, centre + half)}
+    low, high = wilson(accuracy, size, quantile)
+    return {"accuracy": accuracy, "low": low, "high": high}
