@@ -93,7 +93,9 @@ def test_a_template_that_cannot_be_used_is_a_caution() -> None:
         assert said.startswith("without its own chat template, the model reads conversations as plain lines")
         assert "it does not say what an answer is" in said
         assert template_of_figures(cell) == "plain" and "chat" not in recipe_of(folder_of(cell) / "train")
-        assert "has a chat template, which gptgrid cannot use" in card_of(cell)
+        text = card_of(cell)
+        assert "has a chat template, which gptgrid cannot use" in text
+        assert f"as in {'gptgrid' if config is CONFIG else 'training'} (`split_special_tokens`)" in text
         assert "has a chat template, which gptgrid cannot use" not in card_of(f"{cell}.chat")
 
 
