@@ -19,7 +19,10 @@ STORE = Path("results/.store")
 VIEWS = ("data/corpora", "data/tokenizers", "data/shards", "results")
 SPEEDS = ("tokens_per_second", "train_seconds", "peak_memory_mb")
 """What summary.csv and the report show of provenance.json: it differs from run to run."""
-BY_SECONDS = ("train_seconds", "machine", "on_front_train_seconds")
+BY_SECONDS = (
+    *("train_seconds", "machine", "on_front_train_seconds"),
+    *("generated_bytes_per_second", "generated_on", "on_front_generated_bytes_per_second"),
+)
 """Columns of pareto.csv that follow from them, as the rows of equal.csv at equal seconds do."""
 BUDGETS = re.compile('<section aria-labelledby="budgets-title">.*?</section>', re.DOTALL)
 """What the report shows of these two tables."""

@@ -64,6 +64,7 @@ def test_files_of_results_can_be_named_and_folders_cannot() -> None:
             **CONFIG,
             "dialogues": {"qa": {"source": "builtin", "name": "tales", "documents": 40}},
             "finetuning": {"chat": {"data": "qa", "new_tokens": "add", "steps": 1, "batch_tokens": 64}},
+            "evaluation": {"answers": {"max_new_tokens": 4}},
             "grid": [{"tokenizer": "bytes", "finetuning": "chat"}],
         }
     )

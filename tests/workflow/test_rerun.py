@@ -115,9 +115,9 @@ def requests_deleted(checkout: Checkout) -> None:
 
 
 def neutral_key(checkout: Checkout) -> None:
-    edit_source("config/training.py", "    NonNegative,\n", "    Neutral,\n    NonNegative,\n")(checkout)
+    edit_source("config/recipe.py", "Fraction, NonNegative", "Fraction, Neutral, NonNegative")(checkout)
     new = '    novelty: Annotated[bool, Neutral(False)] = False\n    """What no recipe had before."""\n'
-    edit_source("config/training.py", "    threads: Size = 1\n", f"{new}    threads: Size = 1\n")(checkout)
+    edit_source("config/recipe.py", "    threads: Size = 1\n", f"{new}    threads: Size = 1\n")(checkout)
 
 
 NO_CAUSES = [
@@ -211,7 +211,7 @@ CAUSES = [
     # What the best other cell makes of the samples depends on all cells of a text and their evaluations.
     (remove_a_cell, {"sample": 1, **OVERVIEWS}),
     (a_new_key_that_is_used, FROM_TRAIN),
-    (edit_source("config/training.py", "eps: Positive = 1e-8", "eps: Positive = 1e-7"), FROM_TRAIN),
+    (edit_source("config/recipe.py", "eps: Positive = 1e-8", "eps: Positive = 1e-7"), FROM_TRAIN),
     # Which draws of dropout go to which window then depends on how the batch is cut.
     (edit_config(run={"device": "cpu", "processes": 2}), FROM_TRAIN),
     (edit_config(training__base__lr=2e-3), FROM_TRAIN),
