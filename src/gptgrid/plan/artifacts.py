@@ -17,7 +17,7 @@ from gptgrid.config.values import Section
 from gptgrid.net.address import public
 from gptgrid.plan.chat_templates import ChatTemplates
 from gptgrid.plan.own_files import OwnFiles
-from gptgrid.plan.sources import source_of
+from gptgrid.plan.sources import Source, source_of
 from gptgrid.plan.weights import check_weights
 
 DOCUMENTS = {"tales": 2000, "toy": None}
@@ -145,6 +145,12 @@ class Artifacts:
             own["documents"] = DOCUMENTS[entry.name]
         read = (without(values, "marks", *source.replaced) for values in (config, decided))
         config, decided = ({**values, **own} for values in read)
+        return self.add_data(folder, config, decided, source)
+
+    def add_data(
+        self, folder: str, config: dict[str, Any], decided: dict[str, Any], source: Source
+    ) -> Artifact:
+        """Add texts or conversations, made from what `source_of` knows of their files."""
         config |= {"left_out": source.left_out} if source.left_out else {}  # for the card; decides nothing
         return self.add(
             Artifact("corpus", folder, config, decided, raw=source.raw, addresses=source.addresses)
@@ -162,10 +168,7 @@ class Artifacts:
             {**without(values, "format", *source.replaced), **own}
             for values in (entry.complete(), entry.slice())
         )
-        config |= {"left_out": source.left_out} if source.left_out else {}  # for the card; decides nothing
-        return self.add(
-            Artifact("corpus", folder, config, decided, raw=source.raw, addresses=source.addresses)
-        )
+        return self.add_data(folder, config, decided, source)
 
     def add_task(self, name: str) -> Artifact:
         """Add the items of a task."""

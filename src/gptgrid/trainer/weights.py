@@ -86,6 +86,13 @@ class Weights:
             own[name].copy_(value)
 
 
+@torch.no_grad()
+def set_weights(module: nn.Module, weights: dict[str, Tensor]) -> None:
+    """Set all parameters of a module by name."""
+    for name, parameter in module.named_parameters():
+        parameter.copy_(weights[name])
+
+
 def joined(parameters: Sequence[nn.Parameter]) -> nn.Parameter:
     """Return one parameter that holds several: they and their gradients become views of it and its own.
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
-import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
@@ -33,6 +32,7 @@ from gptgrid.tokens.conversation import ORDINARY, Conversations, lacking
 from gptgrid.trainer.checkpoint import Progress, plain
 from gptgrid.trainer.recipe import Recipe
 from gptgrid.trainer.task import Task
+from gptgrid.trainer.weights import set_weights
 
 SPLITS = ("train", "valid")
 SAMPLE_TOKENS = 60
@@ -226,13 +226,6 @@ def warn_of_joined(conversations: Conversations) -> None:
             "one token, and here they are two; end with a mark or a line feed, and no blank",
             flush=True,
         )
-
-
-@torch.no_grad()
-def set_weights(module: nn.Module, weights: dict[str, Tensor]) -> None:
-    """Set the parameters of a module by name."""
-    for name, parameter in module.named_parameters():
-        parameter.copy_(weights[name])
 
 
 def said(splits: dict[str, Split], rows: int, padding: float) -> str:

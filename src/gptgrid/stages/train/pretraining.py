@@ -5,7 +5,6 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-import torch
 from torch import nn
 
 from gptgrid.artifact.job import Job
@@ -22,6 +21,7 @@ from gptgrid.tokens.shards import Shards, open_shards
 from gptgrid.trainer.checkpoint import Progress
 from gptgrid.trainer.recipe import Recipe
 from gptgrid.trainer.task import Task
+from gptgrid.trainer.weights import set_weights
 
 GREEDY = Decoding(temperature=0.0)
 SAMPLE_TOKENS = 60
@@ -68,10 +68,7 @@ class Pretraining(Task):
         if not self.starts:
             return new_model(recipe)
         module = build(recipe.model, recipe.vocab_size, recipe.eot)
-        weights = read_others(self.job, recipe.model, recipe.vocab_size)
-        with torch.no_grad():
-            for name, parameter in module.named_parameters():
-                parameter.copy_(weights[name])
+        set_weights(module, read_others(self.job, recipe.model, recipe.vocab_size))
         return module
 
     def sample(self, module: nn.Module) -> dict[str, Any]:
