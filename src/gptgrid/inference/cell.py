@@ -417,13 +417,7 @@ def load(path: str | Path, device: str = "auto", weights: str | int | None = Non
             weights, or the machine has no such device.
     """
     path = path_of(path)
-    folder = train_folder(path)
-    if folder is None:
-        raise UserError(
-            f"{path} is not a trained cell: looked for {', '.join(FILES)} there and in its folder train, and "
-            f"found no {', '.join(lacking(path))}; give a folder under results/<experiment>/cells/, or run "
-            "snakemake to train it"
-        )
+    folder = trained_folder(path)
     recipe, codec = read_recipe(folder), read_codec(folder)
     # The embedding of a model of others may have more rows than its tokenizer has tokens.
     spare = recipe["vocab_size"] - codec.vocab_size
@@ -434,6 +428,22 @@ def load(path: str | Path, device: str = "auto", weights: str | int | None = Non
         )
     file = weights_file(path, folder, weights)
     return TrainedCell(load_model(folder, find_device(device), file), codec, recipe)
+
+
+def trained_folder(path: Path) -> Path:
+    """Return the folder with the files of a trained cell.
+
+    Raises:
+        UserError: there is none.
+    """
+    folder = train_folder(path)
+    if folder is None:
+        raise UserError(
+            f"{path} is not a trained cell: looked for {', '.join(FILES)} there and in its folder train, and "
+            f"found no {', '.join(lacking(path))}; give a folder under results/<experiment>/cells/, or run "
+            "snakemake to train it"
+        )
+    return folder
 
 
 def path_of(name: str | Path) -> Path:

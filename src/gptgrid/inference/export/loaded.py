@@ -10,10 +10,8 @@ from typing import Any
 
 from torch import Tensor
 
-from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.identity import namespace
-from gptgrid.inference.cell import path_of, weights_file
-from gptgrid.inference.find import FILES, lacking, train_folder
+from gptgrid.inference.cell import path_of, trained_folder, weights_file
 from gptgrid.inference.reading import conversations_of
 from gptgrid.inference.serve.names import cell_of
 from gptgrid.model.cost import without_values
@@ -100,10 +98,5 @@ def load(cell: Path | str, weights: str | int | None = None) -> Loaded:
         UserError: there is no such cell, or no such weights.
     """
     path = path_of(cell)
-    folder = train_folder(path)
-    if folder is None:
-        raise UserError(
-            f"{path} is not a trained cell: looked for {', '.join(FILES)}, and found no "
-            f"{', '.join(lacking(path))}; give a folder under results/<experiment>/cells/"
-        )
+    folder = trained_folder(path)
     return Loaded(folder, weights_file(path, folder, weights), read_recipe(folder), read_codec(folder))
