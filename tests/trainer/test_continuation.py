@@ -19,12 +19,15 @@ CONSTANT = {"schedule": "constant", "warmup": 3, "min_lr": 1e-3}
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
-def test_equals_one_long_run_where_the_schedules_agree(optimizer, train):
-    """The data order and the moments go on: a constant schedule cannot tell where the parent ended."""
+@pytest.mark.parametrize("schedule", ["constant", "wsd"])
+def test_equals_one_long_run_where_the_schedules_agree(schedule, optimizer, train):
+    """The data order and the moments go on: one constant run serves several budgets, in each of which the rate
+    falls at the end."""
     model, recipe = {"dropout": 0.1}, {**CONSTANT, "optimizer": optimizer}
     parent = train("parent", model=model, training={**recipe, "steps": 10})
-    child = train("child", model=model, training={**recipe, "steps": 25}, parent=parent)
-    straight = train("straight", model=model, training={**recipe, "steps": 25})
+    longer = {**recipe, "steps": 25, "schedule": schedule}
+    child = train("child", model=model, training=longer, parent=parent)
+    straight = train("straight", model=model, training=longer)
     for weights in ("model.safetensors", "last.safetensors"):
         assert (child / weights).read_bytes() == (straight / weights).read_bytes()
     rows = (parent / "metrics.csv").read_text().splitlines()

@@ -199,3 +199,15 @@ def test_the_same_cells_give_the_same_bytes(tmp_path):
         study.tables()
         texts.append((study.compare_job().folder / "scaling.csv").read_bytes())
     assert texts[0] == texts[1]
+
+
+@pytest.mark.parametrize(("schedule", "told"), [("constant", False), ("cosine", True)])
+def test_learning_rates_that_a_budget_would_not_have_from_the_start_are_told(tmp_path, schedule, told):
+    """The rates are 0.002 from the first step to the last."""
+    study = Study(tmp_path, product(SIZES, [100]))
+    recipe = {"lr": 2e-3, "min_lr": 0.0, "schedule": schedule, "warmup": 0.0}
+    for cell in study.cells:
+        study.change(f"train:{cell['cell']}", "inputs", parent="")
+        study.change(f"train:{cell['cell']}", "config", training=recipe)
+    [row], _ = study.tables()
+    assert ("5 of 5 cells continue a shorter training" in row.cautions) == told

@@ -7,7 +7,9 @@ several such choices at one size and budget the one with the lowest validation l
 
 from __future__ import annotations
 
+import csv
 import json
+from math import isclose
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,6 +17,7 @@ import pandas as pd
 
 from gptgrid.stages.compare.cells import DIVERGED
 from gptgrid.stages.compare.facts import Inputs
+from gptgrid.trainer.schedule import learning_rate
 
 SIZE = ("n_layer", "n_head", "base_n_head", "n_kv_head", "head_dim", "d_model", "d_ff")
 """Keys of a model that make it larger."""
@@ -36,7 +39,8 @@ def studies(inputs: Inputs, cells: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of the trained cells with their study, `STUDY`.
 
     Two columns say what speaks against a cell's place in a law: `epochs`, how often it read its text, and
-    `continued`, whether it began with the weights of a shorter training.
+    `continued`, whether it goes on from a shorter training whose learning rates are not those that one of
+    its own budget has. A constant rate that falls at the end (WSD) can be shared by several budgets.
 
     Args:
         inputs: of `compare`.
@@ -46,7 +50,7 @@ def studies(inputs: Inputs, cells: pd.DataFrame) -> pd.DataFrame:
     asked = [cell for cell, here in zip(inputs.job.config.cells, trained, strict=True) if here]
     rows = cells[trained].assign(
         tokenizer=[cell.shards.split("@", 1)[0] for cell in asked],
-        continued=["parent" in inputs.manifest(f"train:{cell.cell}")["inputs"] for cell in asked],
+        continued=[is_continued_otherwise(inputs, cell) for cell in asked],
         epochs=[epochs(inputs, cell) for cell in asked],
     )
     return rows.assign(recipe=labels([cell.shards for cell in asked], [recipe_of(inputs, c) for c in asked]))
@@ -85,6 +89,18 @@ def labels(shards: list[str], recipes: list[dict[str, str]]) -> list[str]:
         ", ".join(f"{key}={recipe.get(key, 'null')}" for key in varied[name])
         for name, recipe in zip(shards, recipes, strict=True)
     ]
+
+
+def is_continued_otherwise(inputs: Inputs, cell: SimpleNamespace) -> bool:
+    """Say whether a training had other learning rates in the one that it continues than from the start."""
+    manifest = inputs.manifest(f"train:{cell.cell}")
+    if "parent" not in manifest["inputs"]:
+        return False
+    recipe, steps = SimpleNamespace(**manifest["config"]["training"]), manifest["facts"]["steps"]
+    path = inputs.job.inputs[f"train:{cell.cell}"] / "metrics.csv"
+    with path.open(newline="", encoding="utf-8") as file:
+        rates = [(int(row["step"]), float(row["lr"])) for row in csv.DictReader(file)]
+    return any(not isclose(rate, learning_rate(recipe, step - 1, steps)) for step, rate in rates)
 
 
 def epochs(inputs: Inputs, cell: SimpleNamespace) -> float:
