@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -279,6 +280,33 @@ def test_a_file_of_weights_and_the_last_weights(tmp_path):
         (train / "model.safetensors", [], "xAAA\n"),
     ):
         assert invoke("generate", str(cell), *options, *more) == expected
+
+
+def test_weights_are_named_behind_an_at(tmp_path, monkeypatch):
+    """Of a folder and of a name alike; the file says which they are, so that `--weights` is not given, too."""
+    train = write_cell(
+        tmp_path / "results" / "one" / "cells" / "toy.bytes.tiny.base.s1" / "train",
+        uniform(257, likely=65),
+        last=uniform(257, likely=66),
+    )
+    shutil.copy(train / "last.safetensors", train / "step-00000040.safetensors")
+    monkeypatch.chdir(tmp_path)
+    options = ["--max-new-tokens", "3", "--prompt", "x"]
+    for cell, expected in (
+        ("tiny s1@40", "xBBB\n"),
+        ("one/toy.bytes.tiny.base.s1@last", "xBBB\n"),
+        (f"{train.parent}@best", "xAAA\n"),
+        (f"{train}@40", "xBBB\n"),
+    ):
+        assert invoke("generate", cell, *options) == expected
+    assert load("tiny s1@40", "cpu").generate("x", max_new_tokens=3) == "BBB"
+    for cell, more, expected in (
+        ("tiny s1@50", [], "has no weights '50'; take best or last or 40"),
+        ("tiny s2@40", [], "no trained cell matches 'tiny s2'"),
+        ("tiny s1@40", ["--weights", "last"], "says which weights already"),
+    ):
+        with pytest.raises(UserError, match=expected):
+            CliRunner().invoke(app, ["generate", cell, *options, *more], catch_exceptions=False)
 
 
 def test_a_setting_out_of_range_ends_before_a_cell_is_looked_for():

@@ -12,7 +12,10 @@ from gptgrid.cli.completion import cell_names
 if TYPE_CHECKING:
     from gptgrid.inference.cell import TrainedCell
 
-CELL = "Folder of a cell, or parts of its name: 'tales bpe llama'; or a file of weights in it."
+CELL = (
+    "Folder of a cell, or parts of its name: 'tales bpe llama'; or a file of weights in it. "
+    "Behind it, @STEP takes weights that were kept."
+)
 CellName = Annotated[str, typer.Argument(help=CELL, autocompletion=cell_names)]
 CellNames = Annotated[list[str], typer.Argument(metavar="CELL…", help=CELL, autocompletion=cell_names)]
 Weights = Annotated[
@@ -29,10 +32,9 @@ def load_cell(name: str, device: str, weights: str | None) -> tuple[Path, Traine
     Raises:
         UserError: none or several are meant, or the cell cannot be read.
     """
-    from gptgrid.inference.cell import divergence, load
-    from gptgrid.inference.find import find
+    from gptgrid.inference.cell import divergence, load, named
 
-    folder = find(name)
+    folder = named(name)
     cell = load(folder, device, weights)
     if str(folder) != name:
         typer.echo(f"gptgrid: {folder}", err=True)

@@ -405,7 +405,8 @@ def load(path: str | Path, device: str = "auto", weights: str | int | None = Non
     Args:
         path: the folder of a cell (`results/<experiment>/cells/<cell>`), its `train` folder, a copy of that,
             or a file of weights in it, such as `model.safetensors` or `step-00000512.safetensors`; or parts
-            of the name of a cell under `results`, as for `gptgrid.api.find`.
+            of the name of a cell under `results`, as for `gptgrid.api.find`. `@512` behind a folder or a name
+            takes the weights of that step.
         device: auto, cpu, cuda or mps; `auto` takes cuda, then mps, then cpu.
         weights: best (of the lowest validation loss), last, or the number of a step whose weights were kept
             (`checkpoints` of the training recipe). Default: the file that `path` names, or those that the
@@ -457,7 +458,22 @@ def path_of(name: str | Path) -> Path:
             return Path(name)
     except (OSError, ValueError):  # no file has such a name
         pass
-    return find(str(name))
+    return named(str(name))
+
+
+def named(name: str) -> Path:
+    """Return the folder of the cell of a name, as `find` does; behind it, `@best`, `@last` and `@STEP` mean
+    the file of those weights.
+
+    Raises:
+        UserError: no cell matches, or several do, or it has no such weights.
+    """
+    cell, at, weights = name.rpartition("@")
+    if not at or not (weights in WEIGHTS or weights.isdecimal()) or train_folder(Path(name)):
+        return find(name)
+    path = find(cell)
+    folder = trained_folder(path)
+    return folder / weights_file(path, folder, weights)
 
 
 def weights_file(path: Path, folder: Path, weights: str | int | None) -> str:
