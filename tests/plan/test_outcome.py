@@ -10,9 +10,10 @@ import pytest
 from gptgrid.plan.outcome import outcome
 
 TABLE = """\
-group,text,best,bpb_mean,perplexity_mean
-a.char.gpt2.base,a,False,1.5,4.1
-a.bpe.gpt2.base,a,True,1.25,12.5
+group,text,rank,best,val_loss_mean,bpb_mean,perplexity_mean
+a.char.gpt2.base,a,2,False,1.41,1.5,4.1
+a.bpe.gpt2.base,a,1,True,2.52,1.25,12.5
+a.bpe.unigram,a,,False,4.5,3.5,90.5
 """
 
 
@@ -27,8 +28,8 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     return SimpleNamespace(of_stage=lambda stage: [compare], cells=cells)
 
 
-def sampled(prompt: str, text: str) -> None:
-    folder = Path("cells/a.bpe.gpt2.base.s1/sample")
+def sampled(prompt: str, text: str, seed: int = 1) -> None:
+    folder = Path(f"cells/a.bpe.gpt2.base.s{seed}/sample")
     folder.mkdir(parents=True)
     (folder / "samples.jsonl").write_text(json.dumps({"prompt": prompt, "text": text}) + "\n")
 
@@ -39,6 +40,26 @@ def test_the_best_of_a_text_with_its_figures_a_sample_and_the_command(plan):
     assert best == ("a: best on validation: a.bpe.gpt2.base; test: 1.250 bits per byte, perplexity 12.50")
     assert sample == '  "It\'s a fox. And a hen."'
     assert shlex.split(command) == ["gptgrid", "generate", "cells/a.bpe.gpt2.base.s1", "--prompt", "It's"]
+
+
+def test_where_no_group_is_the_best_the_lowest_on_validation_is_named(plan):
+    table = Path("compare/comparison.csv")
+    table.write_text(table.read_text().replace("True", "False"))
+    said, command = outcome(plan)
+    assert said.startswith("a: no group is the best; lowest on validation: a.bpe.gpt2.base; test: 1.250 bits")
+    assert command == "  gptgrid generate cells/a.bpe.gpt2.base.s1"
+
+
+def test_nothing_is_said_of_a_text_whose_trainings_all_failed(plan):
+    table = Path("compare/comparison.csv")
+    table.write_text("group,text,rank,best,val_loss_mean,bpb_mean\na.bpe.gpt2.base,a,1,False,,\n")
+    assert outcome(plan) == []
+
+
+def test_a_seed_with_a_sample_is_shown(plan):
+    """The training of the first may have diverged."""
+    sampled("A", " fox.", seed=2)
+    assert outcome(plan)[1:] == ['  "A fox."', "  gptgrid generate cells/a.bpe.gpt2.base.s2 --prompt A"]
 
 
 @pytest.mark.parametrize("prompt", ["Half a\ndocument", "long " * 50, ""])

@@ -18,8 +18,9 @@ FIGURES = {"bpb_mean": "{:.3f} bits per byte", "perplexity_mean": "perplexity {:
 
 
 def outcome(plan: Plan) -> list[str]:
-    """Return lines about the best group of each text: its figures, a sample, the command that generates more;
-    and one for each recipe by which cells were fine-tuned: the command that asks one of them.
+    """Return lines about the best group of each text, or the lowest on validation where none is the best: its
+    figures, a sample, the command that generates more; and one for each recipe by which cells were
+    fine-tuned: the command that asks one of them.
 
     None where there are no tables. Of private text no sample is shown.
     """
@@ -29,10 +30,15 @@ def outcome(plan: Plan) -> list[str]:
         return []
     cells = {cell["cell"]: cell for cell in compare.config["cells"]}
     lines, best = [], []
-    for group in (row for row in read_rows(folder / "comparison.csv") if row["best"] == "True"):
-        name = next(name for name in cells if name.rpartition(".")[0] == group["group"])
+    for group in (row for row in read_rows(folder / "comparison.csv") if row["rank"] == "1"):
+        if not group["val_loss_mean"]:
+            continue
+        seeds = [name for name in cells if name.rpartition(".")[0] == group["group"]]
+        # A training that diverged has no sample.
+        name = next((name for name in seeds if samples_of(cells[name]["path"]).is_file()), seeds[0])
         figures = [text.format(float(group[key])) for key, text in FIGURES.items() if group[key]]
-        lines.append(f"{group['text']}: best on validation: {group['group']}; test: {', '.join(figures)}")
+        place = "best" if group["best"] == "True" else "no group is the best; lowest"
+        lines.append(f"{group['text']}: {place} on validation: {group['group']}; test: {', '.join(figures)}")
         lines += try_it(Path(cells[name]["path"]), cells[name]["private"])
         best.append(name)
     # Of the best cell, if it was fine-tuned so.
@@ -45,7 +51,7 @@ def outcome(plan: Plan) -> list[str]:
 
 def try_it(cell: Path, private: bool) -> list[str]:
     """Return a sample of a cell, if there is one and it may be shown, and the command for another."""
-    samples = cell / "sample" / "samples.jsonl"
+    samples = samples_of(cell)
     if private or not samples.is_file():
         return [f"  gptgrid generate {cell}"]
     first = json.loads(samples.read_text(encoding="utf-8").splitlines()[0])
@@ -54,6 +60,11 @@ def try_it(cell: Path, private: bool) -> list[str]:
     typed = prompt.isprintable() and 0 < len(prompt) <= SHOWN
     again = f" --prompt {shlex.quote(prompt)}" if typed else ""
     return [f'  "{shown}"', f"  gptgrid generate {cell}{again}"]
+
+
+def samples_of(cell: Path | str) -> Path:
+    """Return where the samples of a cell stand, if it has some."""
+    return Path(cell) / "sample" / "samples.jsonl"
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
