@@ -351,3 +351,27 @@ def test_configurations_that_come_with_the_project_are_valid(path: Path) -> None
 def test_the_encoder_refuses_by_name_what_it_lacks(switches: dict) -> None:
     with pytest.raises(ValueError, match=f"{next(iter(switches))} .* is not in nn.TransformerEncoder"):
         Model(preset="encoder", **switches)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("training.base.eval_every", "epochs", "found 'epochs'; input should be 'epoch'; or input should be a valid int"),
+        ("training.base.sample_every", 0, "found 0; input should be 'epoch'; or input should be greater than 0"),
+        ("training.base.weight_decay", -1, "found -1; input should be 'auto'; or input should be greater than or equal"),
+        ("run.compile", "maybe", "found 'maybe'; input should be 'auto'; or input should be a valid boolean"),
+    ],
+)  # fmt: skip
+def test_a_value_of_several_types_is_told_once_where_it_was_given(
+    good_file: Path, key: str, value: object, expected: str
+) -> None:
+    settings: dict = {}
+    *parents, last = key.split(".")
+    inner = settings
+    for parent in parents:
+        inner = inner.setdefault(parent, {})
+    inner[last] = value
+    with pytest.raises(ConfigError) as error:
+        load([good_file], settings)
+    (line,) = str(error.value).splitlines()
+    assert line.startswith(f"--config: {key}: {expected}")

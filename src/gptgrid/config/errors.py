@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
+from itertools import groupby
 from typing import Any, get_args
 
 from gptgrid.artifact.errors import UserError
@@ -18,6 +19,12 @@ from gptgrid.config.values import IN_WORDS, Section
 from gptgrid.net.address import public
 
 NUMBERS = "numbers have a point and no commas: 1.5e-3, 10000"
+KINDS = ("function-", "section-", "list[", "literal[", "[key]", "constrained-int", "constrained-float")
+"""What pydantic puts into paths for one of several types that a value may have."""
+TYPES = {("bool", "bool"), ("str", "string")}
+"""The same, where somebody may have written it: the last of a path, and how its findings are called."""
+SENTENCES = {"extra_forbidden", "invalid_key", "missing", "value_error"}
+"""What pydantic calls findings that are told in words of their own, not by what was found and expected."""
 KEYS = {"dict_type", "model_type", "model_attributes_type"}
 """What pydantic calls findings where keys should stand."""
 
@@ -31,15 +38,29 @@ def path_of(prefix: tuple[str, ...], finding: Any) -> list[str]:
     steps = [str(step) for step in finding["loc"]]
     if prefix and steps and steps[0] in VARIANTS.get(prefix[0], {}):
         steps = steps[1:]
+    if steps and (steps[-1], finding["type"].partition("_")[0]) in TYPES:
+        steps.pop()
     # Like the variant of an entry, other types of values are pydantic's names, which nobody wrote.
-    return [
-        *prefix,
-        *(
-            step
-            for step in steps
-            if not step.startswith(("function-", "section-", "list[", "literal[", "[key]"))
-        ),
-    ]
+    return [*prefix, *(step for step in steps if not step.startswith(KINDS))]
+
+
+def described(prefix: tuple[str, ...], findings: Iterable[Any]) -> Iterator[tuple[list[str], str]]:
+    """Yield the keys that lead to what is wrong, and what to say of it: once of a value that could be of
+    several types, with all that was expected.
+
+    Args:
+        prefix: the keys that lead to what was checked.
+        findings: `ValidationError.errors()`.
+    """
+    for path, same in groupby(findings, lambda finding: path_of(prefix, finding)):
+        first, *others = same
+        said = [describe(path, first)]
+        for finding in others:
+            if SENTENCES.isdisjoint((first["type"], finding["type"])):
+                said[0] += f"; or {expectation(finding).lstrip(',; ')}"
+            else:
+                said.append(describe(path, finding))
+        yield from ((path, sentence) for sentence in said)
 
 
 def describe(path: list[str], finding: Any) -> str:

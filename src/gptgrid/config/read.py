@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from gptgrid.config.errors import ConfigError, describe, path_of, shown
+from gptgrid.config.errors import ConfigError, described, shown
 from gptgrid.config.experiment import ConfigurationFile
 from gptgrid.config.merge import merge, nested
 from gptgrid.config.parse import read_scalar, read_yaml
@@ -120,8 +120,8 @@ class Configuration:
         try:
             yield
         except ValidationError as failure:
-            findings = [(path_of(prefix, finding), finding) for finding in failure.errors()]
-            lines = [f"{self.origin_of(*path)}: {describe(path, finding)}" for path, finding in findings]
+            found = described(prefix, failure.errors())
+            lines = [f"{self.origin_of(*path)}: {said}" for path, said in found]
             raise ConfigError("\n".join(lines)) from None
 
 
