@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -122,6 +123,14 @@ def test_unreachable_says_what_was_tried(tmp_path: Path, pauses: list[float]) ->
     ):
         fetch("https://127.0.0.1:9/a.txt", SHA256, tmp_path)
     assert len(pauses) == download.ATTEMPTS - 1 and 16 <= pauses[-1] <= 17
+
+
+def test_unreachable_says_where_a_mirror_that_is_set_would_have_it(
+    mirror: Path, tmp_path: Path, pauses: list[float]
+) -> None:
+    lacking = mirror.parents[2] / "127.0.0.1:9" / "红.txt"
+    with pytest.raises(UserError, match=f"refused.*put the file at {re.escape(str(lacking))}"):
+        fetch("https://127.0.0.1:9/%E7%BA%A2.txt", SHA256, tmp_path / "downloads")
 
 
 # ---------------------------------------------------------------------------------- broken servers

@@ -155,10 +155,15 @@ def obtain(url: str, part: Part, schemes: Collection[str]) -> str:
             raise UserError(
                 f"{part.path} cannot be written ({error.strerror}); make room, then run again"
             ) from None
-    raise UserError(
-        f"{reason}; check the address and the network, or set GPTGRID_MIRROR to a folder that has "
-        f"{without_scheme(public(url))}"
-    )
+    raise UserError(f"{reason}; check the address and the network, or {mirrored(public(url))}")
+
+
+def mirrored(url: str) -> str:
+    """Return what lets a mirror have the file of an address: where to put it, or what to set."""
+    mirror, name = os.environ.get("GPTGRID_MIRROR", "").rstrip("/"), unquote(without_scheme(url))
+    if mirror and "://" not in mirror:
+        return f"put the file at {Path(mirror) / name}, where GPTGRID_MIRROR would have it"
+    return f"set GPTGRID_MIRROR to a folder that has {name}"
 
 
 def without_scheme(url: str) -> str:
