@@ -105,22 +105,57 @@ SYNONYMS = {
     "chat_template_path": "template",
     "truncation": "too_long",
     "truncation_mode": "too_long",
+    "n_embed": "d_model",
+    "d_embed": "d_model",
+    "embed_size": "d_model",
+    "embedding_size": "d_model",
+    "ff_dim": "d_ff",
+    "d_ffn": "d_ff",
+    "ffn_hidden": "d_ff",
+    "num_blocks": "n_layer",
+    "n_blocks": "n_layer",
+    "n_positions": "context",
+    "seq_length": "context",
+    "norm_type": "norm",
+    "pos_encoding": "position",
+    "pos_emb": "position",
+    "tie_weights": "tie_embeddings",
+    "weight_tying": "tie_embeddings",
+    "tie_word_embeddings": "tie_embeddings",
+    "num_iters": "steps",
+    "iterations": "steps",
+    "train_batch_size": "batch_tokens",
+    "grad_accum": "micro_batch",
+    "gradient_accumulation": "micro_batch",
+    "accumulate_grad_batches": "micro_batch",
+    "adam_beta1": "betas",
+    "adam_beta2": "betas",
+    "clip_grad_norm": "grad_clip",
+    "early_stopping_patience": "patience",
+    "print_every": "log_every",
+    "save_total_limit": "checkpoints",
 }
 """What other projects call our keys (nanoGPT, LLMs-from-scratch, llama, transformers, PyTorch, peft, trl)."""
 
+
+ROWS = "tokens, not rows: rows × context, so 32 rows of 128 are 4096"
+AT_ONCE = "rows that go through at once; batch_tokens stays the whole batch"
+BOTH = "both in one list: [0.9, 0.95]"
+PRECISION = "a word: fp32, bf16 or fp16"
 CONVERSIONS = {
-    "batch_size": "tokens, not rows: rows × context, so 32 rows of 128 are 4096",
+    "batch_size": ROWS,
+    "train_batch_size": ROWS,
     "per_device_train_batch_size": "tokens of a whole step, not rows of a device: rows × devices × "
     "gradient_accumulation_steps × context",
     "shuffle": "`shuffled` is the default",
-    "gradient_accumulation_steps": "rows that go through at once; batch_tokens stays the whole batch",
-    "beta1": "both in one list: [0.9, 0.95]",
-    "beta2": "both in one list: [0.9, 0.95]",
+    "gradient_accumulation_steps": AT_ONCE,
+    "beta1": BOTH,
+    "beta2": BOTH,
     "warmup_ratio": "a share of the steps where it is below 1",
-    "use_amp": "a word: fp32, bf16 or fp16",
-    "amp": "a word: fp32, bf16 or fp16",
-    "fp16": "a word: fp32, bf16 or fp16",
-    "bf16": "a word: fp32, bf16 or fp16",
+    "use_amp": PRECISION,
+    "amp": PRECISION,
+    "fp16": PRECISION,
+    "bf16": PRECISION,
     "save_every": "seconds between the states from which a killed training goes on; weights to keep are "
     "`training.NAME.checkpoints`",
     "save_interval": "seconds between the states from which a killed training goes on; weights to keep are "
@@ -129,8 +164,18 @@ CONVERSIONS = {
     "`training.NAME.checkpoints`",
     "log_interval": "seconds between lines of progress, not steps",
     "logging_steps": "seconds between lines of progress, not steps",
-    "grad_accum_steps": "rows that go through at once; batch_tokens stays the whole batch",
-    "accumulation_steps": "rows that go through at once; batch_tokens stays the whole batch",
+    "grad_accum_steps": AT_ONCE,
+    "accumulation_steps": AT_ONCE,
+    "grad_accum": AT_ONCE,
+    "gradient_accumulation": AT_ONCE,
+    "accumulate_grad_batches": AT_ONCE,
+    "adam_beta1": BOTH,
+    "adam_beta2": BOTH,
+    "dtype": PRECISION,
+    "lr_scheduler_type": "constant, linear, cosine or wsd; `warmup` is a key of its own",
+    "save_checkpoint_every": "keys: `{every: 1000, keep: all}`, in steps",
+    "save_total_limit": "keys: `{every: epoch, keep: 3}`",
+    "print_every": "seconds between lines of progress, not steps",
     "qkv_bias": "of all linear layers and layer norms",
     "early_stopping": "validations without a lower loss",
     "lora_alpha": "the product is multiplied by alpha / rank",
@@ -146,20 +191,30 @@ CONVERSIONS = {
 
 DISCRIMINATORS = {"corpora": "source", "tokenizers": "kind", "dialogues": "source"}
 """Section → the key that says which other keys an entry has."""
+RESUMED = "leave it out: a training that was killed goes on by itself, and `continues` makes one longer"
+RESULTS = "leave it out: results lie under results/<experiment>/cells; `experiment` names them"
+BEST = "leave it out: model.safetensors has the weights of the lowest validation loss"
 UNQUANTIZED = "leave it out: nothing is quantized in training; `precision` says how products are computed"
 NO_KEYS = {
     "eval_tokens": "`eval_bytes` takes its place: so many bytes of whole documents are the same text for "
     "every tokenizer, so many tokens are not",
     "seed": "seeds of cells stand in a block of `grid`: `seed: [1, 2]`",
-    "resume": "leave it out: a training that was killed goes on by itself, and `continues` makes one longer",
+    "resume": RESUMED,
     "eval_iters": "leave it out: a validation scores the whole split; `eval_bytes` takes a part of it",
-    "save_dir": "leave it out: results lie under results/<experiment>/cells; `experiment` names them",
-    "out_dir": "leave it out: results lie under results/<experiment>/cells; `experiment` names them",
-    "output_dir": "leave it out: results lie under results/<experiment>/cells; `experiment` names them",
+    "save_dir": RESULTS,
+    "out_dir": RESULTS,
+    "output_dir": RESULTS,
     "data_path": "texts stand in `corpora`: `mine: {source: files, paths: [FILE]}`",
     "data_dir": "texts stand in `corpora`: `mine: {source: files, paths: [FOLDER]}`",
     "save_best": "leave it out: `use: best` takes the weights of the lowest validation loss, which are kept",
-    "best_model_path": "leave it out: model.safetensors has the weights of the lowest validation loss",
+    "best_model_path": BEST,
+    "best.pt": BEST,
+    "load_best_model_at_end": BEST,
+    "last.pt": "leave it out: last.safetensors has the last weights; `use: last` takes them",
+    "resume_from": RESUMED,
+    "resume_from_checkpoint": RESUMED,
+    "checkpoint_dir": RESULTS,
+    "ckpt_dir": RESULTS,
     "lora_dropout": "write it as `finetuning.NAME.lora.dropout`",
     "packing": "leave it out: whole conversations are packed into rows, and none sees another",
     "padding_free": "leave it out: whole conversations are packed into rows, and none sees another",
@@ -226,38 +281,46 @@ PLACES: dict[str, tuple[type[Section], ...]] = {
 
 def unknown(name: Any, known: Iterable[Any], what: str = "name") -> str:
     """Return what to say about a name that is not defined, with the nearest that is."""
-    known = [str(key) for key in known]
-    nearest = closest(name, known)
-    hint = f"did you mean {nearest!r}?" if nearest else f"known: {', '.join(known)}"
-    return f"unknown {what} {name!r}; {hint}"
+    return f"unknown {what} {name!r}; {nearest(name, [str(key) for key in known])}"
+
+
+def nearest(name: Any, known: list[str]) -> str:
+    """Return a question after the known name that is spelt most like this one, or all that are known."""
+    alike = closest(name, known)
+    return f"did you mean {alike!r}?" if alike else f"known: {', '.join(known)}"
 
 
 def unknown_key(key: str, known: list[str], section: str = "") -> str:
     """Return what to say about a key that is not valid where it stands.
 
     Args:
-        key: the key.
+        key: the key; it may be written as on a command line, `--batch-size`.
         known: the keys that are valid there.
         section: the top-level key that it stands in; "" at the top.
     """
+    return f"unknown key {key!r}; {instead(key.lstrip('-').replace('-', '_'), known, section)}"
+
+
+def instead(key: str, known: list[str], section: str) -> str:
+    """Return what to write in place of a key; see `unknown_key`."""
     for kind, words in IN_PLACE.items():
         if key in words and known == list(kind.model_fields):
-            return f"unknown key {key!r}; {words[key]}"
+            return words[key]
     ours = SYNONYMS.get(key, key)
     alike = None if key in SYNONYMS or key in NO_KEYS else closest(key, known, cutoff=0.8)
     if ours in known or (ours := alike):
-        return f"unknown key {key!r}; did you mean {ours!r}?{conversion(key)}"
+        return f"did you mean {ours!r}?{conversion(key)}"
     entry = DISCRIMINATORS.get(section) in known
     variants = [tag for tag, kind in VARIANTS.get(section, {}).items() if key in kind.model_fields]
     if entry and variants:
-        return f"unknown key {key!r}; it goes with {DISCRIMINATORS[section]} {', '.join(variants)}"
+        return f"it goes with {DISCRIMINATORS[section]} {', '.join(variants)}"
     # The same section first: `temperature` in sampling belongs to a decoding.
     places = sorted(places_of(key), key=lambda place: place.split(".")[0] != section)
     if key in NO_KEYS and not any(place.startswith(f"{section}.") for place in places):
-        return f"unknown key {key!r}; {NO_KEYS[key]}"
+        return NO_KEYS[key]
     if places:
-        return f"unknown key {key!r}; write it as `{places[0]}`{conversion(key)}"
-    return unknown(key, known, "key")
+        return f"write it as `{places[0]}`{conversion(key)}"
+    return nearest(key, known)
 
 
 def conversion(key: str) -> str:
