@@ -5,12 +5,15 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import NamedTuple
 
 import pytest
 from making import plan_of
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.identity import STAGES
+from gptgrid.artifact.receipt import Failure
 from gptgrid.plan.verify import choose
 
 CONFIG = {
@@ -20,6 +23,13 @@ CONFIG = {
     "training": {"base": {"steps": 1, "batch_tokens": 64}},
     "grid": [{"tokenizer": "bytes"}],
 }
+
+
+class SimpleArtifact(NamedTuple):
+    """What is told of an artifact that could not be made."""
+
+    stage: str
+    name: str
 
 
 def renamed(section: str, name: str, new: str, **changes: object) -> dict:
@@ -120,6 +130,18 @@ def test_a_name_that_means_no_cell_chooses_none(name: str) -> None:
         UserError, match=f"no trained cell matches {name!r}; give its --configfile, or one of"
     ):
         choose(plan_of(CONFIG), [name])
+
+
+def test_what_failed_for_one_reason_is_told_once() -> None:
+    """As all cells do on a device that is not there."""
+    absent, short = "device is 'mps', but torch finds only cpu here", "the training split has 9 tokens"
+    failures = {"b": Failure("b", absent), "c": Failure("c", short), "d": Failure("d", absent)}
+    failures["b/sample"] = failures["b"]
+    plan = plan_of(CONFIG)
+    plan.there = {SimpleArtifact("train", name): name == "a" for name in ("a", *failures)}
+    plan.keys = {artifact: artifact.name for artifact in plan.there}
+    plan.store = SimpleNamespace(receipt=lambda stage, key: SimpleNamespace(failure=failures[key]))
+    assert plan.failures() == {f"b and 1 more: {absent}": ["b", "b/sample", "d"], f"c: {short}": ["c"]}
 
 
 def test_a_plan_waits_for_no_large_library() -> None:

@@ -259,14 +259,21 @@ class Plan:
         return receipt if lacking and self.store.is_whole(receipt, self.digests) else None
 
     def failures(self) -> dict[str, list[str]]:
-        """Return what could not be made, with its reason → the artifacts that lack it."""
-        found: dict[str, list[str]] = {}
+        """Return what could not be made, with its reason → the artifacts that lack it.
+
+        Of several that failed for one reason the first is named, with the number of the others.
+        """
+        failed: dict[str, dict[str, list[str]]] = {}
         missing = (artifact for artifact, there in self.there.items() if not there)
         for artifact in missing:
             receipt = self.store.receipt(artifact.stage, self.keys[artifact])
-            if receipt and receipt.failure:
-                reason = f"{receipt.failure.name}: {receipt.failure.reason}"
-                found.setdefault(reason, []).append(artifact.name)
+            if receipt and (failure := receipt.failure):
+                failed.setdefault(failure.reason, {}).setdefault(failure.name, []).append(artifact.name)
+        found = {}
+        for reason, lacking in failed.items():
+            first, *others = lacking
+            more = f" and {len(others)} more" if others else ""
+            found[f"{first}{more}: {reason}"] = [name for names in lacking.values() for name in names]
         return found
 
 
