@@ -133,6 +133,8 @@ SYNONYMS = {
     "clip_grad_norm": "grad_clip",
     "early_stopping_patience": "patience",
     "print_every": "log_every",
+    "eval_strategy": "eval_every",
+    "evaluation_strategy": "eval_every",
     "save_total_limit": "checkpoints",
 }
 """What other projects call our keys (nanoGPT, LLMs-from-scratch, llama, transformers, PyTorch, peft, trl)."""
@@ -175,6 +177,8 @@ CONVERSIONS = {
     "lr_scheduler_type": "constant, linear, cosine or wsd; `warmup` is a key of its own",
     "save_checkpoint_every": "keys: `{every: 1000, keep: all}`, in steps",
     "save_total_limit": "keys: `{every: epoch, keep: 3}`",
+    "eval_strategy": "`epoch`, or a number of steps",
+    "evaluation_strategy": "`epoch`, or a number of steps",
     "print_every": "seconds between lines of progress, not steps",
     "qkv_bias": "of all linear layers and layer norms",
     "early_stopping": "validations without a lower loss",

@@ -227,7 +227,7 @@ def test_a_test_of_another_kind(sound):
     edit_evaluations(sound, guessing=2.0)
     lines = said(sound)
     assert len(lines) == 2 and lines[0].startswith("on the test split tales.bpe.llama.base.s1 takes")
-    assert "where guessing tokens by their frequency takes 2.000" in lines[0]
+    assert "where guessing (by frequency, or all tokens alike) takes 2.000" in lines[0]
 
 
 @pytest.mark.parametrize(("of_split", "more"), [(183, "give more text"), (999, "raise `evaluation.bytes`")])
@@ -302,7 +302,7 @@ def test_groups_that_only_guess_are_named_behind_a_best_one(tmp_path):
     experiment = Experiment(tmp_path, ("tales",), ("char", "bpe"), ("gpt2",))
     edit_evaluations(experiment, "valid", of="char", guessing=0.5)
     assert said(experiment)[0].startswith(
-        "1 of 2 groups cannot be told from guessing tokens by their frequency (tales.char.gpt2.base)"
+        "1 of 2 groups cannot be told from guessing (by frequency, or all tokens alike) (tales.char.gpt2.base)"
     )
 
 

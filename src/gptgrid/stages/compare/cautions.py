@@ -17,7 +17,7 @@ from gptgrid.stages.compare.cells import CONVENTION, TAKE_BACK, repeated_keys
 from gptgrid.stages.compare.data import of_data
 from gptgrid.stages.compare.documents import Scores
 from gptgrid.stages.compare.facts import Inputs
-from gptgrid.stages.compare.guessing import learned_by_document
+from gptgrid.stages.compare.guessing import GUESSING, learned_by_document
 from gptgrid.stages.compare.references import of_references
 from gptgrid.stages.compare.trainings import LONGER, of_best, of_trainings
 from gptgrid.stages.compare.verdicts import BETTER, UNDECIDED
@@ -79,13 +79,13 @@ def of_groups(rivals: list[Row]) -> Iterator[str]:
         first = measured[0]
         yield (
             f"no group is the best: the lowest on validation, {first['group']}, takes "
-            f"{first['val_loss_mean']:.3f} nats per token where guessing tokens by their frequency takes "
+            f"{first['val_loss_mean']:.3f} nats per token where {GUESSING} takes "
             f"{first['guessing']:.3f}, so that it has learned nothing that the {first['val_tokens']:,} "
             f"tokens scored could show; train longer, or {more}"
         )
     elif lost := [group["group"] for group in measured if not group["learned"]]:
         yield (
-            f"{len(lost)} of {len(rivals)} groups cannot be told from guessing tokens by their frequency "
+            f"{len(lost)} of {len(rivals)} groups cannot be told from {GUESSING} "
             f"({some(lost)}); train them longer, or {more}"
         )
     # Of a checkpoint of others there are no seeds to give.

@@ -21,6 +21,9 @@ SPREAD = 2.0
 from the one before it, against guessing by frequency alone, has 0.9 by characters and 1.3 to 2.1 by pieces of
 words."""
 
+GUESSING = "guessing (by frequency, or all tokens alike)"
+"""What the lower of both losses is called."""
+
 
 def resolution(tokens: int) -> float:
     """Return the difference in nats per token below which so many tokens cannot tell two models apart: twice

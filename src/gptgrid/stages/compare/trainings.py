@@ -10,7 +10,7 @@ from typing import Any
 from gptgrid.stages.compare.cells import DIVERGED, IMPORTED, STOPPED
 from gptgrid.stages.compare.costs import costs_of
 from gptgrid.stages.compare.facts import Inputs
-from gptgrid.stages.compare.guessing import guessing_of, has_learned, scored_tokens
+from gptgrid.stages.compare.guessing import GUESSING, guessing_of, has_learned, scored_tokens
 
 FEW_STEPS = 100
 """About as many take the warmup and AdamW's running means, which decay by 0.95 to 0.999 a step, to settle."""
@@ -140,8 +140,8 @@ def of_best(inputs: Inputs, cells: list[SimpleNamespace], useful: bool | None = 
         learned = has_learned(loss, guessing, tokens.get("test")) if useful is None else useful
         if loss is not None and not learned:
             yield (
-                f"on the test split {cell.cell} takes {loss:.3f} nats per token where guessing tokens by "
-                f"their frequency takes {guessing:.3f}: "
+                f"on the test split {cell.cell} takes {loss:.3f} nats per token where {GUESSING} "
+                f"takes {guessing:.3f}: "
                 + (untold(inputs.evaluation(cell.cell)) if loss < guessing else OF_NO_USE)
             )
         facts = inputs.facts(f"train:{cell.cell}")
