@@ -305,6 +305,18 @@ def test_scores_of_both_sides_are_pooled_once() -> None:
     assert row["difference_high"] - row["difference"] == pytest.approx(half)
 
 
+def test_seeds_of_one_name_and_two_configurations_are_refused_by_the_keys_that_differ() -> None:
+    a = write_experiment("a", {"small": 0.0, "large": 0.0})
+    write_experiment("b", {"small": 0.0})
+    shutil.rmtree(a / "cells/toy.char.small.base.s2")
+    write_cell(a / "cells/toy.char.small.base.s2", 0.0, lr=0.003)
+    said = r"small\.base\.s1 and results/a/\S+small\.base\.s2 have one name, but are of two configurations, which differ in training\.lr;"
+    for one, other in (("a", "b"), ("b", "a"), ("a small", "b small")):
+        with pytest.raises(UserError, match=said):
+            compare(one, other)
+    assert rows_of(compare("a small s1", "b small"))["toy.char.small.base"]["seeds_a"] == 1
+
+
 def test_an_experiment_without_tables_is_named() -> None:
     write_experiment("a", {"small": 0.0, "large": 0.0})
     shutil.rmtree("results/a/compare")

@@ -110,6 +110,17 @@ class Cell:
         table = read_document_scores(self.folder / "evaluate", ("document", column))["test"]
         return {"document": table["document"], "nats": table[column]}
 
+    @cached_property
+    def recipe(self) -> dict[str, Any]:
+        """Return dotted key → value: what a configuration decides of it beside its seed."""
+        train, evaluate = self.training, read_manifest(self.folder / "evaluate")
+        return {
+            "tokenizer.content": train["inputs"].get("tokenizer"),
+            "shards.content": train["inputs"].get("shards"),
+            **flat({key: value for key, value in train["config"].items() if key != "seed"}),
+            **flat({"evaluation": evaluate["config"]}),
+        }
+
     def configuration(self) -> dict[str, Any]:
         """Return dotted key → value: what decides its figures, and what they were made with."""
         train, evaluate = self.training, read_manifest(self.folder / "evaluate")
@@ -119,10 +130,7 @@ class Cell:
         provenance |= {"torch": provenance.get("libraries", {}).get("torch")}
         return {
             **flat({"tokenizer": {key: codec.get(key) for key in ("kind", "vocab_size")}}),
-            "tokenizer.content": train["inputs"].get("tokenizer"),
-            "shards.content": train["inputs"].get("shards"),
-            **flat({key: value for key, value in train["config"].items() if key != "seed"}),
-            **flat({"evaluation": evaluate["config"]}),
+            **self.recipe,
             "evaluation.convention": self.evaluation["convention"],
             **{f"evaluation.{key}": headline[key] for key in ("context", "stride")},
             "source.train": train["source"],
@@ -181,7 +189,7 @@ def read_experiment(folder: Path) -> Result:
         folder: `results/<experiment>`, or a copy.
 
     Raises:
-        UserError: it has none.
+        UserError: it has none, or cells of one name are of two configurations.
     """
     table = read_table(folder / "compare" / "summary.csv")
     result, unlearned = Result(str(folder), {}), unlearned_groups(folder / "compare" / "comparison.csv")
@@ -193,6 +201,7 @@ def read_experiment(folder: Path) -> Result:
         if (rows["status"] == DIVERGED).any():
             result.left_out.append(f"{group} has no figures: a training diverged")
         elif scored := [cell for cell in there if (cell.folder / "evaluate").is_dir()]:
+            refuse_unlike_recipes(scored)
             result.groups[group] = scored
         else:
             reasons = [*rows["reason"].dropna(), "it was not evaluated"]
@@ -212,7 +221,7 @@ def read_cells(folders: list[Path]) -> Result:
     """Return a cell, or the seeds of one.
 
     Raises:
-        UserError: one has no figures.
+        UserError: one has no figures, or they are of two configurations.
     """
     cells = [Cell(folder) for folder in folders]
     for cell in cells:
@@ -220,9 +229,30 @@ def read_cells(folders: list[Path]) -> Result:
             raise UserError(f"{cell.folder} has no figures: its training diverged")
         if cell.text != cells[0].text:
             raise UserError(f"{cells[0].folder} and {cell.folder} were scored on different texts")
+    refuse_unlike_recipes(cells)
     first, *others = map(str, folders)
     label = f"{group_of(first)} ({len(folders)} seeds)" if others else first
     return Result(label, {cells[0].group: cells})
+
+
+def refuse_unlike_recipes(cells: list[Cell]) -> None:
+    """Refuse cells that are called seeds of one recipe, but are of two: what they have in common is the name.
+
+    Raises:
+        UserError: a configuration decides something else for one of them than for the first.
+    """
+    first, *others = cells
+    for cell in others:
+        # A key that only one of them knows came with another version of gptgrid.
+        keys = [
+            key for key in unlike(first.recipe, cell.recipe) if key in first.recipe and key in cell.recipe
+        ]
+        if keys:
+            raise UserError(
+                f"{first.folder} and {cell.folder} have one name, but are of two configurations, which "
+                f"differ in {', '.join(keys)}; run snakemake, which makes both by one, or give what differs "
+                "a name of its own"
+            )
 
 
 def read_table(path: Path) -> pd.DataFrame:
