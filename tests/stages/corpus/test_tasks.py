@@ -102,6 +102,11 @@ def test_groups_are_those_of_a_field(made):
         ),
         (lines(PAIR, {**PAIR, "UID": None}), "minimal-pairs", "line 2: the field 'UID' holds null"),
         (lines(PAIR, {k: v for k, v in PAIR.items() if k != "UID"}), "minimal-pairs", "line 2 has no field 'UID'"),
+        (
+            lines({k: v for k, v in PAIR.items() if k != "UID"}, PAIR),
+            "minimal-pairs",
+            "line 2 has a field 'UID', which the items before it have not",
+        ),
         (lines({**PAIR, "sentence_bad": ""}), "minimal-pairs", "'sentence_bad' holds an empty text, which has"),
         (lines({**PAIR, "sentence_bad": 3}), "minimal-pairs", "'sentence_bad' holds a number, not a text"),
         (lines({**CHOICE, "wrong": "A dog."}), "choice", "'wrong' is a text, not a list of texts"),

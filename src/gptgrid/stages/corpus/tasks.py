@@ -143,7 +143,12 @@ def write_items(job: Job, item_of: Callable[[Line, str | None], dict[str, Any]])
     field = config.group
     with job.timing("read"), (job.folder / ITEMS).open("w", encoding="utf-8") as output:
         for line in lines(job, files):
-            if not items and field is None and GROUP in line.record:
+            if field is None and GROUP in line.record:
+                if items:
+                    raise UserError(
+                        f"{line.where} has a field {GROUP!r}, which the items before it have not; give it to "
+                        "all of them, or to none"
+                    )
                 field = GROUP
             item = item_of(line, config.before) | ({"group": line.text(field)} if field else {})
             output.write(json.dumps(item, ensure_ascii=False) + "\n")
