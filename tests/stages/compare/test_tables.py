@@ -229,6 +229,23 @@ def test_questions_have_their_number_and_their_chance_in_both_tables(tmp_path):
     ]
 
 
+@pytest.mark.parametrize("seeds", [(1,), (1, 2)])
+def test_shares_of_right_answers_have_the_interval_for_other_items(tmp_path, seeds):
+    """Two seeds that agree know no more of other items than one; two that do not leave 0 … 1 by Student's t."""
+    experiment = Experiment(tmp_path, ("tales",), ("bpe",), ("gpt2",), seeds)
+    for cell, share in zip(experiment.cells, (0.25, 1.0), strict=False):
+        mine = {"accuracy": share, "low": share - 0.2, "high": min(share + 0.2, 1.0), "chance": 0.5}
+        tasks = {"mine": mine, "tales": {**mine, "items": 60}, "one": {**mine, "low": None, "high": None}}
+        edit_evaluation(experiment, cell["cell"], tasks=tasks)
+    _, [cell, *_], [group] = run(experiment)
+    mean, high = (0.625, 1.0) if len(seeds) == 2 else (0.25, 0.45)
+    for name in ("task_mine", "answers_right"):
+        found = [float(vars(group)[f"{name}_{key}"]) for key in ("mean", "low", "high")]
+        assert found == pytest.approx([mean, 0.05, high])
+    assert (group.task_one_low, group.task_one_high) == ("", "")
+    assert not [column for column in vars(cell) if column.startswith(("low_", "high_"))]
+
+
 def test_each_text_has_its_own_ranks(tmp_path):
     overrides = ({}, {"corpus.documents": 10})
     facts, _, groups = run(Experiment(tmp_path, ("tales", "toy"), ("char",), ("gpt2",), (1,), overrides))

@@ -19,12 +19,14 @@ from gptgrid.stages.compare.facts import Inputs
 NAMES = ("cell", "corpus", "tokenizer", "model", "training", "seed")
 SIZES = ("parameters", "non_embedding_parameters", "vocab_size", "train_tokens", "train_flops")
 VALIDATION = ("val_loss", "val_bpb")
-TEST = ("test_loss", "perplexity", "bpb", "word_perplexity", "answers_right")
-TALES = "tales"
+ANSWERS, TALES = "answers_right", "tales"
+TEST = ("test_loss", "perplexity", "bpb", "word_perplexity", ANSWERS)
 QUESTIONS = ("answers_asked", "answers_chance")
 """How many items of the task TALES `answers_right` is the share of, and the share that guessing gives."""
 TASK, CHANCE = "task_", "chance_"
 """Before the name of a task: the share that was answered right, and the share that guessing gives."""
+LOW, HIGH = "low_", "high_"
+"""Before a share of right answers: the ends of its interval for other items; in comparison.csv alone."""
 SCORED = ("valid_documents", "valid_documents_of_split", "test_documents", "test_documents_of_split")
 """Of how many documents the figures on a split are, and how many it has."""
 CONVENTION = "convention"
@@ -68,7 +70,8 @@ def cell_table(inputs: Inputs, keys: list[str]) -> pd.DataFrame:
         *HARDWARE,
     )
     rows = [cell_row(inputs, cell) for cell in inputs.job.config.cells]
-    columns += tuple(dict.fromkeys(key for row in rows for key in row if key.startswith((TASK, CHANCE))))
+    of_tasks = (TASK, CHANCE, LOW, HIGH)
+    columns += tuple(dict.fromkeys(key for row in rows for key in row if key.startswith(of_tasks)))
     refuse_unlike_texts(rows, keys)
     table = pd.DataFrame(rows, columns=[*columns, "identity", "path", "status", "reason"], dtype=object)
     table.loc[table["status"].isin((DIVERGED, FAILED)), figures_of(table)] = None
@@ -78,6 +81,11 @@ def cell_table(inputs: Inputs, keys: list[str]) -> pd.DataFrame:
 def figures_of(table: pd.DataFrame) -> list[str]:
     """Return the columns of which comparison.csv gives statistics."""
     return [*FIGURES, *(column for column in table if column.startswith(TASK))]
+
+
+def ends_of(table: pd.DataFrame) -> list[str]:
+    """Return the columns of the ends of intervals."""
+    return [column for column in table if column.startswith((LOW, HIGH))]
 
 
 def overridden_keys(cells: list[SimpleNamespace]) -> list[str]:
@@ -155,6 +163,7 @@ def evaluation_row(inputs: Inputs, cell: str) -> Row:
         }
     tasks = evaluation.get("tasks", {})
     questions = tasks.get(TALES, {})
+    shares = {ANSWERS if name == TALES else f"{TASK}{name}": task for name, task in tasks.items()}
     answers = {"right": "accuracy", "asked": "items", "chance": "chance"}
     evaluation = {
         **evaluation,
@@ -171,6 +180,8 @@ def evaluation_row(inputs: Inputs, cell: str) -> Row:
         },
         **{f"{TASK}{name}": task["accuracy"] for name, task in tasks.items() if name != TALES},
         **{f"{CHANCE}{name}": task["chance"] for name, task in tasks.items() if name != TALES},
+        **{f"{LOW}{share}": task["low"] for share, task in shares.items()},
+        **{f"{HIGH}{share}": task["high"] for share, task in shares.items()},
         DEFINITION: evaluation[evaluation[CONVENTION]]["definition"],
         "scored": (valid["text_digest"], evaluation["text_digest"]),
     }

@@ -20,7 +20,9 @@ from gptgrid.stages.compare.cells import (
     DEFINITION,
     DIVERGED,
     FAILED,
+    HIGH,
     IMPORTED,
+    LOW,
     NAMES,
     QUESTIONS,
     SCORED,
@@ -108,14 +110,20 @@ def text_names(cells: pd.DataFrame, keys: list[str]) -> pd.Series:
 
 
 def figure_columns(cells: pd.DataFrame, figures: Sequence[str]) -> pd.DataFrame:
-    """Return for each group of cells the mean, standard deviation and interval of some figures."""
+    """Return for each group of cells the mean, standard deviation and interval of some figures.
+
+    A share of right answers has the interval for other items, from the lowest to the highest end of those of
+    its seeds: one for other seeds would go beyond 0 and 1, and shrink to a point where two seeds agree.
+    """
     rows = {}
     for group, members in cells.groupby("group", sort=False):
-        rows[group] = [
-            value
-            for figure in figures
-            for value in summarize(list(members[figure]), exponential="perplexity" in figure).values()
-        ]
+        rows[group] = []
+        for figure in figures:
+            found = summarize(list(members[figure]), exponential="perplexity" in figure)
+            if f"{LOW}{figure}" in cells and found["mean"] is not None:
+                low, high = (members[f"{end}{figure}"].astype(float) for end in (LOW, HIGH))
+                found |= {"low": low.min(skipna=False), "high": high.max(skipna=False)}
+            rows[group] += found.values()
     columns = [f"{figure}_{statistic}" for figure in figures for statistic in STATISTICS]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns, dtype=object)
 

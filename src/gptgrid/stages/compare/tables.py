@@ -15,7 +15,7 @@ import pandas as pd
 
 from gptgrid.artifact.job import Job
 from gptgrid.stages.compare.cautions import cautions
-from gptgrid.stages.compare.cells import DEFINITION, cell_table, overridden_keys, repeated_keys
+from gptgrid.stages.compare.cells import DEFINITION, cell_table, ends_of, overridden_keys, repeated_keys
 from gptgrid.stages.compare.cross import cross_table, of_cross
 from gptgrid.stages.compare.documents import read_scores
 from gptgrid.stages.compare.effects import effect_tables
@@ -34,7 +34,7 @@ def compare(job: Job) -> dict[str, Any]:
     """Write the tables, and print the cautions; return the facts."""
     inputs, keys = Inputs(job), overridden_keys(job.config.cells)
     cells = cell_table(inputs, keys)
-    summary = cells.drop(columns=["val_bpb", DEFINITION])
+    summary = cells.drop(columns=["val_bpb", DEFINITION, *ends_of(cells)])
     cells = cells.assign(group=group_names(cells), text=text_names(cells, keys), **guessing_columns(inputs))
     references = References(inputs, cells)
     scores = read_scores(inputs, cells)
