@@ -2,7 +2,7 @@
 
 import pytest
 
-from gptgrid.config.experiment import Answers, ConfigurationFile, Decoding, Sampling
+from gptgrid.config.experiment import Answers, ConfigurationFile, Decoding, Evaluation, Sampling
 from gptgrid.config.finetuning import Finetuning, Lora
 from gptgrid.config.models import Model
 from gptgrid.config.suggest import unknown_key
@@ -15,6 +15,7 @@ KNOWN = {
     "training": Training,
     "finetuning": Finetuning,
     "finetuning.lora": Lora,
+    "evaluation": Evaluation,
     "evaluation.answers": Answers,
     "sampling": Sampling,
     "sampling.decodings": Decoding,
@@ -63,6 +64,8 @@ KNOWN = {
         ("training", "num_workers", "write it as `run.workers`"),
         ("training", "resume", "leave it out: a training that was killed goes on by itself"),
         ("training", "eval_tokens", "`eval_bytes` takes its place: so many bytes of whole documents"),
+        ("evaluation", "tokens", "`bytes` takes its place: so many bytes of whole documents"),
+        ("evaluation", "eval_tokens", "`bytes` takes its place: so many bytes of whole documents"),
         ("training", "temperature", "write it as `sampling.decodings.NAME.temperature`"),
         ("training", "block_size", "write it as `models.NAME.context`"),
         ("sampling", "temperature", "write it as `sampling.decodings.NAME.temperature`"),

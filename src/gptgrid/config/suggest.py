@@ -199,9 +199,9 @@ RESUMED = "leave it out: a training that was killed goes on by itself, and `cont
 RESULTS = "leave it out: results lie under results/<experiment>/cells; `experiment` names them"
 BEST = "leave it out: model.safetensors has the weights of the lowest validation loss"
 UNQUANTIZED = "leave it out: nothing is quantized in training; `precision` says how products are computed"
+BYTES = "so many bytes of whole documents are the same text for every tokenizer, so many tokens are not"
 NO_KEYS = {
-    "eval_tokens": "`eval_bytes` takes its place: so many bytes of whole documents are the same text for "
-    "every tokenizer, so many tokens are not",
+    "eval_tokens": f"`eval_bytes` takes its place: {BYTES}",
     "seed": "seeds of cells stand in a block of `grid`: `seed: [1, 2]`",
     "resume": RESUMED,
     "eval_iters": "leave it out: a validation scores the whole split; `eval_bytes` takes a part of it",
@@ -243,6 +243,7 @@ NO_BIAS = "leave it out: biases learn where all weights do, and none with `lora`
 IN_PLACE: dict[type[Section], dict[str, str]] = {
     Lora: {"bias": NO_BIAS},
     Finetuning: {"bias": NO_BIAS},
+    Evaluation: dict.fromkeys(("tokens", "eval_tokens"), f"`bytes` takes its place: {BYTES}"),
     Answers: dict.fromkeys(
         ("temperature", "top_k", "top_p", "min_p", "stop", "decodings", "do_sample", "num_beams"),
         "leave it out: dialogues are answered greedily, so that nothing is drawn",
