@@ -71,9 +71,16 @@ def test_few_steps(experiment):
     assert sentence.startswith("1 of 3 fine-tunings have fewer than 100 steps (the shortest 40)")
 
 
-def test_dialogues_that_do_not_fit(experiment):
-    split = {"used": 40, "dropped": 60, "cut": 0}
+@pytest.mark.parametrize(
+    ("split", "expected", "learned"),
+    [
+        ({"used": 40, "dropped": 60, "cut": 0}, "60 left out, 0 cut", "the short ones"),
+        ({"used": 98, "dropped": 2, "cut": 58}, "2 left out, 58 cut", "parts of them"),
+    ],
+)
+def test_dialogues_that_do_not_fit(split, expected, learned, experiment):
     experiment.change(f"finetune:{GPT2}.s2.chat", dialogues={"train": split, "valid": {"used": 90}})
     (sentence,) = said(experiment)
     assert sentence.startswith("in 1 of 4 fine-tunings most training dialogues are longer than the context")
-    assert f"(60% in {GPT2}.s2.chat: 60 left out, 0 cut)" in sentence
+    assert f"(60% in {GPT2}.s2.chat: {expected})" in sentence
+    assert f"so that it has learned from {learned};" in sentence

@@ -76,8 +76,9 @@ def of_length(inputs: Inputs, entries: list[SimpleNamespace]) -> Iterator[str]:
     if shares:
         worst = max(shares, key=lambda cell: shares[cell][0])
         share, train = shares[worst]
+        learned = "parts of them" if train["cut"] else "the short ones"
         yield (
             f"in {len(shares)} of {len(entries)} fine-tunings most training dialogues are longer than the "
             f"context ({share:.0%} in {worst}: {train['dropped']:,} left out, {train['cut']:,} cut), so that "
-            "it has learned from the short ones; take a model with a longer context, or shorter dialogues"
+            f"it has learned from {learned}; take a model with a longer context, or shorter dialogues"
         )
