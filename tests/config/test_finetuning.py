@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from checkpoints import gpt2, write
 
+from gptgrid.artifact.identity import canonical
 from gptgrid.config.cell import Cell
+from gptgrid.config.finetuning import Lora
 from gptgrid.config.grid import cells_of
 from gptgrid.config.read import ConfigError, Configuration, load
 from gptgrid.config.training import Training
@@ -234,3 +236,8 @@ def test_of_a_model_of_others_there_is_one_base_for_all_seeds(tmp_path: Path, mo
         "toy.own.start.none.s3.chat",
         "toy.own.start.none.s4.chat",
     ]
+
+
+def test_a_key_at_its_default_is_the_same_recipe_as_without_it() -> None:
+    defaults = {"rank": 8, "alpha": 16, "dropout": 0, "targets": ["attention", "feed_forward"]}
+    assert canonical(Lora(**defaults).model_dump()) == canonical(Lora().model_dump())

@@ -34,7 +34,7 @@ class Lora(Section):
 
     rank: Size = 8
     """Width of the product, r."""
-    alpha: Positive = 16
+    alpha: Positive = 16.0
     """Scale of the product, α: it is multiplied by alpha / rank."""
     dropout: Fraction = 0.0
     """Share of the inputs of the product that are dropped in training."""
