@@ -7,6 +7,7 @@ import pytest
 import torch
 from models import EOT, VOCAB, make, named
 
+from gptgrid.artifact.errors import UserError
 from gptgrid.config.models import Model
 from gptgrid.model.beam import search
 from gptgrid.model.build import build
@@ -121,3 +122,11 @@ def test_beams_go_on_past_the_context(switches: dict) -> None:
 def test_the_same_search_twice_gives_the_same() -> None:
     module, decoding = make(), Decoding(beams=5)
     assert found(module, [EOT, 1], decoding, 15, EOT) == found(module, [EOT, 1], decoding, 15, EOT)
+
+
+def test_logits_that_are_no_numbers_are_refused() -> None:
+    module = make()
+    with torch.no_grad():
+        module.norm.weight.fill_(float("nan"))
+    with pytest.raises(UserError, match="the model's predictions are no numbers"):
+        found(module, [EOT, 1], Decoding(beams=2), 5, EOT)

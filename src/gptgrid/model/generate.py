@@ -64,10 +64,6 @@ class Rows:
     def advance(self) -> list[tuple[int, Token]]:
         """Return the next token of each text that goes on, with the text's number."""
         logits = self.reader.next_logits()
-        if not logits.isfinite().all():
-            raise UserError(
-                "the model's predictions are no numbers: its training diverged; take other weights"
-            )
         chosen = choose(logits, self.decoding, self.histories, self.generators)
         self.reader.append(chosen)
         for history, index in zip(self.histories, chosen, strict=True):
@@ -115,7 +111,11 @@ class Reader:
 
     @torch.inference_mode()
     def next_logits(self) -> Tensor:
-        """Return the logits (text, vocabulary) of what follows each text, as float32 on the CPU."""
+        """Return the logits (text, vocabulary) of what follows each text, as float32 on the CPU.
+
+        Raises:
+            UserError: they are no numbers.
+        """
         windows = [ids[start:] for ids, start in zip(self.texts, self.starts, strict=True)]
         if self.cached:
             self.catch_up(windows)
@@ -124,7 +124,12 @@ class Reader:
         else:
             last = torch.tensor([len(window) - 1 for window in windows], device=self.device)
             logits = self.module(self.batch(windows))[torch.arange(len(last)), last]
-        return logits.float().cpu()
+        logits = logits.float().cpu()
+        if not logits.isfinite().all():
+            raise UserError(
+                "the model's predictions are no numbers: its training diverged; take other weights"
+            )
+        return logits
 
     def catch_up(self, windows: list[list[int]]) -> None:
         """Let the model read all but the last token of the texts of which it has not."""
