@@ -152,3 +152,13 @@ def test_the_byte_that_is_no_text_is_named(monkeypatch, data):
         monkeypatch.setattr(text_score, "READ", size)
         with pytest.raises(UserError, match=f"no UTF-8: byte {error.value.start} does not fit; convert"):
             list(read_utf8(io.BytesIO(data)))
+
+
+def test_weights_that_give_no_probabilities_give_no_figures():
+    module = tiny(257)
+    with torch.no_grad():
+        module.norm.weight.fill_(float("nan"))
+    cell = TrainedCell(module, BytesCodec())
+    for scored in (cell.score, lambda text: score_text(cell, [text])):
+        with pytest.raises(UserError, match="its nats are nan: the weights of this cell give no prob"):
+            scored(TEXT)

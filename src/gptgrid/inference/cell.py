@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from math import isfinite
 from operator import index
 from pathlib import Path
 from typing import Any
@@ -300,7 +301,7 @@ class TrainedCell:
                 corpus that the cell was trained on.
 
         Raises:
-            UserError: the text has nothing to score.
+            UserError: the text has nothing to score, or the weights give no probabilities.
             ValueError: the stride is not between 1 and the context.
         """
         check_text("text", text)
@@ -309,6 +310,7 @@ class TrainedCell:
             raise nothing_to_score(self.codec)
         stride = default_stride(self.context) if stride is None else stride
         nats = float(score(self.module, tokens, self.context, stride).nats.sum())
+        check_nats(nats)
         size = None if self.codec.kind == "ids" else len(text.encode())
         found = figures(nats, len(tokens) - 1, size, words=None, newlines=None)
         return Score(nats, len(tokens) - 1, size, found["bpb"], found["perplexity"])
@@ -385,6 +387,16 @@ def nothing_to_score(codec: Codec) -> UserError:
     """Return what to say of a text without a token that is predicted."""
     reason = "of ids, the first one is not predicted; give two" if codec.kind == "ids" else "it is empty"
     return UserError(f"the text has no token to score: {reason}")
+
+
+def check_nats(nats: float) -> None:
+    """Refuse nats that are no number.
+
+    Raises:
+        UserError: they are none.
+    """
+    if not isfinite(nats):
+        raise UserError(f"its nats are {nats}: the weights of this cell give no probabilities; take others")
 
 
 def drawing(settings: dict[str, Any]) -> Decoding:

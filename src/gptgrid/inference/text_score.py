@@ -19,7 +19,7 @@ from typing import BinaryIO
 import numpy as np
 
 from gptgrid.artifact.errors import UserError
-from gptgrid.inference.cell import Score, TrainedCell, nothing_to_score
+from gptgrid.inference.cell import Score, TrainedCell, check_nats, nothing_to_score
 from gptgrid.inference.passages import Passage, Passages
 from gptgrid.metrics import figures
 from gptgrid.model.score import Batch, batch_losses, default_stride, rows_at_once
@@ -52,7 +52,7 @@ def score_text(cell: TrainedCell, pieces: Iterable[str], worst: int = 5) -> Text
         worst: how many of the worst passages to find.
 
     Raises:
-        UserError: the text has nothing to score.
+        UserError: the text has nothing to score, or the weights give no probabilities.
     """
     codec, size = cell.codec, Counted()
     with TemporaryDirectory() as folder:
@@ -65,6 +65,7 @@ def score_text(cell: TrainedCell, pieces: Iterable[str], worst: int = 5) -> Text
         total = []
         for nats in blocks(losses(cell, tokens)):
             total.append(float(nats.sum()))
+            check_nats(total[-1])
             if passages:
                 passages.add(nats)
         found = passages.finish() if passages else ()
