@@ -87,6 +87,15 @@ def test_interactive_reads_prompts_until_the_end(tmp_path):
     assert said == "AAA\nAAA\n"
 
 
+def test_a_prompt_of_a_file_ends_at_the_end_of_its_line_and_at_no_other_sign(tmp_path):
+    cell = write_cell(tmp_path / "cell", uniform(257, likely=65))
+    prompts = ["one\u2028two", "a\x0bb\x0cc", "天\x85地"]
+    (tmp_path / "prompts.txt").write_bytes("\r\n\n".join(prompts).encode())
+    options = ["--file", str(tmp_path / "prompts.txt"), "--max-new-tokens", "3", "--json"]
+    said = invoke("generate", str(cell), *options).split("\n")
+    assert [json.loads(line)["prompt"] for line in said if line] == prompts
+
+
 def test_interactive_goes_on_after_a_line_that_is_no_text(tmp_path):
     cell = write_cell(tmp_path / "cell", uniform(257, likely=65))
     options = ["generate", str(cell), "--interactive", "--max-new-tokens", "3"]

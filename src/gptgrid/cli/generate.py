@@ -7,6 +7,7 @@ import sys
 from collections import defaultdict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -161,11 +162,13 @@ def read_lines(file: str) -> list[str]:
     """
     try:
         data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-        lines = [line for line in data.decode("utf-8-sig").splitlines() if line]
+        text = data.decode("utf-8-sig")
     except OSError as error:
         raise UserError(f"{file} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{file} is no UTF-8: byte {error.start} does not fit; convert it first") from None
+    # Not those at other signs, such as U+2028, which a prompt may have.
+    lines = [line for line in StringIO(text, newline=None).read().split("\n") if line]
     if not lines:
         raise UserError(f"{file} has no prompt: all its lines are empty")
     return lines
