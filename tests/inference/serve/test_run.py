@@ -112,6 +112,9 @@ def test_another_address_needs_a_token():
             listen(host, 0, None)
     with pytest.raises(UserError, match="the token is empty"):
         listen("127.0.0.1", 0, "")
+    for token in (" ", "sesame ", "two words", "сезам", "sesame\n"):
+        with pytest.raises(UserError, match="which clients cannot send"):
+            listen("127.0.0.1", 0, token)
     with pytest.raises(UserError, match="cannot listen at 192\\.0\\.2\\.1, port 0: "):
         listen("192.0.2.1", 0, "sesame")
     for host in ("127.0.0.1", "127.0.0.2", "localhost"):

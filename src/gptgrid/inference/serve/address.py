@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import ipaddress
+import re
 import socket
 from contextlib import suppress
 
@@ -14,10 +15,13 @@ def listen(host: str, port: int, token: str | None) -> socket.socket:
     """Take an address, before anything takes long.
 
     Raises:
-        UserError: it cannot be had, or it can be reached from other machines and there is no token.
+        UserError: it cannot be had, it can be reached from other machines and there is no token, or no client
+            could send the token.
     """
     if token == "":
         raise UserError("the token is empty")
+    if token and not re.fullmatch("[!-~]+", token):
+        raise UserError("the token has a blank or a sign beyond ASCII, which clients cannot send")
     if token is None and not is_loopback(host):
         raise UserError(
             f"--host {host} lets other machines in: give a --token that they must send, or leave out --host"
