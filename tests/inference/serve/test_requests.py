@@ -36,7 +36,9 @@ MEGABYTE = b"x" * 2**20
         ({"max_tokens": 1.5}, "max_tokens", "max_tokens: input should be a valid integer"),
         ({"seed": 2**63}, "seed", "seed: input should be less than"),
         ({"stop": ""}, None, "stop is ('',); an empty text would stop at once"),
-        ({"stop": [1]}, "stop", "stop."),
+        ({"stop": [1]}, "stop", "stop.0: input should be a valid string"),
+        ({"stop": 1}, "stop", "stop: input should be a valid string"),
+        ({"stop": ["a"] * 17}, "stop", "stop: list should have at most 16 items"),
         ({"logprobs": 21}, "logprobs", "logprobs: input should be less than or equal to 20"),
         ({"best_of": 2}, "best_of", "best_of is not supported"),
         ({"suffix": "end"}, "suffix", "suffix is not supported here"),
@@ -78,7 +80,11 @@ def test_what_asks_for_nothing_is_no_error(post):
         ("Hi", "messages: input should be a valid list"),
         ([{"role": "stranger", "content": "Hi"}], "messages.0.role: input should be"),
         ([{"role": "user"}], "messages.0.content: field required"),
-        ([{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}], "messages.0.content: "),
+        (
+            [{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}],
+            "messages.0.content.0.type: input should be",
+        ),
+        ([{"role": "user", "content": None}], "messages.0.content: input should be a valid string"),
         (None, "messages: field required"),
     ],
 )

@@ -33,6 +33,8 @@ NEUTRAL = {
 """Keys that are not supported → the value with which they ask for nothing."""
 IGNORED = {"user", "metadata", "store", "service_tier", "parallel_tool_calls", "safety_identifier"}
 """Keys that change no answer."""
+BRANCHES = {"str", "list[str]", "list[Part]"}
+"""What pydantic calls the kinds of a value that may be of several."""
 
 
 Item = TypeVar("Item")
@@ -183,13 +185,16 @@ def parse(kind: type[Request], body: bytes) -> Request:
 
 def error_of(error: ValidationError, kind: type[Settings]) -> RequestError:
     """Return the first thing that is wrong with a request."""
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    # Where a text or a list may stand, what is wrong in a list says more than that it is no text.
+    wrong = (one for one in found if "str" not in one["loc"] and one["type"] != "list_type")
+    first = next(wrong, found[0])
     key = str(first["loc"][0])
     if first["type"] == "extra_forbidden":
         near = get_close_matches(key, kind.model_fields, 1)
         message = f"unknown key {key[:100]!r}" + (f"; did you mean {near[0]}?" if near else "")
         return RequestError(400, message, "unknown_parameter", key[:100])
-    place = ".".join(map(str, first["loc"][:3]))
+    place = ".".join(str(part) for part in first["loc"] if part not in BRANCHES)
     return RequestError(400, f"{place}: {first['msg'][0].lower()}{first['msg'][1:]}", param=key)
 
 
