@@ -68,6 +68,9 @@ def test_the_loss_is_the_mean_cross_entropy_of_the_next_token():
         ([], r"ids are \(1, 0\)"),
         ([[[1, 2]]], r"ids are \(1, 1, 2\)"),
         ([[1, 2], [3]], "ids are no table of numbers"),
+        ([1, 10**30], "ids are no table of numbers"),
+        ([1.0, 2.5], "ids are torch.float32; expected whole numbers"),
+        (torch.tensor([[True, False]]), "ids are torch.bool; expected whole numbers"),
         ([1, 30], "ids must lie in 0 to 29; found 1 to 30"),
         ([-1, 3], "ids must lie in 0 to 29; found -1 to 3"),
     ],
@@ -166,3 +169,21 @@ def test_ids_beyond_the_vocabulary_are_refused():
     for ids in ([257], [-1, 97]):
         with pytest.raises(UserError, match="ids must lie in 0 to 256; found"):
             tokenizer.decode(ids)
+
+
+def test_one_text_is_one_document():
+    tokenizer = train_tokenizer(TEXTS, kind="bytes")
+    assert tokenizer.encode_documents("abc") == tokenizer.encode_documents(["abc"])
+
+
+@pytest.mark.parametrize("value", [None, b"abc", 5])
+def test_what_is_no_text_is_said(value):
+    tokenizer = train_tokenizer(TEXTS, kind="bytes")
+    for call in (
+        lambda: tokenizer.encode(value),
+        lambda: tokenizer.encode_documents([value]),
+        lambda: train_tokenizer([value]),
+        lambda: train_tokenizer(["a", value]),
+    ):
+        with pytest.raises(UserError, match="expected a text"):
+            call()

@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.config import errors, models, tokenizers
-from gptgrid.inference.cell import checked_ids
+from gptgrid.inference.cell import check_text, checked_ids, texts_of
 from gptgrid.model.build import build
 from gptgrid.model.initialize import initialize
 from gptgrid.tokens.base import Codec
@@ -70,16 +70,19 @@ def loss(model: torch.nn.Module, ids: Tensor | list[int] | list[list[int]]) -> T
         ids: (time,) or (batch, time) int64 of 2 to context + 1 tokens.
 
     Raises:
-        UserError: too few or too many tokens, or an id beyond the vocabulary.
+        UserError: too few or too many tokens, or an id that is no whole number or beyond the vocabulary.
     """
     device = next(model.parameters()).device
     try:
-        ids = torch.atleast_2d(torch.as_tensor(ids, dtype=torch.long, device=device))
-    except (ValueError, TypeError) as error:
+        ids = torch.atleast_2d(torch.as_tensor(ids, device=device))
+    except (ValueError, TypeError, RuntimeError) as error:
         raise UserError(f"ids are no table of numbers: {error}") from None
     longest = model.config.context + 1
     if ids.ndim != 2 or not 2 <= ids.shape[1] <= longest or not len(ids):
         raise UserError(f"ids are {tuple(ids.shape)}; expected (time,) or (batch, time), time 2 to {longest}")
+    if ids.is_floating_point() or ids.is_complex() or ids.dtype == torch.bool:
+        raise UserError(f"ids are {ids.dtype}; expected whole numbers")
+    ids = ids.long()
     if ids.min() < 0 or ids.max() >= model.vocab_size:
         raise UserError(
             f"ids must lie in 0 to {model.vocab_size - 1}; found {int(ids.min())} to {int(ids.max())}"
@@ -103,13 +106,21 @@ class Tokenizer:
         """Return the ids of a text; no special token is added.
 
         Names of special tokens in it are text; with `marks` they are these tokens.
+
+        Raises:
+            UserError: it is no text.
         """
+        check_text("text", text)
         return self.codec.encode_marked(text) if marks else self.codec.encode(text)
 
-    def encode_documents(self, texts: Iterable[str], marks: bool = False) -> list[int]:
+    def encode_documents(self, texts: str | Iterable[str], marks: bool = False) -> list[int]:
         """Return the ids of documents one after the other, each behind an end-of-text token: what models are
-        trained on."""
-        return self.codec.encode_stream(list(texts), marks).tolist()
+        trained on. A text alone is one document.
+
+        Raises:
+            UserError: one is no text.
+        """
+        return self.codec.encode_stream(list(texts_of("texts", texts)), marks).tolist()
 
     def decode(self, ids: Iterable[int], special: bool = False) -> str:
         """Return the text of ids, with `special` the names of special tokens, too.
@@ -173,13 +184,23 @@ def not_empty(texts: Iterable[str]) -> Iterable[str]:
     """Return texts, at least one of which is not empty.
 
     Raises:
-        UserError: all are.
+        UserError: all are, or one is no text; of those behind the first, as they are read.
     """
-    texts = iter(texts)
+    texts = map(checked_text, texts)
     for text in texts:
         if text:
             return chain([text], texts)
     raise UserError("there is no text to learn from: give one of at least one character")
+
+
+def checked_text(text: str) -> str:
+    """Return a text.
+
+    Raises:
+        UserError: it is none.
+    """
+    check_text("texts", text)
+    return text
 
 
 def load_tokenizer(name: str | Path) -> Tokenizer:
