@@ -279,10 +279,12 @@ class Experiment:
         """
         own = [cell["cell"] for cell in self.cells if cell["corpus"] == corpus]
         judged = {
-            name: {"bits_per_byte": bits, "bytes": 9, "judge": own[0]} for name, bits in figures.items()
+            name: {"bits_per_byte": bits, "perplexity": 2**bits, "bytes": 9, "judge": own[0]}
+            for name, bits in figures.items()
         }
         truths = {
-            cell: {"bits_per_byte": bits, "bytes": 9, "judge": cell} for cell, bits in (truth or {}).items()
+            cell: {"bits_per_byte": bits, "perplexity": 2**bits, "bytes": 9, "judge": cell}
+            for cell, bits in (truth or {}).items()
         }
         found = {**dict.fromkeys(own[1:], judged), "truth": truths}
         self.put(f"judged:{corpus}", {}, judged_json=json.dumps(found))

@@ -41,6 +41,7 @@ def test_keys_are_those_of_the_configuration():
         ({"n_head": 3, "d_model": 16}, "models: n_head 3 does not divide d_model 16"),
         ({"document_mask": True}, "there is no end-of-text token|has none"),
         ({"vocab_size": 0}, "vocab_size is 0"),
+        ({"vocab_size": "x"}, "vocab_size is 'x'; expected a whole number"),
     ],
 )
 def test_a_model_that_cannot_be_is_refused_in_the_words_of_the_configuration(keys, said):

@@ -20,6 +20,7 @@ from gptgrid.artifact.errors import UserError
 from gptgrid.config import errors, models, tokenizers
 from gptgrid.inference.cell import check_text, checked_ids, texts_of
 from gptgrid.model.build import build
+from gptgrid.model.decoding import check_whole
 from gptgrid.model.initialize import initialize
 from gptgrid.tokens.base import Codec
 from gptgrid.tokens.codec import BytesCodec, CharCodec, write_codec
@@ -53,6 +54,7 @@ def model(
     Raises:
         UserError: there is no such key, a value is out of range, or values do not go together.
     """
+    check_whole("vocab_size", vocab_size)
     if vocab_size < 1:
         raise UserError(f"vocab_size is {vocab_size}; it must be 1 at least: that of the tokenizer")
     module = build(checked(models.Model, "models", {"preset": preset, **keys}), vocab_size, eot)

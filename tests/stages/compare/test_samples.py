@@ -32,6 +32,7 @@ def test_a_row_for_each_cell_and_decoding_below_the_true_continuations(tmp_path)
         (SECOND, "greedy", "1.5", FIRST),
         (SECOND, "nucleus", "2.5", FIRST),
     ]
+    assert [row["perplexity"] for row in samples[3:]] == [str(2**1.5), str(2**2.5)]
     assert [row["group"] for row in samples[:2]] == ["", "tales.char.gpt2.base"]
     assert {row["text"] for row in samples} == {"tales"} and {row["unit"] for row in samples} == {"words"}
     assert (samples[1]["distinct_2"], samples[1]["copied"], samples[1]["ended"]) == ("0.25", "0.125", "1")

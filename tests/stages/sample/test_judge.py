@@ -89,13 +89,16 @@ def test_figures_are_those_of_one_token_after_the_other(judge, prompt):
     context, first = 8, 1 + len(prompt)
     start = max(0, first - (context - context // 2 + 1))
     nats = [nats for nats, _, _ in token_by_token(module, ids[start:], context, context // 2)]
-    bits = sum(nats[first - start - 1 :]) / math.log(2)
-    assert found["b.s1"]["greedy"]["bits_per_byte"] == pytest.approx(bits / len(text), rel=1e-5)
+    own = nats[first - start - 1 :]
+    figures = found["b.s1"]["greedy"]
+    assert figures["bits_per_byte"] == pytest.approx(sum(own) / math.log(2) / len(text), rel=1e-5)
+    assert figures["perplexity"] == pytest.approx(math.exp(sum(own) / len(own)), rel=1e-5)
 
 
 def test_a_cell_that_wrote_nothing_has_no_figure(judge):
     found, _ = judge({"a.s1": 1.0, "b.s1": 2.0}, [("a", "greedy", "")])
-    assert found["a.s1"]["greedy"] == {"bits_per_byte": None, "bytes": 0, "judge": "b.s1"}
+    nothing = {"bits_per_byte": None, "perplexity": None, "bytes": 0}
+    assert found["a.s1"]["greedy"] == {**nothing, "judge": "b.s1"}
 
 
 def test_true_continuations_are_judged_once_each_by_every_judge(judge):
@@ -107,11 +110,7 @@ def test_true_continuations_are_judged_once_each_by_every_judge(judge):
     found, _ = judge({"a.s1": 1.0, "b.s1": 2.0}, rows, modules={"a.s1": module})
     truth = found.pop("truth")
     assert found.keys() == truth.keys() == {"a.s1", "b.s1"}
-    assert truth["a.s1"] == {
-        "bits_per_byte": found["b.s1"]["greedy"]["bits_per_byte"],
-        "bytes": 5,
-        "judge": "a.s1",
-    }
+    assert truth["a.s1"] == {**found["b.s1"]["greedy"], "bytes": 5}
     assert truth["b.s1"]["bits_per_byte"] == pytest.approx(math.log2(257), rel=1e-6)
 
 

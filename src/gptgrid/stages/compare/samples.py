@@ -24,8 +24,9 @@ FIGURES = (
     *("copied", "longest_copy", "bleu", "chrf"),
 )
 """As the facts of `sample` call them."""
-COLUMNS = ("text", "group", "cell", "decoding", "unit", *FIGURES, "bpb", "judge", "reason")
+COLUMNS = ("text", "group", "cell", "decoding", "unit", *FIGURES, "bpb", "perplexity", "judge", "reason")
 """`unit`: what is counted: words, words and letters (those of scripts without blanks), characters or ids.
+`bpb`, `perplexity`: under the judge, by its tokens.
 `reason`: why figures are missing."""
 SUMMARY = {"distinct_2": "distinct_2", "repetition": "repetition", "copied": "copied", "bpb": "sample_bpb"}
 """Column of samples.csv → what summary.csv calls it. It has one decoding, `sampled`, of each cell."""
@@ -80,7 +81,11 @@ def cell_rows(inputs: Inputs, cell: str, judged: dict[str, Row] | str) -> Iterat
 
 def bits_of(found: Row) -> Row:
     """Return what a judge makes of some texts, as columns."""
-    return {"bpb": found.get("bits_per_byte"), "judge": found.get("judge")}
+    return {
+        "bpb": found.get("bits_per_byte"),
+        "perplexity": found.get("perplexity"),
+        "judge": found.get("judge"),
+    }
 
 
 def row_of(facts: Row, figures: Row, decoding: str) -> Row:

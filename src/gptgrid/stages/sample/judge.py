@@ -10,7 +10,7 @@ as well, where prompts are beginnings of documents, and figures of two judges do
 from __future__ import annotations
 
 import json
-from math import log
+from math import exp, log
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -32,7 +32,7 @@ TRUTH = "truth"
 
 
 def judge(job: Job) -> dict[str, Any]:
-    """Write judged.json: cell → decoding → bits per byte of its samples, their bytes, and the judge.
+    """Write judged.json: cell → decoding → the figures of its samples, their bytes, and the judge.
 
     And `truth` → judge → the same of the true continuations, as far as prompts have any.
 
@@ -103,18 +103,22 @@ class Judge:
         self.module = load_model(folder, device, cell.use)
 
     def judge(self, pairs: list[tuple[str, str]]) -> dict[str, Any]:
-        """Return bits_per_byte, bytes and judge of continuations; None for bits without any text.
+        """Return bits_per_byte, perplexity, bytes and judge of continuations; no figures without any text.
 
         Args:
             pairs: prompt and continuation.
         """
         pairs = [(prompt, text) for prompt, text in pairs if text]
         size = sum(len(text.encode()) for _, text in pairs)
-        bits = sum(self.nats(pairs)) / log(2) / size if pairs else None
-        return {"bits_per_byte": bits, "bytes": size, "judge": self.cell}
+        bits = perplexity = None
+        if pairs:
+            nats = self.nats(pairs)
+            total = sum(float(of_text.sum()) for of_text in nats)
+            bits, perplexity = total / log(2) / size, exp(total / sum(map(len, nats)))
+        return {"bits_per_byte": bits, "perplexity": perplexity, "bytes": size, "judge": self.cell}
 
-    def nats(self, pairs: list[tuple[str, str]]) -> list[float]:
-        """Return what each continuation takes, in nats, after its prompt; the end of a text does not count.
+    def nats(self, pairs: list[tuple[str, str]]) -> list[np.ndarray]:
+        """Return the nats of the tokens of each continuation, after its prompt; ends of texts do not count.
 
         A token that has the end of the prompt and the beginning of the continuation counts.
 
@@ -134,7 +138,7 @@ class Judge:
         starts = np.cumsum([0, *map(len, texts)])
         found = score(self.module, Shards([np.concatenate(texts)]), context, stride, starts=starts[:-1]).nats
         return [
-            float(found[start + first - 1 : end - 1].sum())
+            found[start + first - 1 : end - 1]
             for start, end, first in zip(starts, starts[1:], counted, strict=False)
         ]
 
