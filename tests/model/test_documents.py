@@ -24,6 +24,8 @@ RELATIVE = [
     {"preset": "gpt2", "position": "alibi", "qk_norm": True, "parametrization": "mup", "base_width": 16},
 ]
 """Models to which a text says the same wherever it stands."""
+MANY = (64, 1024)
+"""Rows and tokens of a pass with many scores."""
 relative = pytest.mark.parametrize("switches", RELATIVE, ids=named)
 
 
@@ -84,7 +86,7 @@ def test_both_kernels_compute_the_same(switches: dict, monkeypatch: pytest.Monke
     with torch.no_grad():
         expected = module(given)
         assert not used
-        monkeypatch.setattr(flex, "supports", lambda config, training, device: True)
+        monkeypatch.setattr(flex, "supports", lambda *_: True)
         torch.testing.assert_close(module(given), expected, rtol=1e-5, atol=1e-5)
         assert len(used) == 2
 
@@ -98,11 +100,19 @@ def test_queries_and_keys_of_a_norm_under_autocast_meet_values_of_less_precision
 
 def test_the_kernel_of_gpus_serves_training_without_dropout_and_alibi() -> None:
     gpu = torch.device("cuda")
-    assert flex.supports(Model(), True, gpu)
-    assert not flex.supports(Model(), False, gpu)
-    assert not flex.supports(Model(), True, torch.device("cpu"))
+    assert flex.supports(Model(), True, gpu, *MANY)
+    assert not flex.supports(Model(), False, gpu, *MANY)
+    assert not flex.supports(Model(), True, torch.device("cpu"), *MANY)
     for lacking in ({"dropout": 0.1}, {"position": "alibi"}, {"n_head": 16}):
-        assert not flex.supports(Model(**lacking), True, gpu)
+        assert not flex.supports(Model(**lacking), True, gpu, *MANY)
+
+
+def test_blocks_pay_where_scores_are_many() -> None:
+    gpu, time = torch.device("cuda"), 256
+    rows = flex.LEAST_SCORES // (4 * time**2)
+    assert flex.supports(Model(n_head=4), True, gpu, rows, time)
+    assert not flex.supports(Model(n_head=4), True, gpu, rows - 1, time)
+    assert not flex.supports(Model(n_head=2), True, gpu, rows, time)
 
 
 def test_a_vocabulary_without_an_end_of_text_is_refused() -> None:

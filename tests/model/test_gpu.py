@@ -28,7 +28,9 @@ SWITCHES = [
 
 
 @pytest.mark.parametrize("switches", SWITCHES, ids=named)
-def test_logits_and_gradients_are_those_of_a_cpu(switches: dict) -> None:
+@pytest.mark.parametrize("scores", [0, flex.LEAST_SCORES], ids=["blocks", "biases"])
+def test_logits_and_gradients_are_those_of_a_cpu(scores: int, switches: dict, monkeypatch) -> None:
+    monkeypatch.setattr(flex, "LEAST_SCORES", scores)
     module = make(**{"d_model": 64, "n_head": 4, **switches}).train()
     on_gpu, given = copy.deepcopy(module).cuda(), documents()
     expected = module(given)
@@ -42,7 +44,7 @@ def test_logits_and_gradients_are_those_of_a_cpu(switches: dict) -> None:
 
 def test_documents_are_masked_by_the_kernel_of_gpus() -> None:
     module = make(preset="llama", d_model=64, n_head=4, document_mask=True)
-    assert flex.supports(module.config, True, torch.device("cuda"))
+    assert flex.supports(module.config, True, torch.device("cuda"), 64, 1024)
 
 
 @pytest.mark.parametrize("switches", SWITCHES, ids=named)

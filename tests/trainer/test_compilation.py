@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from gptgrid.model import flex
 from gptgrid.stages.train.pretraining import Pretraining
 from gptgrid.trainer import compilation
 from gptgrid.trainer.compilation import can_be_recorded, compile_if_it_pays, record, speed_up
@@ -43,26 +44,32 @@ class Model(nn.Module):
         self.config = SimpleNamespace(context=4)
         self.layer = nn.Linear(4, 3)
 
-    def forward(self, tokens):
-        return self.layer(tokens.float())
+    def forward(self, tokens, documents=None):
+        return self.layer(tokens.float() if documents is None else (tokens + documents).float())
 
 
-def test_a_graph_is_recorded_of_the_whole_batch_and_leaves_the_model_as_it_is(monkeypatch):
+@pytest.mark.parametrize("separate", [False, True])
+def test_a_graph_is_recorded_of_the_whole_batch_and_leaves_the_model_as_it_is(separate, monkeypatch):
     seen = {}
 
     def make_graphed_callables(module, arguments):
-        seen.update(shape=arguments[0].shape, cached=torch.is_autocast_cache_enabled())
-        seen["autocast"] = torch.is_autocast_enabled("cpu")
-        module.forward = lambda tokens: "recorded"
+        seen.update(
+            shapes=[argument.shape for argument in arguments], cached=torch.is_autocast_cache_enabled()
+        )
+        seen.update(autocast=torch.is_autocast_enabled("cpu"), learning=set(module.parameters()))
+        forward = module.forward
+        module.forward = lambda *given: ("recorded", forward(*given))  # by place, as PyTorch's own
         return module
 
     monkeypatch.setattr(torch.cuda, "make_graphed_callables", make_graphed_callables)
     module = Model()
-    logits = record(module, 5, "bf16", torch.device("cpu"))
-    assert seen == {"shape": (5, 4), "cached": False, "autocast": True}
-    assert logits(torch.zeros(5, 4)) == "recorded"
-    assert module(torch.zeros(5, 4)).shape == (5, 3)
-    assert set(dict(logits.named_parameters()).values()) == set(module.parameters())
+    logits = record(module, 5, separate, "bf16", torch.device("cpu"))
+    shapes, parameters = [(5, 4)] * (1 + separate), set(module.parameters())
+    assert seen == {"shapes": shapes, "cached": False, "autocast": True, "learning": parameters}
+    given = {"documents": torch.ones(5, 4)} if separate else {}
+    found, computed = logits(torch.zeros(5, 4), **given)
+    assert found == "recorded"
+    assert torch.equal(computed, module(torch.zeros(5, 4), **given))
 
 
 @pytest.mark.parametrize(
@@ -71,7 +78,7 @@ def test_a_graph_is_recorded_of_the_whole_batch_and_leaves_the_model_as_it_is(mo
         ({}, True),
         ({"training": {"micro_batch": 2}}, False),
         ({"model": {"dropout": 0.1}}, False),
-        ({"model": {"document_mask": True}}, False),
+        ({"model": {"document_mask": True}}, True),
         ({"run": {"activation_checkpointing": True}}, False),
     ],
 )
@@ -83,6 +90,14 @@ def test_a_graph_holds_a_step_that_is_one_pass(make_job, changes, recorded):
     learner.device = CUDA
     assert can_be_recorded(learner, run, processes=1) == recorded
     assert not can_be_recorded(learner, run, processes=2)
+
+
+def test_a_graph_holds_no_blocks_of_documents(make_job, monkeypatch):
+    monkeypatch.setattr(flex, "LEAST_SCORES", 0)
+    for masked in (False, True):
+        trainer = Trainer(Pretraining(make_job(model={"document_mask": masked})))
+        trainer.learner.device = CUDA
+        assert can_be_recorded(trainer.learner, trainer.job.run, processes=1) != masked
 
 
 def test_what_is_compiled_is_not_recorded(make_job, monkeypatch):

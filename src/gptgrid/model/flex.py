@@ -21,17 +21,30 @@ if TYPE_CHECKING:
 
 MIN_HEAD_DIM = 16
 """The kernel multiplies tiles of at least this width."""
+LEAST_SCORES = 2**26
+"""Scores of a layer (rows × heads × time²) from which skipping blocks pays. By estimate an H200 computes so
+many with a mask in a millisecond, there and back; Python needs about as long for the blocks, and keeps a
+model with fewer from being recorded as a CUDA graph, which holds no blocks."""
 
 
-def supports(config: Model, training: bool, device: torch.device) -> bool:
-    """Say whether this kernel can and should compute the attention of a forward pass."""
+def supports(config: Model, training: bool, device: torch.device, rows: int, time: int) -> bool:
+    """Say whether this kernel can and should compute the attention of a forward pass.
+
+    Args:
+        config: the architecture.
+        training: the pass is one of a training.
+        device: where it computes.
+        rows: sequences in the pass.
+        time: tokens of each.
+    """
     possible = (
         config.dropout == 0  # the kernel has none
         and config.position != "alibi"
         and head_width(config) >= MIN_HEAD_DIM
     )
+    pays = rows * config.n_head * time**2 >= LEAST_SCORES
     # Texts of ever new lengths, as in generation, would compile it again and again.
-    return possible and training and device.type == "cuda"
+    return possible and pays and training and device.type == "cuda"
 
 
 def block_mask(documents: Tensor, window: int | None) -> BlockMask:

@@ -102,7 +102,7 @@ class Positions(nn.Module):
                 documents is not None
                 and not ragged
                 and start == 0
-                and flex.supports(self.config, self.training, device)
+                and flex.supports(self.config, self.training, device, *documents.shape)
             ):
                 return flex.block_mask(documents, window)
             # The kernel's own causal rule fits all tokens from the start; a last one alone needs no rule.

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import torch
 from torch import Tensor, nn
 
+from gptgrid.model import flex
 from gptgrid.model.cost import flops_per_token
 from gptgrid.model.precision import autocast
 from gptgrid.trainer.learner import Learner
@@ -48,7 +49,8 @@ def speed_up(learner: Learner, run: SimpleNamespace, processes: int, steps: int)
     wanted = step < SMALL_STEP if run.cuda_graphs == "auto" else run.cuda_graphs
     recorded = wanted and not compiled and can_be_recorded(learner, run, processes)
     if recorded:
-        learner.logits = record(learner.module, recipe.micro_rows, learner.precision, device)
+        rows, separate = recipe.micro_rows, recipe.batches.separate
+        learner.logits = record(learner.module, rows, separate, learner.precision, device)
     return compiled, recorded
 
 
@@ -76,9 +78,14 @@ def compile_if_it_pays(
 def can_be_recorded(learner: Learner, run: SimpleNamespace, processes: int) -> bool:
     """Say whether each step is one pass that a CUDA graph can hold."""
     recipe = learner.recipe
-    one_pass = recipe.micro_rows >= recipe.batches.rows and processes == 1
-    # Each pass has its own draws and documents; activations that are not kept are for large models.
-    varies = recipe.draws or recipe.model.document_mask or recipe.batches.separate
+    model, rows = recipe.model, recipe.batches.rows
+    one_pass = recipe.micro_rows >= rows and processes == 1
+    # Where scores are few, a mask of documents is a bias, which the graph makes anew in each pass. Blocks are
+    # chosen and compiled by Python. The same rule holds where nothing is recorded, so that the bits do.
+    documents = model.document_mask or recipe.batches.separate
+    blocks = documents and flex.supports(model, True, learner.device, rows, model.context)
+    # Each pass has its own draws; activations that are not kept are for large models.
+    varies = recipe.draws or blocks
     return learner.device.type == "cuda" and one_pass and not (varies or run.activation_checkpointing)
 
 
@@ -89,12 +96,14 @@ class Recorded(nn.Module):
         super().__init__()
         self.module = module
 
-    def forward(self, tokens: Tensor) -> Tensor:
+    def forward(self, tokens: Tensor, documents: Tensor | None = None) -> Tensor:
         """Return what the module gives."""
-        return self.module(tokens)
+        return self.module(tokens, documents=documents)
 
 
-def record(module: nn.Module, rows: int, precision: str, device: torch.device) -> Callable[[Tensor], Tensor]:
+def record(
+    module: nn.Module, rows: int, separate: bool, precision: str, device: torch.device
+) -> Callable[..., Tensor]:
     """Return what computes the logits of training batches, and their gradients, from CUDA graphs.
 
     Gradients are written to the same memory each time: apply them before the next call.
@@ -102,10 +111,14 @@ def record(module: nn.Module, rows: int, precision: str, device: torch.device) -
     Args:
         module: the model.
         rows: windows in every batch.
+        separate: batches have the numbers of documents, too.
         precision: what it computes in.
         device: a GPU.
     """
-    tokens = torch.zeros(rows, module.config.context, dtype=torch.long, device=device)
+    shape = rows, module.config.context
+    inputs = tuple(torch.zeros(shape, dtype=torch.long, device=device) for _ in range(1 + separate))
     # Weights that are cast once for several passes would be cast when recording and never again.
     with autocast(precision, device, cast_once=False):
-        return torch.cuda.make_graphed_callables(Recorded(module), (tokens,))
+        recorded = torch.cuda.make_graphed_callables(Recorded(module), inputs)
+    # What is recorded takes its arguments by place alone.
+    return lambda tokens, **documents: recorded(tokens, *documents.values())
