@@ -232,8 +232,9 @@ class Run(Section):
     """torch.compile; `auto`: on a GPU, where the training is long enough to pay for it."""
     cuda_graphs: Literal["auto"] | bool = "auto"
     """Launch all kernels of a pass at once, on a GPU; `auto`: for models so small that it waits for them. The
-    bits stay the same. It serves trainings without dropout and document_mask whose `micro_batch` is the whole
-    batch; others go on without."""
+    bits stay the same. It serves trainings and fine-tunings without dropout whose `micro_batch` is the whole
+    batch; those that keep documents apart, up to 67 million scores of a layer (rows × heads × context²);
+    others go on without."""
     activation_checkpointing: bool = False
     """Compute activations again in the backward pass in place of keeping them: less memory, the same bits."""
     store: Annotated[str, Field(min_length=1)] = "results/.store"
