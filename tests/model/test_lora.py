@@ -113,6 +113,17 @@ def test_dropout_is_of_the_adapter_alone() -> None:
     assert not torch.allclose(layer.eval()(x), functional.linear(x, layer.weight, layer.bias))
 
 
+def test_under_autocast_a_layer_computes_in_few_digits() -> None:
+    x, layer = torch.randn(4, 5), AdaptedLinear(nn.Linear(5, 7), rank=3, alpha=6.0, dropout=0.0)
+    layer.lora_B.data.normal_()
+    with torch.autocast("cpu", torch.bfloat16):
+        found = layer(x)
+    assert found.dtype == torch.bfloat16
+    torch.testing.assert_close(found.float(), layer(x), rtol=0.05, atol=0.05)
+    found.float().sum().backward()
+    assert layer.lora_B.grad.dtype == torch.float32
+
+
 def test_an_encoder_has_no_place_for_adapters() -> None:
     with pytest.raises(UserError, match=r"lora: a model of preset encoder .*without `lora`"):
         adapted(preset="encoder")
