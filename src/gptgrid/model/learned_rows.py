@@ -29,12 +29,17 @@ class LearnedRows(nn.Module):
             ids: of the rows.
         """
         super().__init__()
-        self.register_buffer("ids", torch.tensor(ids, device=weight.device), persistent=False)
-        self.rows = nn.Parameter(weight.detach()[self.ids])
+        self.rising = sorted(range(len(ids)), key=ids.__getitem__)
+        self.bounds = [bound for index in sorted(ids) for bound in (index, index + 1)]
+        self.rows = nn.Parameter(weight.detach()[list(ids)])
 
     def forward(self, weight: Tensor) -> Tensor:
         """Return the matrix (vocab_size, d_model) with these rows."""
-        return weight.index_copy(0, self.ids, self.rows.to(weight.dtype))
+        # Pieces, as a CUDA graph holds them for sure: an index is a tensor, whose values may be checked.
+        pieces = list(weight.tensor_split(self.bounds))
+        rows = self.rows.to(weight.dtype).split(1)
+        pieces[1::2] = [rows[number] for number in self.rising]
+        return torch.cat(pieces)
 
 
 def learn_rows(module: GPT, ids: Sequence[int]) -> None:
