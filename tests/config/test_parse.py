@@ -59,12 +59,17 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        ("2", 2), ("1e-3", 0.001), ("true", True), ("null", None), ("~", None),
+        ("2", 2), ("1e-3", 0.001), ("-1e-3", -0.001), ("true", True), ("null", None), ("~", None),
         ("", ""), ("no", "no"), ("2M", "2M"), ("[1, 2]", "[1, 2]"), ("a: b", "a: b"), ("*.txt", "*.txt"), ("2020-01-01", "2020-01-01"),
     ],
 )  # fmt: skip
 def test_text_that_stands_for_a_number_a_boolean_or_null_is_read(text: str, value: object) -> None:
     assert read_scalar(text) == value and type(read_scalar(text)) is type(value)
+
+
+def test_there_is_one_zero(write) -> None:
+    values = [*read_yaml(write("{a: 0.0, b: -0.0, c: -0e3}")).values(), read_scalar("-0.0")]
+    assert list(map(str, values)) == ["0.0"] * 4
 
 
 def test_a_file_of_three_hundred_lines_is_read_quickly(write) -> None:

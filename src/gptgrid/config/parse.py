@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from gptgrid.config.errors import ConfigError
@@ -57,9 +58,21 @@ def read_scalar(text: str) -> Any:
     return value if text and isinstance(value, int | float | None) else text
 
 
+class Constructor(SafeConstructor):
+    """Makes the values. The two zeros of a float are equal but look different in names: it makes one."""
+
+    def construct_yaml_float(self, node: Any) -> float:
+        return super().construct_yaml_float(node) + 0.0  # -0.0 + 0.0 is 0.0
+
+
+Constructor.add_constructor("tag:yaml.org,2002:float", Constructor.construct_yaml_float)
+
+
 def yaml() -> YAML:
     """Return a parser. The pure one: the parser in C is of YAML 1.1, where 1e-3 is text and `no` is false."""
-    return YAML(typ="safe", pure=True)
+    parser = YAML(typ="safe", pure=True)
+    parser.Constructor = Constructor
+    return parser
 
 
 def explain(error: YAMLError) -> str:
