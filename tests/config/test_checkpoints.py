@@ -271,6 +271,7 @@ def test_a_config_that_is_missing_or_damaged(tmp_path: Path) -> None:
         ),
         ({"preset": "llama"}, "preset: config.json in it says it"),
         ({"context": 4096}, "context 4096 is longer than that of the checkpoint in it, 1024"),
+        ({"context": "4k"}, "context 4000 is longer than that of the checkpoint in it, 1024"),
         ({"contxt": 512}, "unknown key 'contxt'; did you mean 'context'?"),
         ({"context": 0}, "context: found 0"),
     ],

@@ -36,6 +36,13 @@ def test_cross_product_in_order_of_the_name() -> None:
     ]
 
 
+def test_numbers_are_equal_however_they_are_written() -> None:
+    block = {"corpus": "toy", "tokenizer": "char", "model": "a", "training": "base"}
+    for values in ([0, 0.0], [1, 1.0, 1e0], [2000, 2e3]):
+        assert len(names({**block, "training.weight_decay": values})) == 1
+    assert names({**block, "seed": ["2k", 2000]}) == ["toy.char.a.base.s2000"]
+
+
 def test_overrides_are_added_to_their_part() -> None:
     block = {
         "corpus": "tales",

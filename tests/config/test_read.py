@@ -356,7 +356,7 @@ def test_the_encoder_refuses_by_name_what_it_lacks(switches: dict) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "expected"),
     [
-        ("training.base.eval_every", "epochs", "found 'epochs'; input should be 'epoch'; or input should be a valid int"),
+        ("training.base.eval_every", "epochs", "found 'epochs'; input should be 'epoch'; or expected a whole number without commas"),
         ("training.base.sample_every", 0, "found 0; input should be 'epoch'; or input should be greater than 0"),
         ("training.base.weight_decay", -1, "found -1; input should be 'auto'; or input should be greater than or equal"),
         ("run.compile", "maybe", "found 'maybe'; input should be 'auto'; or input should be a valid boolean"),

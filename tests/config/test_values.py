@@ -2,13 +2,15 @@
 
 from typing import Annotated
 
+import jsonschema
 import pytest
 from pydantic import Field
 
 from gptgrid.config import reference
 from gptgrid.config.corpora import HubCorpus, UrlCorpus
-from gptgrid.config.experiment import Decoding, Run, Sampling
+from gptgrid.config.experiment import Decoding, Evaluation, Run, Sampling
 from gptgrid.config.models import Model
+from gptgrid.config.read import ConfigError, Configuration
 from gptgrid.config.training import Training
 from gptgrid.config.values import Neutral, Section
 
@@ -39,6 +41,10 @@ class Outer(Section):
     """Sections by name."""
 
 
+MINIMAL = {
+    **{"corpora": {"toy": {"source": "builtin"}}, "tokenizers": {"a": {"kind": "char"}}},
+    **{"models": {"a": {}}, "grid": [{"seed": [1]}]},
+}
 BEAM = Decoding(min_p=0.1, no_repeat_ngram=3, beams=2, length_penalty=2, stop=["."])
 OLD = {"depth": 2, "inner": {"width": 8}, "many": [{"width": 8}], "named": {"a": {"width": 8}}}
 
@@ -130,13 +136,44 @@ def test_counts_are_exact(text: object, count: int) -> None:
 
 
 @pytest.mark.parametrize(
+    ("section", "keys", "key", "value"),
+    [
+        (Model, {"context": "1k"}, "context", 1000),
+        (Model, {"rope_theta": "10k"}, "rope_theta", 10_000.0),
+        (Training, {"tokens": "1M", "batch_tokens": "4k", "sample_every": "0.5k"}, "sample_every", 500),
+        (Training, {"tokens": "1M", "batch_tokens": "4k", "sample_every": "epoch"}, "batch_tokens", 4000),
+        (Evaluation, {"contexts": ["1k", 256]}, "contexts", [1000, 256]),
+        (Decoding, {"stop": ["2M"]}, "stop", ["2M"]),
+        (Sampling, {"seed": "1k", "prompts": ["1k"]}, "prompts", ["1k"]),
+    ],
+)
+def test_every_number_may_be_a_count_and_no_text_is_one(
+    section: type[Section], keys: dict, key: str, value: object
+) -> None:
+    made = getattr(section(**keys), key)
+    assert made == value and type(made) is type(value)
+
+
+def test_the_schema_takes_counts_for_numbers() -> None:
+    def check(models: dict) -> None:
+        jsonschema.validate({"experiment": "a", "models": {"a": models}}, schema)
+
+    schema = {**reference.schema(), "required": []}
+    for right in ({"context": "1k"}, {"context": 128}, {"rope_theta": "10 k"}, {"rope_theta": 1e4}):
+        check(right)
+    for wrong in ({"context": "long"}, {"context": 0}, {"context": "x1k"}, {"norm": "1k"}):
+        with pytest.raises(jsonschema.ValidationError):
+            check(wrong)
+
+
+@pytest.mark.parametrize(
     "text", ["2m", "2 million", "1,000", ".M", "2.5.1M", "1.23456k", "0.0001k", "1e6", "", "٣M"]
 )
 def test_text_that_is_no_count_is_refused_with_examples(text: str) -> None:
     with pytest.raises(
-        ValueError, match=f"found {text!r}, expected a whole number without commas, such as 20000"
+        ConfigError, match=f"found {text!r}, expected a whole number without commas, such as 20000"
     ):
-        Training(tokens=text)
+        Configuration({**MINIMAL, "training": {"a": {"tokens": text}}}, "my.yaml")
 
 
 @pytest.mark.parametrize(

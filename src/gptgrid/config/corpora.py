@@ -10,7 +10,6 @@ from pydantic import Discriminator, Field, field_validator, model_validator
 
 from gptgrid.config.values import (
     Commit,
-    Count,
     Fraction,
     HubName,
     Neutral,
@@ -70,7 +69,7 @@ class Clean(Section):
     """How alike documents are that count as nearly equal: the share of their runs of words in common."""
     min_chars: Annotated[int, Field(ge=0)] = 0
     """Documents with fewer characters are dropped."""
-    max_chars: Count | None = None
+    max_chars: Size | None = None
     """Documents with more characters are dropped."""
 
     @model_validator(mode="after")
@@ -112,7 +111,7 @@ class Encoded(Section):
     errors: Literal["strict", "replace"] = "strict"
     """What happens to bytes that do not fit: `strict` is an error with their place. `replace` puts U+FFFD,
     counts them in the manifest and gives a caution; a text that would lose many letters is refused."""
-    max_bytes: Count | None = None
+    max_bytes: Size | None = None
     """A file that is larger, or unpacks to more, is refused; default: any, and 100G unpacked."""
 
 
@@ -210,7 +209,7 @@ class BuiltinCorpus(TextCorpus):
     """`builtin`"""
     name: Literal["tales", "toy"]
     """`tales`: generated stories. `toy`: Chinese and English sentences. Default: the entry's name."""
-    documents: Count | None = None
+    documents: Size | None = None
     """How many documents; default: 2000 for tales, all for toy."""
     seed: int = 0
     """Seed of the generator."""
@@ -295,7 +294,7 @@ class HubCorpus(TextCorpus):
     sha256: Annotated[dict[str, Sha256], Neutral({})] = {}
     """Files of the data set that may be read → what they must contain, in place of the hub's listing; for a
     mirror that has no copy of it. A message gives them."""
-    max_bytes: Count | None = None
+    max_bytes: Size | None = None
     """A file that is larger, or unpacks to more, is refused; default: any, and 100G unpacked."""
 
     @model_validator(mode="after")
@@ -336,11 +335,11 @@ class RandomCorpus(CommonCorpus):
 
     source: Literal["random"]
     """`random`"""
-    vocab_size: Count
+    vocab_size: Size
     """Ids lie in [0, vocab_size)."""
-    tokens: Count
+    tokens: Size
     """How many ids in all splits together."""
-    document_tokens: Count = 256
+    document_tokens: Size = 256
     """Ids in one document."""
     seed: int = 0
     """Seed of the draw."""
@@ -359,7 +358,7 @@ class ShardsCorpus(CommonCorpus):
     """Validation shards."""
     test: list[str] | None = None
     """Test shards."""
-    vocab_size: Count
+    vocab_size: Size
     """Size of the vocabulary that the ids are of: 50257 for GPT-2's."""
     eot: Annotated[int, Field(ge=0)] | None = None
     """The id that stands before every document, or behind it: 50256 for GPT-2's. The last document of a shard

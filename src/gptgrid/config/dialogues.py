@@ -16,7 +16,7 @@ from gptgrid.config.corpora import (
     check_split_sources,
     named_files,
 )
-from gptgrid.config.values import Count, Fraction, Section, Sha256
+from gptgrid.config.values import Fraction, Section, Sha256, Size
 
 FIELDS = {
     "messages": ("messages", "role", "content", "system"),
@@ -61,7 +61,7 @@ class BuiltinDialogues(CommonDialogues):
     """`builtin`"""
     name: Literal["tales"] = "tales"
     """`tales`: questions about short passages in the words of the tales, each with one right answer."""
-    documents: Count = 2000
+    documents: Size = 2000
     """How many dialogues."""
     seed: int = 0
     """Seed of the generator."""

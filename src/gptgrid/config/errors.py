@@ -115,7 +115,9 @@ def expectation(finding: Any) -> str:
     ):
         return f"; did you mean {ours!r}?"
     message = finding["msg"][0].lower() + finding["msg"][1:]
-    if kind in ("float_parsing", "int_parsing"):
+    if kind == "int_parsing":
+        return ", expected a whole number without commas, such as 20000, 20k, 2M or 1G"
+    if kind == "float_parsing":
         if re.search("[0-9],[0-9]", value):
             return f"; {message}; {NUMBERS}"
         if percent := re.fullmatch(r"\s*([0-9.]+)\s*%\s*", value):

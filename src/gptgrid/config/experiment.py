@@ -44,7 +44,6 @@ from gptgrid.config.tokenizers import (
 )
 from gptgrid.config.training import Training
 from gptgrid.config.values import (
-    Count,
     Name,
     Neutral,
     NonNegative,
@@ -95,7 +94,7 @@ class Evaluation(Section):
     precision: Literal["auto", "fp32"] = "fp32"
     """`fp32` is exact. `auto`: the weights inside the blocks in bf16 where the device multiplies them faster,
     embeddings, logits and losses in fp32, which moves bits per byte by less than 0.001."""
-    bytes: Annotated[Count | None, Neutral(None)] = None
+    bytes: Annotated[Size | None, Neutral(None)] = None
     """Bytes of each split to score, at least: whole documents, spread over the split, the same ones for every
     cell. Default: all. For a text of which a part says enough."""
     contexts: Annotated[list[Size], Neutral([])] = []

@@ -200,7 +200,7 @@ def axes_of(configuration: Configuration, block: dict[str, Any], where: str) -> 
         if FINETUNING not in given:
             raise ConfigError(f"{where}: `{FINETUNING}` is missing, of which {varied} varies a key")
         axes[FINETUNING] = given.pop(FINETUNING)
-    seeds = given.pop("seed", [1])
+    seeds = read_count(given.pop("seed", [1]))
     axes |= given
     axes["seed"] = seeds
     for key, values in axes.items():

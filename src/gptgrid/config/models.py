@@ -14,6 +14,7 @@ from gptgrid.config.values import (
     Positive,
     Section,
     Size,
+    read_count,
 )
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -245,7 +246,7 @@ def of_checkpoint(folder: str, data: dict[str, Any]) -> dict[str, Any]:
             "stand here"
         )
     keys = read_checkpoint(Path(folder).expanduser()).keys
-    context = data.get("context", keys["context"])
+    context = read_count(data.get("context", keys["context"]))
     if isinstance(context, int) and context > keys["context"]:
         raise ValueError(
             f"context {context} is longer than that of the checkpoint in {folder}, {keys['context']}"

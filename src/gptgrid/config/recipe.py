@@ -7,21 +7,21 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from gptgrid.config.values import BUDGETS, Count, Fraction, NonNegative, Positive, Section, Size
+from gptgrid.config.values import BUDGETS, Fraction, NonNegative, Positive, Section, Size
 
 
 class Recipe(Section):
     """How weights learn. The budget is one of `tokens`, `epochs` and `steps`."""
 
-    tokens: Count | None = None
+    tokens: Size | None = None
     """Budget in tokens that the loss counts (`2M` is two million): as many whole steps as it takes to reach
     it. Padding is not counted, and of dialogues only what is an answer."""
     epochs: Positive | None = None
     """Budget in passes over the windows, documents or dialogues of the training split, rounded up to whole
     steps."""
-    steps: Count | None = None
+    steps: Size | None = None
     """Budget in optimizer steps."""
-    batch_tokens: Count = 8192
+    batch_tokens: Size = 8192
     """Tokens of one optimizer step, padding among them; a multiple of the model's context."""
     micro_batch: Literal["auto"] | Size = "auto"
     """Rows of a context each in one forward pass; gradients add up over a batch. It changes last bits of the

@@ -24,7 +24,7 @@ from gptgrid.config.models import Model
 from gptgrid.config.suggest import CONVERSIONS, NO_KEYS, SYNONYMS, places_of
 from gptgrid.config.tasks import Task
 from gptgrid.config.training import Training
-from gptgrid.config.values import Section
+from gptgrid.config.values import SCALED, Section
 
 ROOT = Path(__file__).resolve().parents[3]
 REFERENCE = ROOT / "config" / "README.md"
@@ -202,7 +202,20 @@ def schema() -> dict[str, Any]:
             definition["properties"]["base"] = {"type": "string", "description": "Start from this entry."}
             definition.pop("required", None)  # a base may bring it
         top["properties"][section]["additionalProperties"] = {"anyOf": variants}
+    take_scaled_numbers(top)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **top}
+
+
+def take_scaled_numbers(schema: Any) -> None:
+    """Let every number of a JSON schema be written `2M`, too: what is said of one applies to no text."""
+    if isinstance(schema, list):
+        for each in schema:
+            take_scaled_numbers(each)
+    elif isinstance(schema, dict):
+        if schema.get("type") in ("integer", "number"):
+            schema |= {"type": [schema["type"], "string"], "pattern": f"^{SCALED}$"}
+        for each in schema.values():
+            take_scaled_numbers(each)
 
 
 def main() -> None:

@@ -8,10 +8,10 @@ from pydantic import Discriminator, Field, field_validator, model_validator
 
 from gptgrid.config.values import (
     Commit,
-    Count,
     HubName,
     Section,
     Sha256,
+    Size,
 )
 from gptgrid.tokens.special import unfit
 
@@ -62,12 +62,12 @@ class BpeTokenizer(OwnTokenizer):
 
     kind: Literal["bpe"]
     """`bpe`"""
-    vocab_size: Annotated[Count, Field(ge=257, le=1_000_000)] = 512
+    vocab_size: Annotated[int, Field(ge=257, le=1_000_000)] = 512
     """256 bytes, the merges, the end-of-text token, and other special tokens."""
     pattern: Literal["gpt2", "gpt4", "o200k", "chinese"] = "gpt4"
     """How text is cut into pieces that merges never cross. `chinese` keeps letters apart from Chinese
     characters and bounds runs of these."""
-    memory: Count = 350_000_000
+    memory: Size = 350_000_000
     """About how many bytes counting pairs may take. Of a text that needs more, such as more than some 6 MB
     of Chinese, a share drawn by hash is trained on; the manifest says which."""
     train_on: str | None = None

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import model_validator
 
 from gptgrid.config.recipe import Recipe
-from gptgrid.config.values import Count, Neutral, NonNegative, Section, Size
+from gptgrid.config.values import Neutral, NonNegative, Section, Size
 
 
 class Untrained(Section):
@@ -31,7 +31,7 @@ class Checkpoints(Section):
 class Training(Recipe):
     """A training recipe. The budget is one of `tokens`, `epochs` and `steps`."""
 
-    batch_tokens: Literal["auto"] | Count = 8192
+    batch_tokens: Literal["auto"] | Size = 8192
     """Tokens of one optimizer step, padding among them; a multiple of the model's context. `auto`: such that
     the loss counts 0.58 · tokens^0.571 of them, for a budget of so many tokens (Li et al. 2025, Step Law)."""
     weight_decay: Literal["auto"] | NonNegative = 0.1
@@ -45,7 +45,7 @@ class Training(Recipe):
     validated and evaluated document by document, too; any other on windows over the running text."""
     stride: Size | None = None
     """Tokens between the starts of sliding windows. Default: half a context."""
-    eval_bytes: Annotated[Count | None, Neutral(None)] = None
+    eval_bytes: Annotated[Size | None, Neutral(None)] = None
     """Bytes of the validation split to score each time, at least: whole documents, spread over the split, the
     same ones for every tokenizer. Default: all. It decides the best step and early stopping only; what tables
     rank, the evaluation scores."""

@@ -7,33 +7,23 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 BUDGETS = ("tokens", "epochs", "steps")
 SCALES = {"k": 1000, "K": 1000, "M": 1000**2, "G": 1000**3, "B": 1000**3}
+SCALED = r"([0-9]+(?:\.[0-9]+)?)\s*([kKMGB])"
 
 
 def read_count(value: Any) -> Any:
-    """Turn `2M`, `1.5k` or `3G` (powers of 1000) into a whole number; leave the rest to the check."""
-    if isinstance(value, str) and (
-        match := re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([kKMGB])", value.strip())
-    ):
+    """Turn `2M`, `1.5k` or `3G` (powers of 1000) into a whole number, also in a list; leave the rest."""
+    if isinstance(value, list):
+        return [read_count(each) for each in value]
+    if isinstance(value, str) and (match := re.fullmatch(SCALED, value.strip())):
         number = Decimal(match[1]) * SCALES[match[2]]
         return int(number) if number == int(number) else value
     return value
 
 
-def check_count(value: Any) -> Any:
-    """Read a count; of text that is none, say how counts are written."""
-    value = read_count(value)
-    if isinstance(value, str) and not re.fullmatch(r"\s*-?[0-9]+\s*", value):
-        raise ValueError(
-            f"found {value!r}, expected a whole number without commas, such as 20000, 20k, 2M or 1G"
-        )
-    return value
-
-
-Count = Annotated[int, BeforeValidator(check_count), Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
@@ -77,15 +67,23 @@ class Section(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def numbers_are_no_booleans(cls, data: Any) -> Any:
-        """Refuse true and false for a number: pydantic takes them for 1 and 0."""
-        for key, value in data.items() if isinstance(data, dict) else ():
-            if key in cls.model_fields and (found := boolean_in(value)) is not None:
-                annotation = cls.model_fields[key].annotation
-                number = mentions(annotation, int) or mentions(annotation, float)
-                if number and not mentions(annotation, bool):
-                    raise ValueError(f"{key}: found {str(found).lower()}, expected a number")
-        return data
+    def read_numbers(cls, data: Any) -> Any:
+        """Read `2M` where a number stands, and refuse true and false, which pydantic takes for 1 and 0."""
+        if not isinstance(data, dict):
+            return data
+        numbers = {key: value for key, value in data.items() if cls.is_number(key)}
+        for key, value in numbers.items():
+            if (found := boolean_in(value)) is not None:
+                raise ValueError(f"{key}: found {str(found).lower()}, expected a number")
+        return {**data, **{key: read_count(value) for key, value in numbers.items()}}
+
+    @classmethod
+    def is_number(cls, key: Any) -> bool:
+        """Say whether a key takes numbers, and neither text of one's own nor true and false."""
+        kind = cls.model_fields[key].annotation if key in cls.model_fields else None
+        return (mentions(kind, int) or mentions(kind, float)) and not (
+            mentions(kind, bool) or mentions(kind, str)
+        )
 
     def complete(self) -> dict[str, Any]:
         """Return every key with its value as plain data: what a stage's program reads."""
