@@ -85,6 +85,9 @@ def test_doubtful_encodings_are_told(read):
     _, facts, (caution,) = read((english + "for £20").encode("cp1252"))
     assert facts["doubted_guesses"] == {"cp1252 cp866": 1} and facts["guessed"] == 1
     assert "a.txt: read as cp1252, a guess from few characters, which may be cp" in caution
+    russian = "мужу, что не может жить с ним в одном доме. Положение это пр\n"
+    (caution,) = read(russian.encode("mac-cyrillic"))[2]
+    assert "read as cp1251, a guess from few characters, which may be mac-cyrillic" in caution
     chinese = "从前有一座山，山里有一座庙。小姑娘每天早上去学校，她说：“今天天气很好。”\n" * 5
     (caution,) = read(chinese.encode("gb18030"), encoding="latin-1")[2]
     assert "read as latin-1, as `encoding` says, but the text looks like gb18030" in caution

@@ -116,6 +116,16 @@ def test_a_character_or_two_that_are_not_western_are_refused(line, encoding):
         detect(paragraphs(line).encode(encoding))
 
 
+def test_a_rival_that_fits_as_well_is_told_however_many_characters_there_are(capsys):
+    """Of the small letters of Russian, cp1251 has but one elsewhere than old Macs."""
+    russian = "мужу, что не может жить с ним в одном доме. Положение это пр"
+    found = detect(russian.encode("mac-cyrillic"))
+    assert found == {"encoding": "cp1251", "guessed": True, "rival": "mac-cyrillic"}
+    assert (
+        "read as cp1251, a guess from few characters (mac-cyrillic would fit, too)" in capsys.readouterr().out
+    )
+
+
 RICH = {
     "cp1252": [
         "Die Mädchen können schön spielen, während die Bäume grün sind. Größe, Straße, Übermut.",

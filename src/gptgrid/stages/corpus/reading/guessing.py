@@ -107,15 +107,15 @@ def guess(sample: bytes) -> Guess | None:
     if found and evidence(sample, found.encoding) < TELLING:
         doubt = other_text(sample, found.encoding, (western.ENCODING, *found.rivals, *LIKELY))
         return replace(found, doubt=doubt)
-    if found is None:
-        return None
-    rare = next((rival for rival in found.rivals if rival in RARE), None)
+    if found is None or found.is_toss_up:
+        return found
     is_latin_9 = (
         found.encoding in LATIN and set(found.rivals) <= set(RARE) and not ISO_CONTROLS.search(sample)
     )
     if is_latin_9 and few_differ(sample, found.encoding, LATIN_9):
         return replace(found, doubt=LATIN_9)
-    return replace(found, doubt=rare) if rare else found
+    # Few characters tell rivals apart, however many there are.
+    return replace(found, doubt=next(iter(found.rivals), None))
 
 
 def few_differ(sample: bytes, encoding: str, other: str) -> bool:
