@@ -4,6 +4,7 @@ import random
 from pathlib import Path
 
 import pytest
+from checkout import Checkout
 from making import make
 
 LETTERS = "qzxvkjw"
@@ -93,3 +94,53 @@ def test_a_table_without_a_header(capfd):
     said = capfd.readouterr()
     assert "no field 'body'" in said.out + said.err and not has_pieces(said.out + said.err)
     assert not any(has_pieces(path.read_text()) for path in Path("results/small").rglob("*.csv"))
+
+
+LOGS = ("logs", ".snakemake/gptgrid/logs", ".snakemake/log")
+
+
+def logs_that_show_it(folder: Path) -> list[str]:
+    """Return the logs that have a piece of the private text."""
+    files = [path for root in LOGS for path in (folder / root).rglob("*") if path.is_file()]
+    return [str(path) for path in files if has_pieces(path.read_text(encoding="utf-8"))]
+
+
+@pytest.fixture
+def secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkout:
+    """A checkout with the texts in it, in which a test then is."""
+    checkout = Checkout(tmp_path / "gptgrid")
+    for name in ("secret.txt", "open.txt"):
+        (tmp_path / name).rename(checkout.folder / name)
+    monkeypatch.chdir(checkout.folder)
+    return checkout
+
+
+def test_logs_and_results_from_before_it_was_private(secrets):
+    # Whole words are tokens, so that a model that knows nothing says them.
+    private = {**CONFIG, "tokenizers": {"bpe": {"kind": "bpe", "vocab_size": 400}}}
+    public = {**private, "corpora": {**CONFIG["corpora"], "secret": PUBLIC}}
+    gone = {"corpus": ["secret", "open"], "training.lr": [2e-3]}
+    secrets.configure(private)
+    secrets.snakemake()
+    secrets.configure({**public, "grid": [*CONFIG["grid"], gone]})
+    secrets.snakemake()
+    secrets.snakemake("verify")
+    shown = logs_that_show_it(secrets.folder)
+    assert {"train.log", "verify.log"} <= {Path(path).name for path in shown}
+    assert any(".snakemake/gptgrid" in path for path in shown)
+    cells = [f"small/cells/{corpus}.bpe.small.base+lr=0.002.s1" for corpus in ("secret", "open")]
+    of_open_text = Path(f"logs/{cells[1]}/train.log").read_text()
+    secrets.configure(private)
+    secrets.snakemake()  # nothing is left to make
+    assert logs_that_show_it(secrets.folder) == [] and texts_that_show_it() == []
+    assert not Path(f"results/{cells[0]}").exists() and Path(f"results/{cells[1]}/train").exists()
+    assert Path(f"logs/{cells[1]}/train.log").read_text() == of_open_text
+
+
+def test_logs_of_what_stays_private_stay(secrets):
+    secrets.configure(CONFIG)
+    secrets.snakemake()
+    log = Path("logs/small/cells/secret.bpe.small.base.s1/train.log")
+    said = log.read_text()
+    secrets.snakemake()
+    assert log.read_text() == said and "made: train" in said

@@ -87,7 +87,7 @@ def begin():
         return Requests(plan, STORE, os.environ[AGAIN].split())
     if computes():
         Run.lock = plan.register()
-        plan.claim_views()
+        plan.claim_views(workflow.logger_manager.get_logfile())
     plan.look()
     if computes():
         plan.show()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ DOCUMENTS = {"tales": 2000, "toy": None}
 """Built-in corpus → how many documents it has where the configuration does not say."""
 LONGEST_NAME = 240
 """File systems take 255 bytes; names of logs and of files in the making are a little longer than these."""
+LOGS = Path("logs")
 TASKS = "data/tasks"
 DIALOGUES = "data/dialogues"
 TRAININGS = ("train", "finetune")
@@ -74,7 +76,17 @@ class Artifact:
     @property
     def name(self) -> str:
         """Return what messages call it: `small/cells/tales.bpe.llama.base.s1/train`."""
-        return self.folder.removeprefix("results/").removeprefix("data/")
+        return name_of(self.folder)
+
+    @property
+    def log(self) -> Path:
+        """Return where its program keeps a log."""
+        return log_of(self.folder)
+
+    @cached_property
+    def private(self) -> bool:
+        """Say whether it is, or is made from, a text that is private."""
+        return bool(self.config.get("private")) or any(made.private for made in self.inputs.values())
 
     def ancestors(self) -> Iterator[Artifact]:
         """Yield everything that it is made from, directly or not, each once."""
@@ -557,6 +569,16 @@ class Artifacts:
         compare = self.add(Artifact("compare", f"{self.results}/compare", config, config, inputs))
         inputs = {"compare": compare, **of_cells("train", "evaluate", "sample"), **taught, **data}
         self.add(Artifact("report", f"{self.results}/report", config, config, inputs))
+
+
+def name_of(folder: str) -> str:
+    """Return what messages call what people see in a folder."""
+    return folder.removeprefix("results/").removeprefix("data/")
+
+
+def log_of(folder: str) -> Path:
+    """Return the log of what people see in a folder."""
+    return LOGS / f"{name_of(folder)}.log"
 
 
 def home_of(train: Artifact) -> str:

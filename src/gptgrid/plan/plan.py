@@ -28,6 +28,7 @@ from gptgrid.config.read import Configuration, load
 from gptgrid.net.address import note_address
 from gptgrid.plan.artifacts import Artifact, Artifacts
 from gptgrid.plan.items import check_items
+from gptgrid.plan.privacy import withdraw
 
 SCRIPTS = Path(__file__).resolve().parents[3] / "workflow" / "scripts"
 DEFAULT_CONFIG = Path("config") / "config.yaml"
@@ -47,7 +48,7 @@ class Plan:
         self.run = experiment.run.model_dump(mode="json")
         self.store = Store(store_folder(configuration))
         self.digests = Remembered("digests.json", file_digest)
-        needed = Artifacts(configuration, self.digests)
+        self.needed = needed = Artifacts(configuration, self.digests)
         self.artifacts, self.cells, self.results = needed.by_folder, needed.cells, needed.results
         self.requests: dict[Artifact, Request] = {}
         self.keys: dict[Artifact, str] = {}
@@ -211,9 +212,14 @@ class Plan:
             keys[artifact.stage][self.keys[artifact]] = artifact.folder if artifact.shown else ""
         return placed(root_of(self.configuration.experiment.experiment, keys), self.store)
 
-    def claim_views(self) -> None:
-        """Say that what people see is from now on what this plan says."""
+    def claim_views(self, logs: list[str]) -> None:
+        """Say that what people see is from now on what this plan says; nothing shows what is private now.
+
+        Args:
+            logs: of this run of Snakemake.
+        """
         with view_lock():
+            withdraw(self.needed, self.keys, self.store, logs)
             claim_views({a.folder: self.keys[a] for a in self.artifacts.values() if a.shown})
 
     def register(self) -> Any:

@@ -18,7 +18,6 @@ from gptgrid.plan.artifacts import Artifact
 from gptgrid.plan.plan import Plan
 
 KEY_LENGTH = 64
-LOGS = "logs"
 
 
 @dataclass(frozen=True)
@@ -107,7 +106,7 @@ class Requests:
             "--record-failure",
         ]
         if artifact is not None:
-            options += [f"--run={self.run}", f"--log={LOGS}/{name}.log"]
+            options += [f"--run={self.run}", f"--log={artifact.log}"]
             options += [f"--view={artifact.folder}"] if artifact.shown else []
         if stage in self.stages_again or (artifact is not None and self.is_named(artifact)):
             options.append("--again")
