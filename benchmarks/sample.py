@@ -145,7 +145,7 @@ def continue_theirs(
 
 def continue_ours(module: nn.Module, prompts: torch.Tensor, decoding: Decoding, new: int) -> None:
     """Continue prompts (batch, time) by `new` tokens."""
-    rows = Rows(module, prompts.tolist(), decoding, None, range(len(prompts)))
+    rows = Rows(module, prompts.tolist(), decoding, frozenset(), range(len(prompts)))
     for _ in range(new):
         assert len(rows.advance()) == len(prompts)
 
