@@ -47,12 +47,13 @@ class KVCache:
 
     def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Add keys and values (batch, kv_head, time, head_dim) of one layer; return all of that layer."""
-        for cached, new in ((self.keys[layer], keys), (self.values[layer], values)):
+        all_keys, all_values = self.keys[layer], self.values[layer]
+        for cached, new in ((all_keys, keys), (all_values, values)):
             if isinstance(self.start, int):
                 cached[:, :, self.start : self.end] = new
             else:
                 cached[torch.arange(len(new), device=new.device), :, self.start] = new[:, :, 0]
-        return self.keys[layer, :, :, : self.end], self.values[layer, :, :, : self.end]
+        return all_keys[:, :, : self.end], all_values[:, :, : self.end]
 
     def extend_documents(self, documents: Tensor) -> Tensor:
         """Add documents (batch, time), numbered from 0; return the numbers of all tokens."""

@@ -40,12 +40,14 @@ class AttentionInputs:
 def rope(config: Model) -> dict[str, Tensor]:
     """Return the tables of rotary positions (Su et al. 2021): cosines and sines, (context, head_dim).
 
-    Dimension i turns with dimension i + head_dim/2, as in the released Llama weights of transformers.
+    Dimension i turns with dimension i + head_dim/2, as in the released Llama weights of transformers. The
+    sines of the first half are negative, as `rotate` only adds.
     """
     head_dim = head_width(config)
     frequencies = config.rope_theta ** (-torch.arange(0, head_dim, 2, dtype=torch.float32) / head_dim)
-    angles = torch.outer(torch.arange(config.context, dtype=torch.float32), frequencies).repeat(1, 2)
-    return {"cosines": angles.cos(), "sines": angles.sin()}
+    angles = torch.outer(torch.arange(config.context, dtype=torch.float32), frequencies)
+    cosines, sines = angles.cos(), angles.sin()
+    return {"cosines": cosines.repeat(1, 2), "sines": torch.cat((-sines, sines), dim=-1)}
 
 
 def alibi(config: Model) -> dict[str, Tensor]:
@@ -133,6 +135,4 @@ def rotate(x: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
         cosines: (time, head_dim), or of one token each (batch, 1, 1, head_dim).
         sines: as cosines.
     """
-    left, right = x.chunk(2, dim=-1)  # (batch, head, time, head_dim / 2) each
-    quarter_turn = torch.cat((-right, left), dim=-1)
-    return x * cosines + quarter_turn * sines
+    return x * cosines + x.roll(x.shape[-1] // 2, dims=-1) * sines
