@@ -84,7 +84,9 @@ class Rows:
 def describe(logits: Tensor, chosen: list[int], alternatives: int) -> list[Token]:
     """Return the tokens that were chosen by logits (text, vocabulary)."""
     logprobs = logits.log_softmax(dim=-1)
-    own = logprobs.gather(-1, torch.tensor(chosen)[:, None])[:, 0].tolist()
+    own = [float(row[index]) for row, index in zip(logprobs.numpy(), chosen, strict=True)]
+    if not alternatives:
+        return [Token(*parts) for parts in zip(chosen, own, strict=True)]
     best = logprobs.topk(min(alternatives, logits.shape[-1]))
     pairs = zip(best.indices.tolist(), best.values.tolist(), strict=True)
     others = [tuple(zip(*pair, strict=True)) for pair in pairs]
@@ -125,7 +127,7 @@ class Reader:
             last = torch.tensor([len(window) - 1 for window in windows], device=self.device)
             logits = self.module(self.batch(windows))[torch.arange(len(last)), last]
         logits = logits.float().cpu()
-        if not logits.isfinite().all():
+        if not logits.sum().isfinite():  # as soon as one of them is not
             raise UserError(
                 "the model's predictions are no numbers: its training diverged; take other weights"
             )
