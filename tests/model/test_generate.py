@@ -230,6 +230,28 @@ def test_a_model_that_may_learn_is_never_packed() -> None:
     assert generate.packed(module) is module
 
 
+def test_what_is_packed_calls_no_hooks_and_has_its_parts_as_plain_attributes() -> None:
+    module = make().requires_grad_(False)
+    called = []
+    for part in module.modules():
+        part.register_forward_hook(lambda *_: called.append(1))
+    generate.packed(module)(torch.tensor([[EOT]]))
+    assert not called
+    for part in generate.packed(module).modules():
+        assert part._modules.keys() | part._parameters.keys() <= vars(part).keys()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("place", [0, VOCAB - 1])
+def test_one_logit_that_is_no_number_is_refused(value: float, place: int) -> None:
+    module = make(tie_embeddings=False)
+    module.head.bias = torch.nn.Parameter(torch.zeros(VOCAB))
+    with torch.no_grad():
+        module.head.bias[place] = value
+    with pytest.raises(UserError, match="the model's predictions are no numbers"):
+        continued(module, 1, temperature=0)
+
+
 def test_a_model_is_packed_once_and_forgotten_with_it() -> None:
     import gc
     import weakref

@@ -8,6 +8,7 @@ that, they are reached by the operators that it calls. The numbers are those of 
 from __future__ import annotations
 
 import copy
+from functools import cache
 from weakref import WeakKeyDictionary
 
 import torch
@@ -49,11 +50,24 @@ def packed(module: nn.Module) -> nn.Module:
 
 
 def twin(module: nn.Module) -> nn.Module:
-    """Return a copy for prediction that shares all tensors: linear layers packed, nothing dropped."""
+    """Return a copy for prediction that shares all tensors: linear layers packed, nothing dropped, no hooks.
+
+    A step that reads one token is short enough for Python to count, so both detours of `nn.Module` are left
+    out: a call is `forward` and nothing else, and what belongs to a module is an attribute like any other.
+    """
     if type(module) is nn.Linear:
-        return PackedLinear(module)
-    if type(module) is nn.Dropout:
-        return nn.Identity()
-    other = copy.copy(module)
-    other._modules = {name: child and twin(child) for name, child in module._modules.items()}
+        other = PackedLinear(module)
+    elif type(module) is nn.Dropout:
+        other = nn.Identity()
+    else:
+        other = copy.copy(module)
+        other._modules = {name: child and twin(child) for name, child in module._modules.items()}
+    other.__class__ = called_directly(type(other))
+    other.__dict__ |= other._parameters | other._buffers | other._modules
     return other
+
+
+@cache
+def called_directly(kind: type[nn.Module]) -> type[nn.Module]:
+    """Return the same kind of module, of which a call is `forward`."""
+    return type(kind.__name__, (kind,), {"__call__": kind.forward})
