@@ -72,11 +72,18 @@ QUICK = {
         "chinese.shared.modern.muon.s1",
         "both.shared.modern.muon.s1",
     },
+    "scaling": {
+        f"tales.bpe.llama+d_model={size}.{training}.s1"
+        for size in (8, 12, 16, 24, 40)
+        for training in ("short", "medium", "long")
+    },
     "finetune": {
         "tales.bpe.small.base.s1",
         "library.bpe.small.base+epochs=0.2.s1",
     },
 }
+CONTINUED = {"scaling": 15}
+"""Recipe → trainings that are no cells: others continue them."""
 REFERENCE = {
     "tiny-lm": (
         "toy.char.encoder.original.s1",
@@ -141,7 +148,7 @@ def test_the_quick_form_has_these_cells_and_plans_a_table_and_a_report(
     assert {cell.name for cell in cells_of(load([recipe(name)], {"quick": True}))} == QUICK[name]
     monkeypatch.chdir(tmp_path)
     stages = [artifact.stage for artifact in read_plan([recipe(name)], {"quick": True}).artifacts.values()]
-    assert stages.count("train") == len(QUICK[name])
+    assert stages.count("train") == len(QUICK[name]) + CONTINUED.get(name, 0)
     assert {"compare", "report"} <= set(stages)
 
 
