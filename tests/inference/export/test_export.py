@@ -18,7 +18,7 @@ from gptgrid.config.finetuning import Finetuning
 from gptgrid.config.grid import cells_of
 from gptgrid.config.read import Configuration
 from gptgrid.config.training import Training
-from gptgrid.inference.export.again import again
+from gptgrid.inference.export.again import again, again_sections
 from gptgrid.inference.export.export import DTYPES, TARGETS, export
 from gptgrid.inference.export.loaded import load as read_loaded
 from gptgrid.tokens.codec import BytesCodec, write_codec
@@ -352,6 +352,25 @@ def test_the_configuration_in_the_card_has_the_weights_that_the_cell_is_about(tm
     assert base.entry("training", "training").use == "last"
     found = Configuration(again(read_loaded(taught)), "again.yaml")
     assert found.entry("training", "training").use == found.entry("finetuning", "answers").use == "last"
+
+
+def test_the_configuration_in_the_card_says_what_it_lacks_of_evaluation_and_samples(tmp_path):
+    cell, task = trained(tmp_path / "checkout"), tmp_path / "checkout/data/tasks/mine"
+    artifact(task, "corpus", {"task": "cloze", "files": [{"url": "https://host/a", "sha256": "0" * 64}]})
+    inputs = {"train": cell / "train", "task:mine": task}
+    artifact(cell / "evaluate", "evaluate", {"kind": "cell", "use": "best"}, inputs)
+    for private in (False, True):
+        config = {"kind": "cell", "prompts": ["A name"], **({"private": True} if private else {})}
+        artifact(cell / "sample", "sample", config, {"train": cell / "train"})
+        found = again(read_loaded(cell))
+        assert found["evaluation"]["tasks"]["mine"] == {
+            **{"source": "url", "format": "cloze", "url": "https://host/a", "sha256": "0" * 64}
+        }
+        assert found.get("sampling") == (None if private else {"prompts": ["A name"]})
+    shutil.rmtree(task)
+    assert again(read_loaded(cell))["evaluation"]["tasks"] == {"mine": None}
+    found = "\n".join(again_sections(read_loaded(cell)))
+    assert "What belongs under evaluation.tasks.mine is private, or was not found" in found
 
 
 def test_the_dialogues_are_private(tmp_path):

@@ -15,10 +15,10 @@ from gptgrid.config.experiment import VARIANTS
 from gptgrid.config.finetuning import Finetuning
 from gptgrid.config.models import OWN_KEYS, Model
 from gptgrid.config.training import Training
-from gptgrid.config.values import Section
 from gptgrid.inference.cell import weights_of
+from gptgrid.inference.export.asked import asked
 from gptgrid.inference.export.loaded import Loaded
-from gptgrid.inference.export.origins import Origins, base_of, data_of, text_of
+from gptgrid.inference.export.origins import Origins, base_of, data_of, known, text_of
 from gptgrid.model.load import read_recipe
 
 NAMES = ("corpus", "tokenizer", "model", "training")
@@ -52,7 +52,10 @@ def again_sections(loaded: Loaded) -> Iterator[str]:
             f"In place of `{FOLDER}`, put the path of the folder with the model of others; its files are "
             "named above."
         )
-    if lacking := [key for key, value in experiment.items() if value is None]:
+    lacking = [key for key, value in experiment.items() if value is None]
+    tasks = experiment.get("evaluation", {}).get("tasks", {})
+    lacking += [f"evaluation.tasks.{name}" for name, value in tasks.items() if value is None]
+    if lacking:
         yield f"What belongs under {' and '.join(lacking)} is private, or was not found from here."
 
 
@@ -88,7 +91,7 @@ def again(loaded: Loaded) -> dict[str, Any]:
         taught = known(Finetuning, {**recipe["finetuning"], **own})
         found |= {"dialogues": entry("dialogues", dialogues), "finetuning": entry("answers", taught)}
         block["finetuning"] = "answers"
-    return {**found, "grid": [block]}
+    return {**found, **asked(loaded), "grid": [block]}
 
 
 def model_of(loaded: Loaded) -> dict[str, Any]:
@@ -170,8 +173,3 @@ def addresses(files: dict[str, list[dict[str, Any]]], keys: Collection[str]) -> 
     }
     whole = named.pop("all", [])
     return named or ({"url": whole} if len(whole) > 1 else {key: whole[0][key] for key in ("url", "sha256")})
-
-
-def known(section: type[Section], config: dict[str, Any]) -> dict[str, Any]:
-    """Return the keys of a section in a slice of the configuration; what is not set is left out."""
-    return {key: config[key] for key in section.model_fields if config.get(key) is not None}

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from gptgrid.artifact.identity import content_digest
-from gptgrid.artifact.manifest import sound_manifest
 from gptgrid.inference.export.loaded import Loaded
+from gptgrid.inference.export.origins import made_from
 from gptgrid.model.load import WEIGHTS
 from gptgrid.stages.corpus.preparing.cards import bullets, code, table
 
@@ -39,10 +38,8 @@ def figure_sections(loaded: Loaded) -> Iterator[str]:
 
 def evaluation_of(loaded: Loaded, folder: Path) -> dict[str, Any] | None:
     """Return evaluation.json in a folder; None if there is none of these very weights."""
-    cell, manifest = sound_manifest(loaded.folder), sound_manifest(folder)
-    if cell is None or manifest is None or manifest["inputs"].get("train") != content_digest(cell):
-        return None
-    if WEIGHTS[manifest["config"]["use"]] != loaded.file:
+    manifest = made_from(loaded.folder, folder)
+    if manifest is None or WEIGHTS[manifest["config"]["use"]] != loaded.file:
         return None
     return json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
 

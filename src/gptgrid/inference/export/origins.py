@@ -14,6 +14,7 @@ from typing import Any
 from gptgrid.artifact.identity import content_digest
 from gptgrid.artifact.manifest import MANIFEST, sound_manifest
 from gptgrid.config.checkpoints import INDEX
+from gptgrid.config.values import Section
 from gptgrid.inference.export.loaded import Loaded
 
 STAGES = {
@@ -23,8 +24,9 @@ STAGES = {
     "shards": ("encode", ("data/shards/*",)),
     "train": ("train", ("results/*/cells/*/train",)),
     "parent": ("train", ("results/*/cells/*/train",)),
+    "task": ("corpus", ("data/tasks/*",)),
 }
-"""Name of an input → the stage that makes it, and where views of it lie."""
+"""Name of an input, up to a colon → the stage that makes it, and where views of it lie."""
 
 
 class Origins:
@@ -60,7 +62,7 @@ class Origins:
 
     def candidates(self, name: str) -> Iterator[Path]:
         """Yield the folders that an input may be, nearer ones first."""
-        stage, views = STAGES[name]
+        stage, views = STAGES[name.partition(":")[0]]
         for root in self.roots():
             for view in views:
                 yield from sorted(root.glob(view))
@@ -73,6 +75,19 @@ class Origins:
         above = list(self.folder.absolute().parents)
         own = [parent.parent for parent in above if parent.name == "results"][:1]
         return list(dict.fromkeys([*own, Path.cwd()]))
+
+
+def made_from(cell: Path, folder: Path) -> dict[str, Any] | None:
+    """Return the manifest of what was made from the weights of a cell; None if a folder holds nothing such.
+
+    Args:
+        cell: its `train` or `finetune` folder.
+        folder: of an evaluation or of samples.
+    """
+    weights, manifest = sound_manifest(cell), sound_manifest(folder)
+    if weights is None or manifest is None or manifest["inputs"].get("train") != content_digest(weights):
+        return None
+    return manifest
 
 
 def holds(folder: Path, digest: str) -> bool:
@@ -126,3 +141,8 @@ def has_lost_template(loaded: Loaded) -> bool:
 def is_weights(name: str) -> bool:
     """Say whether an input is a file of weights, or the index of several."""
     return name.endswith(".safetensors") or Path(name).name == INDEX
+
+
+def known(section: type[Section], config: dict[str, Any]) -> dict[str, Any]:
+    """Return the keys of a section in a slice of the configuration; what is not set is left out."""
+    return {key: config[key] for key in section.model_fields if config.get(key) is not None}
