@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -62,7 +63,39 @@ def test_a_seed_with_a_sample_is_shown(plan):
     assert outcome(plan)[1:] == ['  "A fox."', "  gptgrid generate cells/a.bpe.gpt2.base.s2 --prompt A"]
 
 
-@pytest.mark.parametrize("prompt", ["Half a\ndocument", "long " * 50, ""])
+PROMPTS = [
+    *("ROMEO:\n", "\n", "a\r\n\tb", "It's \\n\n", "\\", "'", '"$HOME" `ls` !x\n', "-x\n", "--help"),
+    *(
+        "\x1b[1m",
+        "\x7f",
+        "第一回\u3000甄士隐\n",
+        "\u00a0f",
+        "\u0085",
+        "\x01f",
+        "a\u200cb",
+        "\U000e0001",
+        "é\n",
+    ),
+]
+
+
+@pytest.mark.parametrize("prompt", PROMPTS)
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+def test_bash_reads_the_prompt_as_it_is(plan, prompt, locale):
+    sampled(prompt, " goes on.")
+    command = outcome(plan)[2]
+    assert command.isprintable()
+    printed = ["bash", "-c", f"gptgrid() {{ printf '%s\\0' \"$@\"; }}; {command}"]
+    found = subprocess.run(printed, capture_output=True, check=True, env={"LC_ALL": locale}).stdout
+    assert found.decode().split("\0")[:-1] == ["generate", "cells/a.bpe.gpt2.base.s1", "--prompt", prompt]
+
+
+def test_a_line_end_is_written_so_that_it_is_read_at_a_glance(plan):
+    sampled("ROMEO:\n", " goes on.")
+    assert outcome(plan)[2].endswith(r" --prompt $'ROMEO:\n'")
+
+
+@pytest.mark.parametrize("prompt", ["long " * 50, "", "a\0b"])
 def test_a_prompt_that_nobody_types_is_left_out(plan, prompt):
     sampled(prompt, " goes on.")
     assert outcome(plan)[2] == "  gptgrid generate cells/a.bpe.gpt2.base.s1"

@@ -16,6 +16,9 @@ SHOWN = 90
 FIGURES = {"bpb_mean": "{:.3f} bits per byte", "perplexity_mean": "perplexity {:.2f}"}
 """Column of comparison.csv → how to say it."""
 
+ESCAPES = {"\\": r"\\", "'": r"\'", "\n": r"\n", "\r": r"\r", "\t": r"\t"}
+"""Character → how bash and zsh write it in $'…'."""
+
 
 def outcome(plan: Plan) -> list[str]:
     """Return lines about the best group of each text, or the lowest on validation where none is the best: its
@@ -56,10 +59,25 @@ def try_it(cell: Path, private: bool) -> list[str]:
         return [f"  gptgrid generate {cell}"]
     first = json.loads(samples.read_text(encoding="utf-8").splitlines()[0])
     shown, prompt = excerpt(first["prompt"] + first["text"], SHOWN), first["prompt"]
-    # Half a document is no prompt to type.
-    typed = prompt.isprintable() and 0 < len(prompt) <= SHOWN
-    again = f" --prompt {shlex.quote(prompt)}" if typed else ""
+    # Half a document is no prompt to type, and no argument of a command has a NUL in it.
+    typed = 0 < len(prompt) <= SHOWN and "\0" not in prompt
+    again = f" --prompt {quoted(prompt)}" if typed else ""
     return [f'  "{shown}"', f"  gptgrid generate {cell}{again}"]
+
+
+def quoted(text: str) -> str:
+    """Return a text as a word of a command on one line: of any shell, or where it has line ends and others
+    that cannot be seen, of bash and zsh."""
+    if text.isprintable():
+        return shlex.quote(text)
+    return f"$'{''.join(map(escaped, text))}'"
+
+
+def escaped(char: str) -> str:
+    """Return a character as it stands in $'…', where what has no letter is written by its bytes in UTF-8."""
+    if char in ESCAPES:
+        return ESCAPES[char]
+    return char if char.isprintable() else "".join(f"\\x{byte:02x}" for byte in char.encode())
 
 
 def samples_of(cell: Path | str) -> Path:
