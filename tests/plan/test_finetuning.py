@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from checkpoints import change, gpt2, llama, qwen3, write
+import torch
+from checkpoints import EOT, change, gpt2, llama, qwen3, tokenizer_json, write
 from making import make, plan_of
 from rich.console import Console
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.plan.artifacts import Artifact
@@ -312,13 +313,24 @@ def test_a_training_starts_from_weights_of_others() -> None:
     ("model", "changes", "expected"),
     [
         (gpt2, {"n_layer": 3}, "has no tensor h.2.attn.c_attn.weight, which config.json asks for"),
-        (gpt2, {"n_layer": 1}, "the weights have 2 layers, but config.json says 1"),
+        (gpt2, {"n_layer": 1}, "has no place for 12 of the tensors, such as h.1.attn.c_attn.bias"),
         (gpt2, {"n_embd": 64}, "wte.weight has the shape [260, 32], but config.json asks for [260, 64]"),
         (gpt2, {"n_inner": 64}, "mlp.c_fc.weight has the shape [32, 128], but config.json asks for [32, 64]"),
         (gpt2, {"n_positions": 48}, "wpe.weight has the shape [24, 32], but config.json asks for [48, 32]"),
-        (llama, {"num_hidden_layers": 2}, "the weights have 3 layers, but config.json says 2"),
+        (
+            llama,
+            {"num_hidden_layers": 2},
+            "has no place for 9 of the tensors, such as layers.2.input_layernorm",
+        ),
         (llama, {"vocab_size": 300}, "embed_tokens.weight has the shape [260, 32], but config.json asks for"),
         (llama, {"num_key_value_heads": 4}, "k_proj.weight has the shape [16, 32], but config.json asks for"),
+        (gpt2, {"tie_word_embeddings": False}, "has no output matrix (lm_head.weight), which by config.json"),
+        (
+            qwen3,
+            {"model_type": "llama"},
+            "has no place for 6 of the tensors, such as layers.0.self_attn.k_norm",
+        ),
+        (llama, {"attention_bias": True, "mlp_bias": True}, "has no tensor layers.0.self_attn.q_proj.bias"),
         (qwen3, {"head_dim": 8}, "q_proj.weight has the shape [64, 32], but config.json asks for [32, 32]"),
     ],
 )
@@ -333,6 +345,80 @@ def test_weights_of_another_model_than_config_json_are_said_before_anything_runs
         plan_of(config)
     assert str(failure.value).startswith("my.yaml: models.start.huggingface: ")
     assert expected in str(failure.value)
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        *(gpt2(), gpt2(tie_word_embeddings=False), llama(), llama(tie_word_embeddings=True), qwen3()),
+        llama(attention_bias=True, mlp_bias=True),
+    ],
+)
+def test_each_tensor_of_a_model_has_its_place(module) -> None:
+    config = {**OTHERS, "grid": [{"finetuning": "chat"}]}
+    whole = write(Path("ref"), module) / "model.safetensors"
+    plan_of(config)
+    weights = load_file(whole)
+    tables = {
+        "transformer.h.0.attn.bias": torch.ones(2),
+        "model.layers.0.self_attn.rotary_emb.inv_freq": torch.ones(2),
+    }
+    save_file(weights | tables, whole)
+    plan_of(config)  # older versions wrote what can be worked out
+    for name, tensor in weights.items():
+        save_file({each: weights[each] for each in weights if each != name}, whole)
+        with pytest.raises(UserError, match=r"which (by )?config\.json"):
+            plan_of(config)
+        save_file({**weights, name: torch.ones(*tensor.shape, 1)}, whole)
+        with pytest.raises(UserError, match=r"has the shape \["):
+            plan_of(config)
+    save_file({**weights, "lm_head.bias": torch.ones(260)}, whole)
+    with pytest.raises(UserError, match=r"has no place for 1 of the tensors, such as lm_head\.bias"):
+        plan_of(config)
+
+
+def bad_tokenizer(change: str) -> str:
+    """Return a tokenizer.json with something wrong."""
+    whole = tokenizer_json()
+    few = {"model": {"vocab": {"a": 0, "b": 1}}, "added_tokens": [{"content": EOT, "id": 99}]}
+    return {
+        "cut": whole[:500],
+        "few": json.dumps(few),
+        "other": json.dumps({"version": "1.0"}),
+        "list": "[]",
+    }[change]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ("cut", "ref/tokenizer.json is not JSON ("),
+        ("list", "ref/tokenizer.json holds no mapping"),
+        ("other", "ref/tokenizer.json is not a tokenizer.json (KeyError('model'))"),
+        (
+            "few",
+            "tokenizer.json has 100 tokens, but config.json a vocab_size of 260: they are of different models",
+        ),
+    ],
+)
+def test_a_tokenizer_that_cannot_be_that_of_the_weights_is_said_before_anything_runs(
+    change, expected
+) -> None:
+    config = {**OTHERS, "grid": [{"finetuning": "chat"}]}
+    write(Path("ref"), gpt2())
+    plan_of(config)
+    Path("ref/tokenizer.json").write_text(bad_tokenizer(change))
+    for _ in range(2):  # what is wrong is not remembered as right
+        with pytest.raises(UserError) as failure:
+            plan_of(config)
+        assert str(failure.value).startswith(f"my.yaml: models.start.huggingface: {expected}")
+
+
+def test_a_tokenizer_of_others_is_counted_once(monkeypatch) -> None:
+    write(Path("ref"), gpt2())
+    plan_of({**OTHERS, "grid": [{"finetuning": "chat"}]})
+    monkeypatch.setattr("gptgrid.plan.artifacts.count_tokens", None)
+    plan_of({**OTHERS, "grid": [{"finetuning": "chat"}]})
 
 
 def test_damaged_weights_are_said_before_anything_runs() -> None:

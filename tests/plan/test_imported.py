@@ -151,22 +151,25 @@ def test_another_tokenizer_is_refused_by_name() -> None:
     plan_of(config(tokenizers={"own": {"kind": "huggingface", "file": "copy.json"}}))
 
 
-def test_a_tokenizer_with_more_tokens_than_the_model_fails_the_cell() -> None:
+def test_a_tokenizer_with_more_tokens_than_the_model_is_refused_before_anything_runs() -> None:
     write(Path("ref"), gpt2(vocab_size=257))
-    (reason,) = make(config(**ALONE), *DATA).failures()
-    assert (
-        "tokenizer.json has 258 tokens, but config.json a vocab_size of 257: they are of different models"
-        in reason
-    )
+    with pytest.raises(
+        UserError,
+        match=r"my\.yaml: models\.ref\.huggingface: tokenizer\.json has 258 tokens, but config\.json a vocab_size of "
+        "257: they are of different models",
+    ):
+        plan_of(config(**ALONE))
 
 
-def test_weights_that_do_not_fit_fail_the_cell_with_a_reason_in_the_tables() -> None:
+def test_weights_that_are_no_numbers_fail_the_cell_with_a_reason_in_the_tables() -> None:
     write(Path("ref"), gpt2())
-    checkpoints.change(Path("ref"), tie_word_embeddings=False)
+    weights = load_file("ref/model.safetensors")
+    weights["transformer.ln_f.weight"][3] = float("nan")
+    save_file(weights, "ref/model.safetensors")
     make(config(), *TABLES)
     row = next(row for row in rows("summary") if row["cell"] == CELL)
     assert row["status"] == "failed"
-    assert "the weights have no tensor lm_head.weight, which config.json asks for" in row["reason"]
+    assert "transformer.ln_f.weight holds values that are no numbers; download it again" in row["reason"]
 
 
 def test_documents_that_began_otherwise_in_its_training_are_a_caution() -> None:

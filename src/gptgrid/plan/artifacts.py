@@ -19,6 +19,7 @@ from gptgrid.net.address import public
 from gptgrid.plan.chat_templates import ChatTemplates
 from gptgrid.plan.own_files import OwnFiles
 from gptgrid.plan.sources import Source, source_of
+from gptgrid.plan.vocabulary import check_size, count_tokens
 from gptgrid.plan.weights import check_weights
 
 DOCUMENTS = {"tales": 2000, "toy": None}
@@ -114,6 +115,8 @@ class Artifacts:
             UserError: the configuration, or a file that it names, cannot be used.
         """
         self.configuration, self.digests = configuration, digests
+        self.tokens = Remembered("tokens.json", count_tokens)
+        """How many a tokenizer.json of others has: large ones take a while to read."""
         experiment = configuration.experiment
         self.results = f"results/{experiment.experiment}"
         self.cells = cells_of(configuration)
@@ -124,6 +127,7 @@ class Artifacts:
         """Object of the configuration → its values; cells share them."""
         for cell in self.cells:
             self.add_cell(cell)
+        self.tokens.save()
         self.add_judges()
         self.add_overviews()
 
@@ -296,6 +300,7 @@ class Artifacts:
         try:
             found = read_checkpoint(folder)
             check_weights(found)
+            check_size(self.tokens.of(folder / TOKENIZER), found.vocab_size)
         except ValueError as error:
             raise ConfigError(f"{where}: {error}") from None
         tokenizer = self.add_tokenizer(cell)
