@@ -22,7 +22,7 @@ from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.manifest import MANIFEST, read_manifest
 from gptgrid.inference.attention import recording
 from gptgrid.inference.find import FILES, find, lacking, train_folder
-from gptgrid.inference.reading import conversations_of, reading_of
+from gptgrid.inference.reading import reading_of
 from gptgrid.metrics import figures
 from gptgrid.model.continuation import complete, stream
 from gptgrid.model.decoding import Decoding, check_whole
@@ -32,7 +32,7 @@ from gptgrid.model.score import default_stride, score
 from gptgrid.text.chat_template import ROLES, USER, Message
 from gptgrid.tokens.base import Codec
 from gptgrid.tokens.codec import read_codec
-from gptgrid.tokens.conversation import Conversations
+from gptgrid.tokens.conversation import Conversations, conversations_of
 from gptgrid.tokens.shards import Shards
 
 DRAWN = {"temperature": 0.8, "top_p": 0.95}

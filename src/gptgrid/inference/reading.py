@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from gptgrid.model.continuation import left_out
-from gptgrid.text.chat_template import ASSISTANT, ChatTemplate, Message
-from gptgrid.tokens.base import Codec
+from gptgrid.text.chat_template import ASSISTANT, Message
 from gptgrid.tokens.conversation import Conversations, fitting
 
 if TYPE_CHECKING:
@@ -132,19 +131,3 @@ def reading_of(cell: TrainedCell) -> Reading:
         UserError: its template and its tokenizer do not go together.
     """
     return Transcript(cell) if cell.conversations is None else Turns(cell, cell.conversations)
-
-
-def conversations_of(recipe: dict[str, Any], codec: Codec) -> Conversations | None:
-    """Return how a fine-tuned cell encodes conversations; None for a base cell.
-
-    Args:
-        recipe: what its config.json says.
-        codec: its tokenizer.
-
-    Raises:
-        UserError: its template is none, or does not go together with its tokenizer.
-    """
-    chat = recipe.get("chat")
-    if chat is None:
-        return None
-    return Conversations(codec, ChatTemplate(chat["template"], "of this cell"), chat["system"])

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, groupby
+from typing import Any
 
 import numpy as np
 
@@ -150,6 +151,22 @@ class Conversations:
                 f"the chat template {self.template.name} writes {name}, the end of text of this "
                 "tokenizer, which begins documents; end answers with another mark"
             )
+
+
+def conversations_of(recipe: dict[str, Any], codec: Codec) -> Conversations | None:
+    """Return how a fine-tuned cell encodes conversations; None for a base cell.
+
+    Args:
+        recipe: what its config.json says.
+        codec: its tokenizer.
+
+    Raises:
+        UserError: its template is none, or does not go together with its tokenizer.
+    """
+    chat = recipe.get("chat")
+    if chat is None:
+        return None
+    return Conversations(codec, ChatTemplate(chat["template"], "of this cell"), chat["system"])
 
 
 def fitting(

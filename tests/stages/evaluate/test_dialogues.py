@@ -186,12 +186,12 @@ def test_a_turn_that_is_longer_than_the_context_is_scored_in_windows(make_job):
 
 
 def test_a_token_of_content_and_mark_counts_for_the_content():
-    reader = Reader(MERGING, PLAIN, None, 64)
-    text = reader.text(dialogue("Who?", "A fox."), "here")
+    reader = Reader(Conversations(MERGING, PLAIN), 64)
+    (text,) = reader.read(dialogue("Who?", "A fox."), 0, "test").texts
     (span,) = text.spans
     assert text.ids[span.start : span.stop].tolist()[-1] == 256  # ".\n"
     assert span.content.tolist() == [True] * (span.stop - span.start)
-    text = Reader(MERGING, PLAIN, None, 64).text(dialogue("Who?", "A fox"), "here")
+    (text,) = reader.read(dialogue("Who?", "A fox"), 0, "test").texts
     assert text.spans[0].content.tolist()[-2:] == [True, False]
 
 
@@ -199,10 +199,22 @@ def test_a_token_of_content_and_mark_counts_for_the_content():
 def test_the_tokens_of_every_tokenizer_are_the_bytes_of_the_answers(name):
     """That of Hugging Face begins every text with a blank of its own."""
     codec = CODECS[name]
-    reader = Reader(codec, PLAIN, None, 4096)
+    reader = Reader(Conversations(codec, PLAIN), 4096)
     for number, messages in enumerate(TEST):
         found = reader.read(messages, number, "test")
         assert len(found.texts[0].spans) == found.answers
+
+
+@pytest.mark.parametrize("context", [12, 48, 4096])
+@pytest.mark.parametrize("template", [PLAIN, CHATML])
+def test_what_asks_is_what_the_true_answer_is_predicted_from(monkeypatch, template, context):
+    reader = Reader(Conversations(CHAT_BYTES, template), context)
+    for number, messages in enumerate(TEST):
+        found = reader.read(messages, number, "test")
+        text = found.texts[-1]
+        with monkeypatch.context() as patch:
+            patch.setattr(Conversations, "encode", None)  # which turns it reads is known
+            assert reader.prompt(found) == text.ids[: text.spans[-1].start].tolist()
 
 
 def test_a_dialogue_that_the_template_does_not_take_is_named(make_job):

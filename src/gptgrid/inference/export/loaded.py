@@ -12,13 +12,12 @@ from torch import Tensor
 
 from gptgrid.artifact.identity import namespace
 from gptgrid.inference.cell import path_of, trained_folder, weights_file
-from gptgrid.inference.reading import conversations_of
 from gptgrid.inference.serve.names import cell_of
 from gptgrid.model.cost import without_values
 from gptgrid.model.load import load_weights, read_recipe
 from gptgrid.tokens.base import Codec
 from gptgrid.tokens.codec import read_codec
-from gptgrid.tokens.conversation import Conversations
+from gptgrid.tokens.conversation import Conversations, conversations_of
 
 
 @dataclass(frozen=True)

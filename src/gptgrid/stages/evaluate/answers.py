@@ -12,9 +12,8 @@ from torch import nn
 from gptgrid.model.continuation import Continuation, complete
 from gptgrid.model.decoding import Decoding
 from gptgrid.stages.evaluate.shares import share
-from gptgrid.stages.evaluate.turns import Reader
+from gptgrid.stages.evaluate.turns import Dialogue, Reader
 from gptgrid.text.agreement import chrf
-from gptgrid.text.chat_template import Message
 from gptgrid.text.writing_systems import count_spaceless
 
 WORDS, CHARACTERS = 10, 20
@@ -25,7 +24,7 @@ them is of a script without blanks between words."""
 def ask(
     module: nn.Module,
     reader: Reader,
-    dialogues: Sequence[tuple[int, Sequence[Message]]],
+    dialogues: Sequence[Dialogue],
     most: int,
     rows: int,
 ) -> list[dict[str, Any]]:
@@ -34,34 +33,34 @@ def ask(
     Args:
         module: in eval mode.
         reader: how it reads them.
-        dialogues: of the test split, each with its number.
+        dialogues: of the test split.
         most: tokens of an answer at most.
         rows: dialogues at a time.
 
     Returns:
         rows of answers.jsonl, but for the nats of the references.
     """
-    prompts = [reader.prompt(messages, number, "test") for number, messages in dialogues]
+    prompts = [reader.prompt(dialogue) for dialogue in dialogues]
     decoding, ends = Decoding(temperature=0.0, stop=reader.conversations.stop), reader.conversations.ends
     written: list[Continuation] = []
     for first in range(0, len(prompts), rows):
-        some = [ids for ids, _ in prompts[first : first + rows]]
+        some = prompts[first : first + rows]
         seeds = [0] * len(some)  # nothing is drawn
         written += complete(module, reader.codec, some, decoding, most, seeds, ends=ends, begins=True)
     return [
         {
-            "dialogue": number,
-            "messages": [vars(message) for message in messages[:-1]],
-            "reference": messages[-1].content,
+            "dialogue": dialogue.number,
+            "messages": [vars(message) for message in dialogue.messages[:-1]],
+            "reference": (reference := dialogue.messages[-1].content),
             "answer": answer.text,
-            "exact": is_exact(answer.text, messages[-1].content),
-            "bytes": len(messages[-1].content.encode()),
+            "exact": is_exact(answer.text, reference),
+            "bytes": len(reference.encode()),
             "tokens": len(answer.tokens),
             "ended": answer.finish != "length",
-            "cut": cut,
-            "unreachable": reader.conversations.cut_short(messages[-1].content.strip()),
+            "cut": len(dialogue.kept) < len(dialogue.messages),
+            "unreachable": reader.conversations.cut_short(reference.strip()),
         }
-        for (number, messages), (_, cut), answer in zip(dialogues, prompts, written, strict=True)
+        for dialogue, answer in zip(dialogues, written, strict=True)
     ]
 
 

@@ -28,9 +28,10 @@ from gptgrid.stages.evaluate.answers import CHARACTERS, WORDS, ask, figures_of
 from gptgrid.stages.evaluate.likelihood import score_texts
 from gptgrid.stages.evaluate.tasks import DIVERGED
 from gptgrid.stages.evaluate.turns import Dialogue, Reader
-from gptgrid.text.chat_template import PLAIN, ChatTemplate, Message
+from gptgrid.text.chat_template import PLAIN, Message
 from gptgrid.text.dialogues import read_dialogues
 from gptgrid.tokens.codec import read_codec
+from gptgrid.tokens.conversation import Conversations, conversations_of
 from gptgrid.tokens.document_scores import nats_column, write_document_scores
 
 PORTION = 1024
@@ -67,9 +68,8 @@ def evaluate_dialogues(job: Job) -> dict[str, Any]:
     device = prepare_device(job.run.device, 1, job.run.cells_per_gpu)
     recipe, codec = read_recipe(job.inputs["train"]), read_codec(job.inputs["train"])
     context = recipe["model"]["context"]
-    chat = recipe.get("chat")
-    template = PLAIN if chat is None else ChatTemplate(chat["template"], "chat template of the cell")
-    reader = Reader(codec, template, chat and chat["system"], context)
+    taught = conversations_of(recipe, codec)
+    reader = Reader(taught or Conversations(codec, PLAIN), context)
     config, vocab_size = namespace(recipe["model"]), recipe["vocab_size"]
     rows = rows_that_fit(config, vocab_size, job.config.documents, device)
     module = load_model(job.inputs["train"], device, job.config.use)
@@ -84,7 +84,7 @@ def evaluate_dialogues(job: Job) -> dict[str, Any]:
     known = found["test"]["nats"] is not None
     with job.timing("answers"):
         drawn = sorted(spread(len(given["test"]))[: job.config.documents].tolist()) if known else []
-        asked = [(number, given["test"][number]) for number in drawn]
+        asked = [scored["test"][number] for number in drawn]
         answers = ask(module, reader, asked, job.config.max_new_tokens, rows)
     for row in answers:
         row["nats"] = scored["test"][row["dialogue"]].last_nats
@@ -96,7 +96,7 @@ def evaluate_dialogues(job: Job) -> dict[str, Any]:
         **found["test"],
         "valid": found["valid"],
         "asked": figures,
-        "template": "plain" if chat is None else "chat",
+        "template": "plain" if taught is None else "chat",
         "weights": job.config.use,
         "reason": None if known else DIVERGED,
         "definitions": {

@@ -15,9 +15,8 @@ import numpy as np
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.stages.evaluate.spelling import Spelling
-from gptgrid.text.chat_template import ASSISTANT, ChatTemplate, Message, Part
-from gptgrid.tokens.base import Codec
-from gptgrid.tokens.conversation import Conversations, fitting
+from gptgrid.text.chat_template import ASSISTANT, Message, Part
+from gptgrid.tokens.conversation import Conversations, Encoded, fitting
 
 FAULT = "no figure of this cell can be trusted; report this with its configuration"
 
@@ -47,11 +46,14 @@ class Dialogue:
 
     number: int
     """In its split, counted from 0."""
+    messages: Sequence[Message]
     answers: int
     bytes: int
     """UTF-8, of what the answers say."""
     texts: list[Text]
     """Each answer is in one."""
+    kept: Sequence[Message]
+    """Those from which the last answer is predicted, and that answer."""
     cut: int
     """Answers that are predicted without the oldest turns."""
     windows: int
@@ -66,21 +68,16 @@ class Dialogue:
 class Reader:
     """Dialogues as a cell reads them."""
 
-    def __init__(self, codec: Codec, template: ChatTemplate, system: str | None, context: int) -> None:
+    def __init__(self, conversations: Conversations, context: int) -> None:
         """Begin.
 
         Args:
-            codec: the tokenizer.
-            template: how messages become text.
-            system: the system message of dialogues that have none.
+            conversations: how messages become ids.
             context: inputs of the model.
-
-        Raises:
-            UserError: tokenizer and template do not go together.
         """
-        self.conversations = Conversations(codec, template, system)
-        self.spelling = Spelling(codec, marks=True)
-        self.codec, self.template, self.context = codec, template, context
+        self.conversations, self.context = conversations, context
+        self.codec, self.template = conversations.codec, conversations.template
+        self.spelling = Spelling(self.codec, marks=True)
 
     def read(self, messages: Sequence[Message], number: int, split: str) -> Dialogue:
         """Return the texts in which the answers of a dialogue are scored.
@@ -91,36 +88,50 @@ class Reader:
         where = place_of(number, split)
         ends = [place + 1 for place, message in enumerate(messages) if message.role == ASSISTANT]
         size = sum(len(messages[end - 1].content.encode()) for end in ends)
-        whole = self.text(messages, where)
+        whole = self.encode(messages, where)
         if self.fits(whole):
-            return Dialogue(number, len(ends), size, [whole], 0, 0)
+            texts = [self.text(messages, whole, where)]
+            return Dialogue(number, messages, len(ends), size, texts, messages, 0, 0)
         texts, cut, windows = [], 0, 0
         for end in ends:
-            kept, fits = self.kept(messages[:end], where)
-            text = self.text(kept, where)
+            kept, fits = fitting(messages[:end], lambda some: self.fits(self.encode(some, where)))
+            text = self.text(kept, self.encode(kept, where), where)
             texts.append(text._replace(spans=text.spans[-1:]))
             cut, windows = cut + (len(kept) < end), windows + (not fits)
-        return Dialogue(number, len(ends), size, texts, cut, windows)
+        return Dialogue(number, messages, len(ends), size, texts, kept, cut, windows)
 
-    def fits(self, text: Text) -> bool:
-        """Say whether the model sees all of a text at once; nothing follows its last token."""
-        return len(text.ids) - 1 <= self.context
-
-    def text(self, messages: Sequence[Message], where: str) -> Text:
-        """Return messages as a text with all answers, up to the end of the last one.
+    def encode(self, messages: Sequence[Message], where: str) -> Encoded:
+        """Return messages as ids, up to the end of the last answer.
 
         Args:
             messages: in turn.
             where: names the dialogue.
 
         Raises:
-            UserError: the template does not take the messages, or a content cannot be encoded, or the tokens
-                of an answer are not its bytes.
+            UserError: the template does not take the messages, or a content cannot be encoded.
         """
         try:
-            encoded = self.conversations.encode(messages)
+            found = self.conversations.encode(messages)
         except UserError as error:
             raise UserError(f"{where}: {error}") from None
+        stop = len(found.ids) - int(found.answers[::-1].argmax())
+        return Encoded(found.ids[:stop], found.answers[:stop])
+
+    def fits(self, encoded: Encoded) -> bool:
+        """Say whether the model sees all of a text at once; nothing follows its last token."""
+        return len(encoded.ids) - 1 <= self.context
+
+    def text(self, messages: Sequence[Message], encoded: Encoded, where: str) -> Text:
+        """Return messages as a text with all answers, after a look at how these are spelled.
+
+        Args:
+            messages: in turn.
+            encoded: their ids.
+            where: names the dialogue.
+
+        Raises:
+            UserError: the tokens of an answer are not its bytes.
+        """
         edges = np.flatnonzero(np.diff(np.concatenate([[0], encoded.answers, [0]]).astype(np.int8)))
         parts = self.template.parts(self.conversations.with_system(messages))
         written = [list(own) for answer, own in groupby(parts, key=lambda part: part.answer) if answer]
@@ -138,7 +149,7 @@ class Reader:
                     f"{len(expected)} of the answer; {FAULT}"
                 )
             spans.append(Span(start, stop, (borders[:-1] < last) & (borders[1:] > first)))
-        return Text(encoded.ids[: spans[-1].stop], spans)
+        return Text(encoded.ids, spans)
 
     def spelled(self, parts: Sequence[Part]) -> tuple[bytes, int, int]:
         """Return what the tokens of an answer should stand for, and where in it what it says begins and ends.
@@ -157,22 +168,10 @@ class Reader:
                 first, last = start, len(found)
         return found, first, last
 
-    def kept(self, messages: Sequence[Message], where: str) -> tuple[Sequence[Message], bool]:
-        """Return those of some messages from which the last, an answer, is predicted, and whether they fit.
-
-        Args:
-            messages: in turn.
-            where: names the dialogue.
-        """
-        return fitting(messages, lambda some: self.fits(self.text(some, where)))
-
-    def prompt(self, messages: Sequence[Message], number: int, split: str) -> tuple[list[int], bool]:
-        """Return the ids that ask for the last answer of a dialogue, and whether oldest turns were left out.
-
-        They are those from which the true answer is predicted.
-        """
-        kept, _ = self.kept(messages, place_of(number, split))
-        return self.conversations.prompt(kept[:-1]), len(kept) < len(messages)
+    def prompt(self, dialogue: Dialogue) -> list[int]:
+        """Return the ids that ask for the last answer of a dialogue: those from which the true one is
+        predicted."""
+        return self.conversations.prompt(dialogue.kept[:-1])
 
 
 def place_of(number: int, split: str) -> str:
