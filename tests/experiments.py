@@ -364,9 +364,9 @@ class Experiment:
             "exact_low": share - 0.1,
             "exact_high": share + 0.1,
         }
-        asked["chrf"] = 10.0 + right
-        evaluation = {**figures["test"], "valid": figures["valid"], "asked": asked}
         based = any(cell == each["cell"] for each in self.cells)
+        asked |= {"chrf": 10.0 + right, "unreachable": 3 if based else 0}
+        evaluation = {**figures["test"], "valid": figures["valid"], "asked": asked}
         evaluation |= {"dialogues": 80, "template": "plain" if based else "chat"}
         evaluation["definitions"] = {"exact": "The share <of> short answers.", "chrf": "By sacrebleu."}
         name = f"dialogues:{cell}:{data}"

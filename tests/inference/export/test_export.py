@@ -228,7 +228,14 @@ def test_figures_are_those_of_the_very_weights(tmp_path):
 
 def answered(cell: Path, use: str = "best", exact: float | None = 0.325) -> None:
     """Write how a cell answers dialogues."""
-    asked = {"asked": 200, "items": 90, "exact": exact, "exact_low": 0.263, "exact_high": 0.393}
+    asked = {
+        "asked": 200,
+        "items": 90,
+        "unreachable": 8,
+        "exact": exact,
+        "exact_low": 0.263,
+        "exact_high": 0.393,
+    }
     found = {
         **{"nats_per_byte": 0.5, "content_nats_per_byte": 0.25, "template": "chat"},
         "asked": {**asked, "chrf": 41.5, "chrf_signature": "nrefs:1"},
@@ -245,7 +252,7 @@ def test_the_card_says_how_a_cell_answers(tmp_path):
     cell = fine_tuned(trained(tmp_path / "checkout"))
     answered(cell)
     text = card(cell, tmp_path / "out")
-    assert "| `qa` | 200 | 90 | 32.5% (26.3% to 39.3%) | 41.5000 | 0.5000 | 0.2500 |" in text
+    assert "| `qa` | 200 | 90 | 8 | 32.5% (26.3% to 39.3%) | 41.5000 | 0.5000 | 0.2500 |" in text
     assert "- exact: Letter by letter.\n- chrf: Of all." in text and "`nrefs:1`" in text
     assert "reads in its chat template" in text and "No evaluation" not in text
     assert "No evaluation of these weights" in card(cell, tmp_path / "last", weights="last")
@@ -254,7 +261,7 @@ def test_the_card_says_how_a_cell_answers(tmp_path):
 def test_what_was_not_asked_has_no_figure_in_the_card(tmp_path):
     cell = trained(tmp_path / "checkout")
     answered(cell, exact=None)
-    assert "| `qa` | 200 | 90 | – | 41.5000 |" in card(cell, tmp_path / "out")
+    assert "| `qa` | 200 | 90 | 8 | – | 41.5000 |" in card(cell, tmp_path / "out")
 
 
 def test_the_card_has_the_tasks(tmp_path):

@@ -60,6 +60,7 @@ def test_a_row_for_each_fine_tuned_cell_beside_its_base(experiment):
     assert row.group == f"{GPT2}.chat"
     assert [row.exact, row.exact_low, row.exact_high, row["items"]] == pytest.approx([0.8, 0.7, 0.9, 25])
     assert (row.base_exact, row.chrf, row.base_chrf) == (0.2, 30.0, 15.0)
+    assert (row.unreachable, row.base_unreachable) == (0, 3)
     answers = [
         json.loads((experiment.inputs[f"dialogues:{cell}:qa"] / "evaluation.json").read_text())
         for cell in (f"{GPT2}.s1.chat", f"{GPT2}.s1")

@@ -45,7 +45,7 @@ def test_each_cell_stands_beside_its_base(tuned):
         f"{GPT2}.s{s}.{name}" for s in (1, 2) for name in ("chat", "lora")
     ]
     assert "qa 20.0 % (10.0 % to 30.0 %) 80.0 % (70.0 % to 90.0 %) +60.0 points (+34.2 to +76.9)" in rows[0]
-    assert "better" in rows[0] and "25 15.000 30.000" in rows[0]
+    assert "better" in rows[0] and "25 15.000 (3 unreachable) 30.000" in rows[0]
     assert rows[0].endswith("100 90 7 finished")
 
 

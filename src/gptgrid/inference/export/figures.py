@@ -93,11 +93,14 @@ def dialogue_sections(answered: dict[str, dict[str, Any]]) -> Iterator[str]:
     form = "its chat template" if first["template"] == "chat" else "plain lines, for it has no chat template"
     yield f"On the test split of dialogues, which it reads in {form}:"
     yield table(
-        ["dialogues", "asked", "short", "exact", "chrf", "nats_per_byte", "content_nats_per_byte"],
+        [
+            *("dialogues", "asked", "short", "unreachable", "exact", "chrf"),
+            *("nats_per_byte", "content_nats_per_byte"),
+        ],
         [
             [
                 code(name),
-                *(found["asked"][key] for key in ("asked", "items")),
+                *(found["asked"][key] for key in ("asked", "items", "unreachable")),
                 share(found["asked"], "exact", "exact_"),
                 number(found["asked"]["chrf"]),
                 *(number(found[key]) for key in ("nats_per_byte", "content_nats_per_byte")),

@@ -35,8 +35,9 @@ EXACT = ("exact", "exact_low", "exact_high")
 """Share of the asked short answers that are exactly right."""
 LIKELIHOOD = ("val_nats_per_byte", "nats_per_byte", "content_nats_per_byte")
 """Nats of the true answers over their bytes: with the marks that end them, and without."""
-OF_BOTH = (*EXACT, "chrf", *LIKELIHOOD, "val_bpb", "bpb")
-"""What a row has of the fine-tuned cell, and with `base_` before it of its base."""
+OF_BOTH = (*EXACT, "chrf", "unreachable", *LIKELIHOOD, "val_bpb", "bpb")
+"""What a row has of the fine-tuned cell, and with `base_` before it of its base. `unreachable`: asked
+dialogues of whose reference no answer can be all, as in evaluation.json."""
 DIFFERENCE = ("exact_difference", "exact_difference_low", "exact_difference_high", "p", "verdict")
 """Of `exact` to that of the base, on the same dialogues; positive is better. p and verdict are corrected for
 all fine-tuned cells on the dialogues (Holm)."""
@@ -141,7 +142,7 @@ def figures_of(inputs: Inputs, cell: str, data: str) -> Row:
     answers, text = inputs.answers(cell, data), inputs.evaluation(cell)
     asked = answers.get("asked", {})
     return {
-        **{name: asked.get(name) for name in (*EXACT, "items", "chrf")},
+        **{name: asked.get(name) for name in (*EXACT, "items", "chrf", "unreachable")},
         "val_nats_per_byte": answers.get("valid", {}).get("nats_per_byte"),
         **{name: answers.get(name) for name in ("nats_per_byte", "content_nats_per_byte")},
         "val_bpb": text.get("valid", {}).get("bpb"),
