@@ -5,9 +5,11 @@ import json
 
 import pytest
 import torch
+from cells import uniform
 from finetunings import MARKS, NAMES, dialogue, write_dialogues
 from safetensors import safe_open
 from safetensors.torch import load_file
+from small_codecs import llama
 from torch.nn import functional
 
 from gptgrid.artifact.errors import UserError
@@ -336,6 +338,14 @@ def test_a_budget_in_epochs_and_patience(finetune):
     assert column(folder, "epoch")[-1] == pytest.approx(1.5, abs=0.1)
     wild = {"steps": 200, "lr": 0.3, "patience": 2, "schedule": "constant"}
     assert facts_of(finetune("wild", settings=wild))["status"] == "stopped early"
+
+
+def test_a_sample_has_no_blank_that_the_tokenizer_puts_before_answers(make_job, make_base):
+    base = make_base(codec=llama())
+    task = Finetuning(make_job(base=base, settings={"new_tokens": "add"}))
+    (fox, *_) = task.codec.encode("fox")
+    found = task.sample(uniform(task.codec.vocab_size, fox, context=128))
+    assert found["text"].startswith("f f f")
 
 
 def test_what_is_private_is_not_shown(finetune, dialogues, capsys):

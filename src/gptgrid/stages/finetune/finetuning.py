@@ -143,6 +143,7 @@ class Finetuning(Task):
             SAMPLE_TOKENS,
             [self.recipe.seed],
             ends=self.conversations.ends,
+            begins=True,
         )
         return {"prompt": asked[-1].content, "text": found.text}
 
