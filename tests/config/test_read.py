@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from gptgrid.config import reference
+from gptgrid.config.corpora import FilesCorpus, ShardsCorpus
+from gptgrid.config.dialogues import FilesDialogues
 from gptgrid.config.grid import cells_of
 from gptgrid.config.models import Model
 from gptgrid.config.read import ConfigError, Configuration, load
@@ -124,7 +126,7 @@ def broken(path: str, value: object) -> dict:
         ("experiment", 2024, 'experiment: found 2024, expected text; put it in quotes: "2024"'),
         ("experiment", None, "experiment: found nothing, expected text"),
         ("experiment", True, 'experiment: found true, expected text; put it in quotes: "true"'),
-        ("corpora/mine", {"source": "files", "paths": "a.txt"}, 'corpora.mine.paths: found \'a.txt\', expected a list: ["a.txt"]'),
+        ("corpora/mine", {"source": "files", "paths": "a.txt", "members": "*.txt"}, 'corpora.mine.members: found \'*.txt\', expected a list: ["*.txt"]'),
         ("corpora/mine", {"source": None}, "corpora.mine.source: found nothing, expected one of builtin, url"),
         ("corpora/mine", {"source": "files", "paths": ["a"], "document": "lines"}, "found 'lines', which would be a delimiter; did you mean 'line'?"),
         ("corpora/mine", {"source": "files", "paths": ["a"], "document": "Blank_Lines"}, "did you mean 'blank-line'?"),
@@ -177,6 +179,21 @@ def test_files_on_the_web_have_their_own_reading_or_that_of_the_corpus() -> None
     single = {"source": "url", **one, **keys}
     configuration = Configuration(broken("corpora/mine", single), "my.yaml")
     assert configuration.entry("corpora", "mine").files()["all"][0].format == "csv"
+
+
+@pytest.mark.parametrize(
+    ("section", "more"),
+    [
+        (FilesCorpus, {"source": "files"}),
+        (ShardsCorpus, {"source": "shards", "vocab_size": 9}),
+        (FilesDialogues, {"source": "files"}),
+    ],
+)
+def test_own_files_are_named_alike_everywhere(section: type, more: dict) -> None:
+    assert section(**more, paths="a").files() == {"all": ["a"]}
+    assert section(**more, train=["a", "b"], test="c").files() == {"train": ["a", "b"], "test": ["c"]}
+    with pytest.raises(ValueError, match="`valid` and `test` go with `train`, not with `paths`"):
+        section(**more, paths=["a"], test=["c"])
 
 
 def test_data_sets_of_the_hub() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, field_validator, model_validator
 
@@ -304,11 +304,11 @@ class HubCorpus(TextCorpus):
         return self
 
 
-class FilesCorpus(TextCorpus, TextFiles):
-    """Your own text files."""
+class SplitFiles(Section):
+    """Your own files, cut into splits or given for each."""
 
-    source: Literal["files"]
-    """`files`"""
+    source: str
+    """What the kind of entry is called, in front of its files."""
     paths: list[str] | None = None
     """Files, folders or globs, relative to the folder that Snakemake runs in; cut into splits. Hidden and
     empty files, copies that editors make, and what is no file are left out of folders and globs, and
@@ -320,14 +320,26 @@ class FilesCorpus(TextCorpus, TextFiles):
     test: list[str] | None = None
     """Test files."""
 
+    @field_validator("paths", "train", "valid", "test", mode="before")
+    @classmethod
+    def one_is_a_list(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
+
     @model_validator(mode="after")
-    def one_way_to_name_files(self) -> FilesCorpus:
+    def one_way_to_name_files(self) -> Self:
         check_split_sources(self.paths, self.train, self.valid, self.test, "paths")
         return self
 
     def files(self) -> dict[str, list[str]]:
         """Return split → globs; the key `all` holds what is still to be cut."""
         return named_files(self.paths, self.train, self.valid, self.test)
+
+
+class FilesCorpus(SplitFiles, TextCorpus, TextFiles):
+    """Your own text files."""
+
+    source: Literal["files"]
+    """`files`"""
 
 
 class RandomCorpus(CommonCorpus):
@@ -345,19 +357,11 @@ class RandomCorpus(CommonCorpus):
     """Seed of the draw."""
 
 
-class ShardsCorpus(CommonCorpus):
+class ShardsCorpus(SplitFiles, CommonCorpus):
     """Ready-made token shards with the header of llm.c, to train on without their text."""
 
     source: Literal["shards"]
     """`shards`"""
-    paths: list[str] | None = None
-    """Files or globs; cut into splits."""
-    train: list[str] | None = None
-    """Training shards, in place of `paths`."""
-    valid: list[str] | None = None
-    """Validation shards."""
-    test: list[str] | None = None
-    """Test shards."""
     vocab_size: Size
     """Size of the vocabulary that the ids are of: 50257 for GPT-2's."""
     eot: Annotated[int, Field(ge=0)] | None = None
@@ -365,15 +369,10 @@ class ShardsCorpus(CommonCorpus):
     goes on in the next one. Without such an id, a shard is one running text."""
 
     @model_validator(mode="after")
-    def files_and_ids(self) -> ShardsCorpus:
-        check_split_sources(self.paths, self.train, self.valid, self.test, "paths")
+    def eot_is_an_id(self) -> ShardsCorpus:
         if self.eot is not None and self.eot >= self.vocab_size:
             raise ValueError(f"eot is {self.eot}, which is no id of a vocabulary of {self.vocab_size}")
         return self
-
-    def files(self) -> dict[str, list[str]]:
-        """Return split → globs; the key `all` holds what is still to be cut."""
-        return named_files(self.paths, self.train, self.valid, self.test)
 
 
 def check_address(url: str, insecure: bool) -> None:

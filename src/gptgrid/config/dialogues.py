@@ -12,6 +12,7 @@ from gptgrid.config.corpora import (
     Remote,
     RemoteFile,
     Shares,
+    SplitFiles,
     check_address,
     check_split_sources,
     named_files,
@@ -141,33 +142,11 @@ class UrlDialogues(DialogueFiles):
         }
 
 
-class FilesDialogues(DialogueFiles):
+class FilesDialogues(SplitFiles, DialogueFiles):
     """Your own files."""
 
     source: Literal["files"]
     """`files`"""
-    paths: list[str] | None = None
-    """Files, folders or globs, as in a corpus; cut into splits."""
-    train: list[str] | None = None
-    """Training files, in place of `paths`."""
-    valid: list[str] | None = None
-    """Validation files."""
-    test: list[str] | None = None
-    """Test files."""
-
-    @field_validator("paths", "train", "valid", "test", mode="before")
-    @classmethod
-    def one_is_a_list(cls, value: Any) -> Any:
-        return [value] if isinstance(value, str) else value
-
-    @model_validator(mode="after")
-    def one_way_to_name_files(self) -> FilesDialogues:
-        check_split_sources(self.paths, self.train, self.valid, self.test, "paths")
-        return self
-
-    def files(self) -> dict[str, list[str]]:
-        """Return split → globs; the key `all` holds what is still to be cut."""
-        return named_files(self.paths, self.train, self.valid, self.test)
 
 
 Dialogues = Annotated[BuiltinDialogues | UrlDialogues | FilesDialogues, Discriminator("source")]
