@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from faults.chain import QUICK, Unbroken, shared_unbroken, use_first, use_other
-from faults.runs import Run, kill, kill_all, snakemake
-from faults.tree import WHOLE, artifacts, copy, differences, figures, forget
+from faults.runs import Run, kill, kill_all, snakemake, wait_until
+from faults.tree import STORE, WHOLE, artifacts, copy, differences, figures, forget
 
 FROM_TRAIN = ("train", "evaluate", "sample", "compare", "report")
 EVERYTHING = ("corpus", "tokenizer", "encode", *FROM_TRAIN)
@@ -117,3 +117,29 @@ def test_an_edit_and_a_dry_run_change_nothing_for_a_run(unbroken: Unbroken, begi
     ends_well(snakemake(folder, "--dry-run"))
     ends_well(run)
     assert not differences({**figures(folder), **artifacts(folder)}, unbroken.state)
+
+
+def test_what_snakemake_notes_about_a_job_is_of_its_run_alone(begin: Callable) -> None:
+    """Marks of jobs that run, and copies of their receipts: runs of the same job would delete each other's."""
+    folder = begin(("report",))
+    run = snakemake(folder, "--forcerun", "evaluate")
+    assert wait_until(lambda: "Finished jobid" in run.said(), run)
+    kill_all(folder)
+    assert not [*folder.glob(".snakemake/incomplete/*"), *folder.glob(".snakemake/backups/*")]
+
+
+def test_a_job_that_fails_leaves_the_receipt_that_another_run_has_written(begin: Callable) -> None:
+    folder = begin(("report",))
+    receipts = folder / STORE / "keys/evaluate"
+    before = set(receipts.iterdir())
+    (folder / "workflow/scripts/evaluate.py").write_text(
+        "import pathlib, sys\n"
+        "receipt = next(word for word in sys.argv if word.startswith('--receipt='))\n"
+        "pathlib.Path(receipt.removeprefix('--receipt=')).write_text('of another run')\n"
+        "raise SystemExit(1)\n"
+    )
+    code, said = snakemake(folder).wait()
+    assert code == 1, said
+    assert [path.read_text() for path in set(receipts.iterdir()) - before] == ["of another run"] * len(
+        before
+    ), said

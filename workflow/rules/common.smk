@@ -83,6 +83,7 @@ def explained():
 
 def begin():
     """Look at what is there and, if jobs are going to run, tell the store and let people see what is there."""
+    keep_apart()
     if not workflow.is_main_process:
         return Requests(plan, STORE, os.environ[AGAIN].split())
     if computes():
@@ -92,6 +93,20 @@ def begin():
     if computes():
         plan.show()
     return Requests(plan, STORE, made_again())
+
+
+def keep_apart():
+    """Keep what Snakemake notes about jobs that run out of the way of other runs in this checkout.
+
+    It marks a job and copies its output, to put that back if the job fails, under names that all runs share: of two
+    runs with the same job one deletes what the other is about to use. So the marks are this run's own, and nothing is
+    copied: a receipt is written in one step, what lies there is whole, and it stays.
+    """
+    marks = workflow.snakemake_tmp_dir / "incomplete"
+    marks.mkdir(exist_ok=True)
+    workflow.persistence._incomplete_path = marks
+    workflow.persistence.backup_output = lambda path: None
+    workflow.persistence.restore_output = Path.exists
 
 
 def computes():
