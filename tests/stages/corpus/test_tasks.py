@@ -113,6 +113,7 @@ def test_groups_are_those_of_a_field(made):
         (lines({**CHOICE, "wrong": []}), "choice", "'wrong' is an empty list, not a list of texts"),
         (lines({**CHOICE, "wrong": ["a", None]}), "choice", "'wrong' holds null, not a text"),
         (lines({**CHOICE, "wrong": ["A cat."]}), "choice", "line 1: the answer is among the wrong ones, too"),
+        (lines(CHOICE, {**CHOICE, "wrong": ["c", "d", "c"]}), "choice", "line 2: the wrong answer 'c' stands twice"),
         (lines([CHOICE]), "choice", "line 1 is a list, not an object; items stand one a line, as in .jsonl"),
         (b'{"prompt": "a"', "cloze", r"mine\.jsonl, line 1 is no JSON"),
         (b'{"prompt": "a", "answer": "b", "answer": "c"}', "cloze", "line 1 has the field 'answer' twice"),

@@ -100,12 +100,16 @@ def choice(line: Line, before: str | None) -> dict[str, Any]:
     """Return the item of a question with several answers.
 
     Raises:
-        UserError: the right answer is among the wrong ones.
+        UserError: the right answer is among the wrong ones, or one of those stands twice.
     """
-    item = {**cloze(line, before), "wrong": line.texts("wrong")}
-    if item["answer"] in item["wrong"]:
+    item, wrong = cloze(line, before), line.texts("wrong")
+    if item["answer"] in wrong:
         raise UserError(f"{line.where}: the answer is among the wrong ones, too; mend the line")
-    return item
+    if twice := [text for text in wrong if wrong.count(text) > 1]:
+        raise UserError(
+            f"{line.where}: the wrong answer {twice[0]!r} stands twice, and would count twice; leave one"
+        )
+    return {**item, "wrong": wrong}
 
 
 def cloze(line: Line, before: str | None) -> dict[str, Any]:
