@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
+from tokenizers import Tokenizer
+from tokenizers.models import BPE
 from torch import nn
 from transformers import GPT2Config, GPT2LMHeadModel
 
@@ -53,8 +56,11 @@ def right_in_lm_eval(model, pair):
     return float(scores[0] >= scores[1])  # argmax takes the first of equals
 
 
-@pytest.mark.skipif(not MIRROR or not Path(MIRROR, ARCHIVE).exists(), reason="needs BLiMP")
-def test_blimp_agrees_with_the_rules_of_lm_eval(tmp_path):
+@pytest.fixture
+def rows():
+    """Return three pairs of each of the 67 paradigms."""
+    if not MIRROR or not Path(MIRROR, ARCHIVE).exists():
+        pytest.skip("needs BLiMP")
     rows = []
     with zipfile.ZipFile(Path(MIRROR, ARCHIVE)) as archive:
         for name in sorted(
@@ -63,17 +69,63 @@ def test_blimp_agrees_with_the_rules_of_lm_eval(tmp_path):
             with archive.open(name) as file:
                 rows += [json.loads(line) for line in islice(file, 3)]
     assert len(rows) == 201
+    return rows
+
+
+@pytest.fixture
+def path(rows, tmp_path):
+    """Return a file of the pairs."""
     path = tmp_path / "blimp.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def ours(module, path):
+    """Return what evaluation.json says of the pairs of a file."""
     config = {"task": "minimal-pairs", "files": [str(path)], "members": None, "group": None, "before": None}
-    make(Job(namespace(config), {}, tmp_path, tmp_path, raw={str(path): file_digest(path)}))
-    module = Theirs()
-    result = ask(module, BytesCodec(), Task("blimp", "minimal-pairs", tmp_path / "items.jsonl"), 160, 80)
+    make(Job(namespace(config), {}, path.parent, path.parent, raw={str(path): file_digest(path)}))
+    return ask(module, BytesCodec(), Task("blimp", "minimal-pairs", path.parent / "items.jsonl"), 160, 80)
+
+
+def agrees(result, credits):
+    """Compare our result with the credits of another program: [(paradigm, credit)]."""
     expected: dict[str, list[float]] = {}
-    for row in rows:
-        expected.setdefault(row["UID"], []).append(right_in_lm_eval(module.inner, row))
+    for name, credit in credits:
+        expected.setdefault(name, []).append(credit)
     assert result["ties"] == 0
     assert {name: own["accuracy"] for name, own in result["by_group"].items()} == {
         name: sum(own) / 3 for name, own in expected.items()
     }
     assert result["accuracy"] == pytest.approx(sum(map(sum, expected.values())) / 201, abs=5e-4)
+
+
+def test_blimp_agrees_with_the_rules_of_lm_eval(rows, path):
+    module = Theirs()
+    agrees(ours(module, path), [(row["UID"], right_in_lm_eval(module.inner, row)) for row in rows])
+
+
+def test_blimp_agrees_with_lm_eval_itself(path, tmp_path, monkeypatch):
+    """Its own rules of the task, its own scoring; only the pairs are read from a file."""
+    lm_eval = pytest.importorskip("lm_eval")
+    from lm_eval.api.task import ConfigurableTask
+    from lm_eval.models.huggingface import HFLM
+    from transformers import PreTrainedTokenizerFast
+
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
+    rules = yaml.safe_load((Path(lm_eval.__file__).parent / "tasks/blimp/_template_yaml").read_text())
+    of_file = {"task": "blimp", "dataset_path": "json", "dataset_kwargs": {"data_files": str(path)}}
+    vocabulary = {f"<0x{byte:02X}>": byte for byte in range(256)} | {"<|endoftext|>": EOT}
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=Tokenizer(BPE(vocabulary, [], byte_fallback=True)),
+        **dict.fromkeys(("bos_token", "eos_token"), "<|endoftext|>"),
+    )
+    module = Theirs()
+    found = lm_eval.simple_evaluate(
+        HFLM(module.inner, tokenizer=tokenizer, device="cpu"),
+        tasks=[ConfigurableTask(config={**rules, **of_file})],
+        bootstrap_iters=0,
+    )
+    agrees(
+        ours(module, path),
+        [(sample["doc"]["UID"], sample["acc"]) for sample in found["samples"]["blimp"]],
+    )
