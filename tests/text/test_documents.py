@@ -13,7 +13,16 @@ def counts_of(text: str) -> dict:
     return vars(counts)
 
 
-@pytest.mark.parametrize("text", [ENGLISH * 20, ENGLISH * 20 + "猫", "Hyvää huomenta kaikille. " * 5])
+@pytest.mark.parametrize(
+    "text",
+    [
+        ENGLISH * 20,
+        ENGLISH * 20 + "猫",
+        "Hyvää huomenta kaikille. " * 5,
+        # All letters of this table are Chinese, and blanks separate its words all the same.
+        "日期 单价 数量\n" + "2024-01-03 12.50 7\n" * 40,
+    ],
+)
 def test_blanks_separate_words(text):
     assert why_no_words(counts_of(text)) is None
 
@@ -26,6 +35,7 @@ def test_blanks_separate_words(text):
             "73% of the characters are of scripts that put no blanks between words",
         ),
         (ENGLISH * 20 + "猫が好きです。" * 5, "3% of the characters are of scripts"),
+        ("INFO 2024-01-03 12:00:01,123 com.foo.Bar - 用户登录成功\n" * 9, "12% of the characters"),
         ("สวัสดีครับ ทุกคน\n" * 9, "of the characters are of scripts"),
         ("MKVLAAGIVGLLLAQWERTYMKVLAAGIVGLL\n" * 9, "33 characters stand between two blanks on average"),
     ],

@@ -37,7 +37,8 @@ IDS = pa.schema([("ids", pa.list_(pa.uint32()))])
 SPACELESS_SHARE = 0.01
 """With a larger share of characters of scripts without blanks, no figure is given per word. At one in a
 hundred, an English text with some Chinese has some 3 % more words than blanks show, which already raises its
-word perplexity by about 15 %."""
+word perplexity by about 15 %. A share of characters, not of letters: numbers and codes between blanks are
+words, too, and all letters of a table may be Chinese while blanks separate its words."""
 LONG_WORD = 20
 """Characters between blanks beyond which those are no words, as in sequences of proteins: English has 6,
 Finnish 9, source code about 10."""
