@@ -40,6 +40,11 @@ def ends_well(run: Run) -> None:
     assert code == 0, said
 
 
+def has_read(run: Run) -> None:
+    """Wait until a run has read its configuration; how long that takes depends on what else the machine does."""
+    assert wait_until(lambda: "Building DAG" in run.said(), run), run.said()
+
+
 def of_store(state: dict[str, Any]) -> dict[str, Any]:
     """Return the part of a state that has keys: artifacts with all their files, tables among them."""
     return {name: value for name, value in state.items() if WHOLE.fullmatch(name)}
@@ -65,7 +70,7 @@ def test_one_name_in_two_configurations(unbroken: Unbroken, begin: Callable) -> 
     """A text and a model have the same names in both; the files of both are right, and the tables."""
     folder = begin(EVERYTHING)
     first = snakemake(folder)
-    time.sleep(4)
+    has_read(first)
     use_other(folder)
     second = snakemake(folder)
     ends_well(first)
@@ -83,7 +88,7 @@ def test_three_runs(unbroken: Unbroken, begin: Callable) -> None:
     runs = [snakemake(folder, *QUICK)]
     time.sleep(1)
     runs.append(snakemake(folder))
-    time.sleep(4)
+    has_read(runs[1])
     use_other(folder)
     runs.append(snakemake(folder))
     for run in runs:
@@ -112,7 +117,7 @@ def test_a_killed_run_another_one_and_the_first_again(unbroken: Unbroken, begin:
 def test_an_edit_and_a_dry_run_change_nothing_for_a_run(unbroken: Unbroken, begin: Callable) -> None:
     folder = begin(FROM_TRAIN)
     run = snakemake(folder)
-    time.sleep(3)
+    has_read(run)
     use_other(folder)
     ends_well(snakemake(folder, "--dry-run"))
     ends_well(run)
