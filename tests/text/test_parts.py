@@ -1,7 +1,9 @@
 """A long text is looked at in parts, and documents go through a file, as they would in one."""
 
+import random
 import re
 
+import pyarrow as pa
 import pytest
 
 from gptgrid.text import documents
@@ -50,6 +52,15 @@ def test_documents_come_back_as_they_were_whatever_their_length(tmp_path, monkey
                 writer.add(text)
     assert list(read_file(tmp_path / "one.parquet")) == TEXTS
     assert (tmp_path / "one.parquet").read_bytes() == (tmp_path / "two.parquet").read_bytes()
+
+
+def test_what_lies_packed_on_the_disk_is_not_kept_beside_the_texts(tmp_path):
+    path, before = tmp_path / "one.parquet", pa.total_allocated_bytes()
+    with DocumentWriter(path) as writer:
+        writer.add("".join(random.Random(0).choices("abcdefghijklmnop", k=1_000_000)))
+    texts = read_file(path)
+    assert len(next(texts)) == 1_000_000
+    assert pa.total_allocated_bytes() - before < 100_000
 
 
 @pytest.mark.parametrize("number", [1, 4, 7, 30])

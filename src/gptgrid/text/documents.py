@@ -141,13 +141,18 @@ def read_documents(folder: Path, split: str) -> Iterator[str] | Iterator[np.ndar
 
 def read_file(path: Path) -> Iterator[str] | Iterator[np.ndarray]:
     """Yield the documents of one file in order, with one row group in memory."""
-    with pq.ParquetFile(path) as file:
+    with open_file(path) as file:
         texts = file.schema_arrow.names == ["text"]
         for group in range(file.num_row_groups):
             if texts:
                 yield from read_texts(file, group)
             else:
                 yield from (row.values.to_numpy() for row in file.read_row_group(group).column(0))
+
+
+def open_file(path: Path) -> pq.ParquetFile:
+    """Open a file of documents; of a row group that was read, its packed form does not stay in memory."""
+    return pq.ParquetFile(path, pre_buffer=False, buffer_size=2**20)
 
 
 def read_texts(file: pq.ParquetFile, group: int) -> list[str]:
