@@ -1,6 +1,8 @@
 """Training text is thinned only where memory asks for it, and as much as it asks."""
 
 import random
+import sys
+import tracemalloc
 
 import pytest
 import regex
@@ -12,6 +14,7 @@ from gptgrid.stages.tokenizer.thinning import (
     Draw,
     affordable_share,
     bytes_of_pieces,
+    sample,
     training_spans,
 )
 from gptgrid.text.documents import write_documents
@@ -70,6 +73,18 @@ def test_rare_words_among_frequent_ones_are_foreseen(tmp_path):
     share = affordable_share(tmp_path, size_of(texts), PATTERNS["gpt4"], memory)
     kept = list(thinned(texts, share))
     assert 0.7 * memory < bytes_of_pieces(kept, PATTERNS["gpt4"])[0] * PER_BYTE < 1.1 * memory
+
+
+def test_a_sample_of_one_document_holds_it_once(tmp_path):
+    text = "".join(english(0, 100_000))
+    path = tmp_path / "train-00000.parquet"
+    write_documents(path, [text])
+    tracemalloc.start()
+    texts = sample([path], 500)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert texts == [text[place * len(text) // 16 :][:500] for place in range(16)]
+    assert peak < 1.2 * sys.getsizeof(text)
 
 
 def test_a_small_text_is_not_looked_at(tmp_path):

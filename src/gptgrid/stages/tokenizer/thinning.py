@@ -14,9 +14,9 @@ from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import regex
 
+from gptgrid.text.documents import open_file, read_texts
 from gptgrid.tokens.seams import spans
 
 PER_BYTE = 60
@@ -53,14 +53,16 @@ def affordable_share(corpus: Path, size: int, pattern: str, memory: int) -> floa
 
 def sample(paths: list[Path], length: int) -> list[str]:
     """Return pieces of the text of some files, of so many characters, evenly spread over their row groups."""
-    groups = [(path, group) for path in paths for group in range(pq.ParquetFile(path).num_row_groups)]
+    groups = [(path, group) for path in paths for group in range(open_file(path).num_row_groups)]
     chosen = Counter(groups[spot * len(groups) // SPOTS] for spot in range(SPOTS))
     texts = []
     for (path, group), number in chosen.items():
-        text = "\n".join(pq.ParquetFile(path).read_row_group(group).column(0).to_pylist())
+        with open_file(path) as file:
+            text = "\n".join(read_texts(file, group))
         # Overlapping samples would count pieces twice.
         short = min(length, len(text) // number)
-        texts += [text[place * len(text) // number :][:short] for place in range(number)]
+        starts = [place * len(text) // number for place in range(number)]
+        texts += [text[start : start + short] for start in starts]
     return texts
 
 
