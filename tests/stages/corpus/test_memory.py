@@ -24,12 +24,13 @@ print(int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[
 """
 
 
-def peak_mb(folder, make_job, size, dedupe):
-    """Return the memory that a corpus takes, nearly all of which is one line, in a process of its own."""
+def peak_mb(folder, make_job, size, document, dedupe):
+    """Return the memory that a corpus takes, nearly all of which is one document, in a process of its own."""
     path = folder / "text.txt"
     words = ". ".join(f"word {i} of many" for i in range(size // 19))
     path.write_text(words + "".join(f"\nshort {i}" for i in range(20)))
-    keys = {"document": "line", "encoding": "utf-8", "clean": {"dedupe": dedupe}}
+    keys = {"document": document, "encoding": "utf-8", "clean": {"dedupe": dedupe}}
+    keys["split"] = {"by": "position" if document == "whole" else "document"}
     config = make_job(source="files", files={"all": [str(path)]}, **keys).config
     text = json.dumps(config, default=vars)
     done = subprocess.run(
@@ -40,11 +41,16 @@ def peak_mb(folder, make_job, size, dedupe):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize(
-    ("dedupe", "size", "base", "copies"), [("near", 24_000_000, 260, 6), ("exact", 48_000_000, 140, 4)]
+    ("document", "dedupe", "size", "base", "copies"),
+    [
+        ("line", "near", 24_000_000, 260, 6),
+        ("line", "exact", 48_000_000, 140, 4),
+        ("whole", "exact", 48_000_000, 140, 3),
+    ],
 )
-def test_a_long_document_is_held_a_few_times(dedupe, size, base, copies, tmp_path, make_job):
+def test_a_long_document_is_held_a_few_times(document, dedupe, size, base, copies, tmp_path, make_job):
     """Words, shingles and grams of it once took sixteen times its size.
 
     `base` MB take Python, its libraries, and what is looked at in one go.
     """
-    assert peak_mb(tmp_path, make_job, size, dedupe) < base + copies * size / 2**20
+    assert peak_mb(tmp_path, make_job, size, document, dedupe) < base + copies * size / 2**20

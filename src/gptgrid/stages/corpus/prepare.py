@@ -14,7 +14,7 @@ from gptgrid.stages.corpus.preparing.cards import describe_documents, render
 from gptgrid.stages.corpus.preparing.cautions import cautions, remedy, split_shares
 from gptgrid.stages.corpus.preparing.clean import Cleaner
 from gptgrid.stages.corpus.preparing.leakage import measure_documents, measure_texts
-from gptgrid.stages.corpus.preparing.split import decide, hash_key
+from gptgrid.stages.corpus.preparing.split import Cut, decide, hash_key
 from gptgrid.stages.corpus.preparing.staging import StagedDocuments
 from gptgrid.stages.corpus.preparing.writing import SplitFiles
 from gptgrid.stages.corpus.reading.fields import ListedError
@@ -108,13 +108,18 @@ def write_splits(job: Job, source: Source, parts: dict[str, StagedDocuments]) ->
             decision = decide(documents.sizes, shares, config.split.by, source.continuous, todo)
             if not published:
                 files["train"].set_shards(config.shards, decision.first_length(documents.sizes))
-            for index, document in enumerate(documents):
-                for number, piece in decision.pieces(index, document):
-                    files[names[number]].add(piece)
+            distribute(documents, decision, [files[name] for name in names])
     files["train"].check_shards()
     for name, split in files.items():
         print(f"{name}: {len(split.lengths):,} documents", flush=True)
     return files
+
+
+def distribute(documents: StagedDocuments, decision: Cut, files: list[SplitFiles]) -> None:
+    """Write documents into the files of their splits; none is held while these are closed."""
+    for index, document in enumerate(documents):
+        for number, piece in decision.pieces(index, document):
+            files[number].add(piece)
 
 
 def cut_splits(parts: list[str]) -> list[str]:

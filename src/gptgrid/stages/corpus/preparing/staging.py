@@ -31,16 +31,22 @@ class StagedDocuments:
             key: of the hash that draws the split.
             ids: whether they are token ids.
         """
-        hashes, lengths = array("Q"), array("q")
         with DocumentWriter(path, ids) as writer:
-            for document in documents:
-                hashes.append(hash_document(document, key))
-                lengths.append(len(document))
-                writer.add(document)
-        return cls(path, Sizes(np.array(hashes, dtype=np.uint64), np.array(lengths, dtype=np.int64)))
+            sizes = add_all(writer, documents, key)
+        return cls(path, sizes)
 
     def __len__(self) -> int:
         return len(self.sizes.hashes)
 
     def __iter__(self) -> Iterator[Document]:
         return iter(read_file(self.path))
+
+
+def add_all(writer: DocumentWriter, documents: Iterable[Document], key: bytes) -> Sizes:
+    """Write documents and return their sizes; the last one is not held while its file is closed."""
+    hashes, lengths = array("Q"), array("q")
+    for document in documents:
+        hashes.append(hash_document(document, key))
+        lengths.append(len(document))
+        writer.add(document)
+    return Sizes(np.array(hashes, dtype=np.uint64), np.array(lengths, dtype=np.int64))
