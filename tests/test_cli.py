@@ -55,6 +55,15 @@ def test_settings_are_read_as_in_a_file(grid):
     }
 
 
+def test_several_files_and_settings_stand_behind_one_option_as_for_snakemake(grid, tmp_path):
+    (tmp_path / "line.yaml").write_text("grid: [{seed: [5]}]")
+    said = invoke("plan", *grid, "line.yaml", "--config", "experiment=mine", "training.base.lr=1e-2")
+    assert "toy.bytes.small.base.s5" in said
+    assert "toy.bytes.small.base.s1" not in said
+    with pytest.raises(UserError, match=r"nowhere\.yaml"):
+        invoke("plan", *grid, "nowhere.yaml")
+
+
 @pytest.mark.parametrize("command", ["plan", "verify", "accept"])
 @pytest.mark.parametrize(
     ("setting", "message"),

@@ -21,6 +21,10 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--config", help="As for snakemake: KEY=VALUE, for example quick=true."),
 ]
+More = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="FILE or KEY=VALUE", help="Further ones, behind the first as for snakemake."),
+]
 Cells = Annotated[
     list[str] | None,
     typer.Argument(
@@ -35,11 +39,15 @@ def plan(
     config_file: ConfigFiles = None,
     settings: Settings = None,
     everything: Annotated[bool, typer.Option("--all", help="Show what is there already, too.")] = False,
+    more: More = None,
 ) -> None:
     """Say what would run or be restored, why, and what it would cost."""
     from gptgrid.plan.show import show_plan
 
-    show_plan(plan_of(config_file, settings), wide_console(), everything)
+    words = more or []
+    files = [*(config_file or []), *(Path(word) for word in words if "=" not in word)]
+    values = [*(settings or []), *(word for word in words if "=" in word)]
+    show_plan(plan_of(files, values), wide_console(), everything)
 
 
 def verify(cells: Cells = None, config_file: ConfigFiles = None, settings: Settings = None) -> None:
