@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from making import make, plan_of
 
-from gptgrid.inference.export.again import again
+from gptgrid.inference.export.again import again, again_sections
 from gptgrid.inference.export.loaded import load
 from gptgrid.text.chat_template import CHATML
 
@@ -17,7 +17,7 @@ CONFIG: dict[str, Any] = {
     "tokenizers": {"bytes": {"kind": "bytes", "special_tokens": ["<|im_start|>", "<|im_end|>"]}},
     "models": {"small": {"n_layer": 1, "d_model": 8, "n_head": 1, "context": 256}},
     "training": {
-        "base": {"steps": 2, "batch_tokens": 512},
+        "base": {"steps": 2, "batch_tokens": 512, "checkpoints": {"every": 1}},
         "longer": {"base": "base", "steps": 3, "continues": "base"},
     },
     "dialogues": {"qa": {"source": "builtin", "name": "tales", "documents": 40}},
@@ -60,3 +60,11 @@ def test_nothing_of_a_cell_would_be_made_again() -> None:
         of_all = {folder for folder in anew if f"{folder}/".startswith(OF_ALL)}
         assert anew == of_all, name
         assert ("answers" in found["evaluation"]) == ("finetuning" in found)
+
+
+def test_weights_that_the_cell_is_not_judged_by_are_named() -> None:
+    cell = "results/e/cells/toy.bytes.small.base.s1"
+    assert "CELL@" not in "\n".join(again_sections(load(cell)))
+    for name, words in {"1": "those after step 1", "last": "the last ones"}.items():
+        said = "\n".join(again_sections(load(f"{cell}@{name}")))
+        assert f'not those that this evaluates: {words}. `gptgrid export "CELL@{name}" --to hf`' in said
