@@ -144,3 +144,13 @@ def test_logs_of_what_stays_private_stay(secrets):
     said = log.read_text()
     secrets.snakemake()
     assert log.read_text() == said and "made: train" in said
+
+
+def test_what_another_experiment_has_of_the_same_private_text_stays(secrets):
+    secrets.configure({**CONFIG, "experiment": "first", "tokenizers": {"char": {"kind": "char"}}})
+    secrets.snakemake()
+    shared = [*Path("data").glob("*/*"), *Path("logs").glob("*/*char@secret.log")]
+    assert {"secret", "char@secret", "char@secret.log"} <= {path.name for path in shared}
+    secrets.configure(CONFIG)
+    secrets.snakemake()
+    assert [path for path in shared if not path.exists()] == []

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gptgrid.artifact.files import STATE
-from gptgrid.artifact.manifest import MANIFEST
+from gptgrid.artifact.manifest import MANIFEST, sound_manifest
 from gptgrid.artifact.store import Store
 from gptgrid.artifact.view import owners, remove_view
 from gptgrid.config.read import Configuration
@@ -66,7 +66,20 @@ def left_over(needed: Artifacts, owner: dict[str, str]) -> list[str]:
         and folder not in needed.by_folder
         and not names.isdisjoint(IN_NAMES.split(folder))
         and ((Path(folder) / MANIFEST).exists() or log_of(folder).exists())
+        and not (folder.startswith("data/") and shows_nothing(Path(folder)))
     ]
+
+
+def shows_nothing(folder: Path) -> bool:
+    """Say whether a folder of `data/` has nothing to hide, so that another experiment keeps it.
+
+    What experiments share was made while the text was private already, or is a tokenizer, which is the same
+    whether a text is private or not.
+    """
+    manifest = sound_manifest(folder) if (folder / MANIFEST).is_file() else None
+    return manifest is not None and (
+        manifest["stage"] == "tokenizer" or manifest["config"].get("private") is True
+    )
 
 
 def private_names(configuration: Configuration) -> set[str]:
