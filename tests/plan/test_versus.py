@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from gptgrid.api import compare, table
 from gptgrid.artifact.errors import UserError
-from gptgrid.artifact.identity import identity_of
+from gptgrid.artifact.identity import content_digest, identity_of
 from gptgrid.artifact.manifest import describe_outputs, write_manifest
 from gptgrid.cli.main import app
 from gptgrid.plan.show_versus import sentence
@@ -160,6 +160,28 @@ def test_two_seeds_of_one_recipe_get_no_verdict() -> None:
     (row,) = rows_of(found).values()
     assert (row["verdict"], row["p"]) == ("other seeds", None) and found.differences.empty
     assert "are one recipe with other seeds: they differ by" in sentence(row)
+
+
+@pytest.mark.parametrize(("name", "where"), [("parent", "continued"), ("train", "base")])
+def test_what_a_training_goes_on_from_is_part_of_its_recipe(name: str, where: str) -> None:
+    cells = []
+    for seed, lr in enumerate((0.001, 0.003), 1):
+        home = Path(f"results/e{seed}/cells")
+        earlier = write_cell(home / f"toy.char.small.trunk.s{seed}", lr=lr) / "train"
+        first = json.loads((earlier / "manifest.json").read_text())
+        first |= {"stage": "train", "outputs": {"model.safetensors": {"sha256": f"{seed}"}}}
+        first["identity"] = identity_of(*(first[key] for key in ("stage", "config", "source", "inputs")))
+        write_manifest(earlier, first)
+        cells.append(write_cell(home / f"toy.char.small.base.s{seed}"))
+        later = json.loads((cells[-1] / "train/manifest.json").read_text())
+        later["inputs"][name] = content_digest(first)
+        (cells[-1] / "train/manifest.json").write_text(json.dumps(later))
+    found = compare(*cells)
+    assert changes(found) == {("all", f"{where}.training.lr"): (0.001, 0.003)}
+    (row,) = rows_of(found).values()
+    assert row["verdict"] != "other seeds"
+    shutil.rmtree(cells[1].parent / "toy.char.small.trunk.s2")  # a cell that was copied without it
+    assert compare(*cells).differences.empty
 
 
 def test_parts_of_a_name_mean_all_seeds_of_a_group() -> None:

@@ -7,6 +7,7 @@ is read from what people see of it: the tables, and the folders of its cells.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
@@ -17,7 +18,8 @@ import numpy as np
 import pandas as pd
 
 from gptgrid.artifact.errors import UserError
-from gptgrid.artifact.manifest import first_damage, read_manifest, read_provenance
+from gptgrid.artifact.identity import content_digest
+from gptgrid.artifact.manifest import first_damage, read_manifest, read_provenance, sound_manifest
 from gptgrid.plan.names import group_of
 from gptgrid.stages.compare.cells import DIVERGED
 from gptgrid.stages.compare.contrasts import Group, contrasts, spread_of, summarize_group
@@ -27,6 +29,8 @@ from gptgrid.tokens.document_scores import nats_column, read_document_scores, sc
 MADE_WITH = ("commit", "device", "precision", "python", "torch")
 """What of the provenance of a training may change its figures."""
 A_BETTER, B_BETTER, IDENTICAL, UNDECIDED = "A is better", "B is better", "identical", "not distinguishable"
+BEFORE = {"parent": "continued", "train": "base"}
+"""Input of a training that it goes on from → what stands before the keys of that one."""
 SEEDS_ALONE = "other seeds"
 """Of one recipe: what they differ by is what seeds change, and says nothing of a choice."""
 VERDICTS = [
@@ -113,13 +117,31 @@ class Cell:
     @cached_property
     def recipe(self) -> dict[str, Any]:
         """Return dotted key → value: what a configuration decides of it beside its seed."""
-        train, evaluate = self.training, read_manifest(self.folder / "evaluate")
-        return {
-            "tokenizer.content": train["inputs"].get("tokenizer"),
-            "shards.content": train["inputs"].get("shards"),
+        evaluate = read_manifest(self.folder / "evaluate")
+        return self.learned_by(self.training) | flat({"evaluation": evaluate["config"]})
+
+    def learned_by(self, train: dict[str, Any]) -> dict[str, Any]:
+        """Return dotted key → value of a training, and of those that it goes on from."""
+        inputs = train["inputs"]
+        found = {
+            **{
+                f"{name}.content": inputs[name]
+                for name in ("tokenizer", "shards", "dialogues")
+                if name in inputs
+            },
             **flat({key: value for key, value in train["config"].items() if key != "seed"}),
-            **flat({"evaluation": evaluate["config"]}),
         }
+        for name, where in BEFORE.items():
+            if name in inputs and (earlier := self.beside(inputs[name])):
+                found |= {f"{where}.{key}": value for key, value in self.learned_by(earlier).items()}
+        return found
+
+    def beside(self, digest: str) -> dict[str, Any] | None:
+        """Return the manifest of a training by its content; None if its cell does not lie beside this one."""
+        # All of these cells are of one corpus, and their names begin with it.
+        start = re.split("[.+]", self.folder.name, maxsplit=1)[0]
+        manifests = map(sound_manifest, self.folder.parent.glob(f"{start}*/train"))
+        return next((each for each in manifests if each and content_digest(each) == digest), None)
 
     def configuration(self) -> dict[str, Any]:
         """Return dotted key → value: what decides its figures, and what they were made with."""
@@ -491,9 +513,14 @@ def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 def unlike(a: dict[str, Any], b: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
     """Return key → both values, of those that differ; None where a side has none."""
     keys = dict.fromkeys([*a, *b])
+    for where in BEFORE.values():
+        if not all(any(key.startswith(f"{where}.") for key in side) for side in (a, b)):
+            keys = {
+                key: None for key in keys if not key.startswith(f"{where}.")
+            }  # of one side it is not known
     found = {key: (a.get(key), b.get(key)) for key in keys if a.get(key) != b.get(key)}
-    if "tokenizer.content" in found:
-        found.pop("shards.content", None)  # other tokens of one text
+    for key in [key for key in found if key.endswith("tokenizer.content")]:
+        found.pop(key.replace("tokenizer.content", "shards.content"), None)  # other tokens of one text
     return found
 
 
