@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from making import make, plan_of
 
-from gptgrid.inference.export.again import again, again_sections
+from gptgrid.config.parse import yaml
+from gptgrid.inference.export.again import again, again_sections, dump
 from gptgrid.inference.export.loaded import load
 from gptgrid.text.chat_template import CHATML
 
@@ -68,3 +69,12 @@ def test_weights_that_the_cell_is_not_judged_by_are_named() -> None:
     for name, words in {"1": "those after step 1", "last": "the last ones"}.items():
         said = "\n".join(again_sections(load(f"{cell}@{name}")))
         assert f'not those that this evaluates: {words}. `gptgrid export "CELL@{name}" --to hf`' in said
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1e3", "1e-3", "08", "-.5", "0o17", "1_000", "no", "~", "", "a\x85b", "a\u2028b", "a\n```\n", "# a: 中"],
+)
+def test_what_is_text_in_a_configuration_is_read_as_that_text(text: str) -> None:
+    for values in ({"prompts": [text]}, {text: 1}):
+        assert yaml().load(dump(values)) == values

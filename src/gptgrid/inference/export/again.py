@@ -14,6 +14,7 @@ from gptgrid.config.corpora import Remote
 from gptgrid.config.experiment import VARIANTS
 from gptgrid.config.finetuning import Finetuning
 from gptgrid.config.models import OWN_KEYS, Model
+from gptgrid.config.parse import read_scalar
 from gptgrid.config.training import Training
 from gptgrid.inference.cell import weights_of
 from gptgrid.inference.export.asked import asked
@@ -81,7 +82,19 @@ def those(name: str) -> str:
 
 def dump(values: dict[str, Any]) -> str:
     """Return a mapping as YAML, keys in their order."""
-    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+    return yaml.dump(values, Dumper=Dumper, sort_keys=False, allow_unicode=True)
+
+
+class Dumper(yaml.SafeDumper):
+    """Writes texts so that YAML 1.2 reads them as such: PyYAML, which knows 1.1, writes `1e3` and `08` bare,
+    and a NEL, which 1.1 takes for a line end, as it is."""
+
+    def represent_str(self, text: str) -> yaml.ScalarNode:
+        plain = text.isprintable() and read_scalar(text) == text
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style=None if plain else '"')
+
+
+Dumper.add_representer(str, Dumper.represent_str)
 
 
 def again(loaded: Loaded) -> dict[str, Any]:
