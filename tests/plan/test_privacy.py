@@ -7,7 +7,7 @@ from making import plan_of
 
 from gptgrid.artifact.view import claim_views, owners
 from gptgrid.plan.artifacts import log_of
-from gptgrid.plan.privacy import left_over, private_names, withdraw
+from gptgrid.plan.privacy import OF_JOBS, label_of, left_over, private_names, withdraw
 
 CONFIG = {
     "experiment": "small",
@@ -78,3 +78,29 @@ def test_logs_of_an_experiment_without_private_text_stay() -> None:
         log.touch()
     withdraw(plan.needed, plan.keys, plan.store, [])
     assert all(log.exists() for log in logs) and set(owners().values()) == {"0"}
+
+
+@pytest.mark.parametrize(
+    ("folder", "label"),
+    [
+        ("data/shards/char@toy", "char@toy"),
+        ("results/e/cells/toy.char.a.base.s1/train", "toy.char.a.base.s1"),
+        ("results/e/cells/toy.char.a.base.s1.chat/dialogues/mails", "toy.char.a.base.s1.chat/mails"),
+        ("results/e/samples/toy", "toy"),
+        ("results/e/compare", ""),
+    ],
+)
+def test_kinds_of_artifacts_are_no_names(folder: str, label: str) -> None:
+    """A private text may be called `train` or `cells`."""
+    assert label_of(folder) == label
+
+
+def test_a_private_text_that_was_never_there_takes_no_logs_away() -> None:
+    plan, log = plan_of(CONFIG), OF_JOBS / "train" / "0.log"
+    log.parent.mkdir(parents=True)
+    log.touch()
+    withdraw(plan.needed, plan.keys, plan.store, [])
+    assert log.exists()
+    claim_views({folder: "0" for folder, artifact in plan.artifacts.items() if artifact.private})
+    withdraw(plan.needed, plan.keys, plan.store, [])
+    assert not log.exists()

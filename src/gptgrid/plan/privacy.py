@@ -37,7 +37,8 @@ def withdraw(needed: Artifacts, keys: dict[Artifact, str], store: Store, current
         current: logs of this run of Snakemake.
     """
     owner, private = owners(), [artifact for artifact in needed.by_folder.values() if artifact.private]
-    changed = [each for each in private if each.shown and owner.get(each.folder) != keys[each]]
+    shown = [each for each in private if each.shown and (each.folder in owner or each.log.exists())]
+    changed = [each for each in shown if owner.get(each.folder) != keys[each]]
     left = left_over(needed, owner) if private else []
     if not changed and not left:
         return
@@ -64,10 +65,17 @@ def left_over(needed: Artifacts, owner: dict[str, str]) -> list[str]:
         for folder in owner
         if folder.startswith(places)
         and folder not in needed.by_folder
-        and not names.isdisjoint(IN_NAMES.split(folder))
+        and not names.isdisjoint(IN_NAMES.split(label_of(folder)))
         and ((Path(folder) / MANIFEST).exists() or log_of(folder).exists())
         and not (folder.startswith("data/") and shows_nothing(Path(folder)))
     ]
+
+
+def label_of(folder: str) -> str:
+    """Return what the name of a folder has of an experiment's own: `results/e/cells/CELL/dialogues/DATA` has
+    CELL/DATA."""
+    place, *parts = folder.split("/")
+    return "/".join(parts[1::2] if place == "data" else parts[2::2])
 
 
 def shows_nothing(folder: Path) -> bool:

@@ -201,11 +201,14 @@ def test_the_same_cells_give_the_same_bytes(tmp_path):
     assert texts[0] == texts[1]
 
 
-@pytest.mark.parametrize(("schedule", "told"), [("constant", False), ("cosine", True)])
-def test_learning_rates_that_a_budget_would_not_have_from_the_start_are_told(tmp_path, schedule, told):
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [({}, False), ({"schedule": "cosine"}, True), ({"weight_decay": "auto"}, True)],
+)
+def test_what_a_budget_would_not_have_from_the_start_is_told(tmp_path, changes, told):
     """The rates are 0.002 from the first step to the last."""
     study = Study(tmp_path, product(SIZES, [100]))
-    recipe = {"lr": 2e-3, "min_lr": 0.0, "schedule": schedule, "warmup": 0.0}
+    recipe = {"lr": 2e-3, "min_lr": 0.0, "schedule": "constant", "warmup": 0.0, **changes}
     for cell in study.cells:
         study.change(f"train:{cell['cell']}", "inputs", parent="")
         study.change(f"train:{cell['cell']}", "config", training=recipe)

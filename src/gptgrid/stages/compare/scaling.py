@@ -213,8 +213,8 @@ def cautions(used: pd.DataFrame, law: Law, scales: tuple[str, ...], row: Row) ->
         )
     if continued := sum(used["continued"]):
         found.append(
-            f"{continued} of {len(used)} cells continue a shorter training, with other learning rates than a "
-            "training of their budget has from the start, whose loss would be another"
+            f"{continued} of {len(used)} cells continue a shorter training that had another learning rate or "
+            "weight decay than one of their budget has from the start, whose loss would be another"
         )
     if "held_out" not in row:
         found.append("too few cells to predict the largest from the others")

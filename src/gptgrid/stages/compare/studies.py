@@ -39,8 +39,8 @@ def studies(inputs: Inputs, cells: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of the trained cells with their study, `STUDY`.
 
     Two columns say what speaks against a cell's place in a law: `epochs`, how often it read its text, and
-    `continued`, whether it goes on from a shorter training whose learning rates are not those that one of
-    its own budget has. A constant rate that falls at the end (WSD) can be shared by several budgets.
+    `continued`, whether it goes on from a shorter training that is not the beginning of one of its own
+    budget. A constant rate that falls at the end (WSD) can be shared by several budgets.
 
     Args:
         inputs: of `compare`.
@@ -92,10 +92,13 @@ def labels(shards: list[str], recipes: list[dict[str, str]]) -> list[str]:
 
 
 def is_continued_otherwise(inputs: Inputs, cell: SimpleNamespace) -> bool:
-    """Say whether a training had other learning rates in the one that it continues than from the start."""
+    """Say whether a training had another learning rate, or weight decay, in the one that it continues than it
+    would have had from the start."""
     manifest = inputs.manifest(f"train:{cell.cell}")
     if "parent" not in manifest["inputs"]:
         return False
+    if manifest["config"]["training"].get("weight_decay") == "auto":
+        return True  # it is of each budget
     recipe, steps = SimpleNamespace(**manifest["config"]["training"]), manifest["facts"]["steps"]
     path = inputs.job.inputs[f"train:{cell.cell}"] / "metrics.csv"
     with path.open(newline="", encoding="utf-8") as file:
