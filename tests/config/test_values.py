@@ -11,7 +11,7 @@ from gptgrid.config.corpora import HubCorpus, UrlCorpus
 from gptgrid.config.experiment import Decoding, Evaluation, Run, Sampling
 from gptgrid.config.models import Model
 from gptgrid.config.read import ConfigError, Configuration
-from gptgrid.config.training import Training
+from gptgrid.config.training import Checkpoints, Training
 from gptgrid.config.values import Neutral, Section
 
 
@@ -203,3 +203,16 @@ def test_the_default_of_min_lr_is_what_a_person_would_write() -> None:
     for lr in (1e-3, 2e-3, 3e-3, 6e-3, 7e-4, 1e-10, 0.1):
         assert Training(steps=1, lr=lr).min_lr == float(f"{lr / 10:.6g}")
     assert repr(Training(steps=1, lr=3e-3).min_lr) == "0.0003"
+
+
+@pytest.mark.parametrize("written", [3, {"last": 3}, {"last": "0.003k"}])
+def test_the_last_checkpoints_may_be_asked_for_in_words(written: object) -> None:
+    assert Checkpoints(keep=written) == Checkpoints(keep=3)
+    definition = reference.schema()["$defs"]["Checkpoints"]["properties"]["keep"]
+    jsonschema.validate(written, definition)
+
+
+@pytest.mark.parametrize("written", [{"last": True}, {"last": 0}, {"first": 3}, {"last": 3, "first": 1}, {}])
+def test_other_checkpoints_may_not(written: object) -> None:
+    with pytest.raises(ValueError, match="keep"):
+        Checkpoints(keep=written)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
 from gptgrid.config.recipe import Recipe
-from gptgrid.config.values import Neutral, NonNegative, Section, Size
+from gptgrid.config.values import Neutral, NonNegative, Section, Size, boolean_in, read_count
+
+KEPT = Literal["all"] | Size | dict[Literal["last"], Size]
+"""How `keep` may be written."""
 
 
 class Untrained(Section):
@@ -25,7 +28,15 @@ class Checkpoints(Section):
     every: Literal["doubling", "epoch"] | Size = "doubling"
     """So many steps lie between them; `epoch`: after each epoch; `doubling`: after 1, 2, 4, 8, … steps."""
     keep: Literal["all"] | Size = "all"
-    """Only the last so many of them, or `all`."""
+    """Only the last so many of them, `3` or `last: 3`; or `all`."""
+
+    @field_validator("keep", mode="before", json_schema_input_type=KEPT)
+    @classmethod
+    def last(cls, value: Any) -> Any:
+        """Read `last: 3` as 3."""
+        if isinstance(value, dict) and [*value] == ["last"] and boolean_in(value["last"]) is None:
+            return read_count(value["last"])
+        return value
 
 
 class Training(Recipe):
