@@ -84,7 +84,7 @@ def shows_nothing(folder: Path) -> bool:
     What experiments share was made while the text was private already, or is a tokenizer, which is the same
     whether a text is private or not.
     """
-    manifest = sound_manifest(folder) if (folder / MANIFEST).is_file() else None
+    manifest = sound_manifest(folder)
     return manifest is not None and (
         manifest["stage"] == "tokenizer" or manifest["config"].get("private") is True
     )

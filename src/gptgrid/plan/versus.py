@@ -512,16 +512,20 @@ def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def unlike(a: dict[str, Any], b: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
     """Return key → both values, of those that differ; None where a side has none."""
-    keys = dict.fromkeys([*a, *b])
-    for where in BEFORE.values():
-        if not all(any(key.startswith(f"{where}.") for key in side) for side in (a, b)):
-            keys = {
-                key: None for key in keys if not key.startswith(f"{where}.")
-            }  # of one side it is not known
+    # Of an earlier training that not both sides have beside them, nothing is compared.
+    unknown = tuple(
+        f"{where}." for where in BEFORE.values() if not (has_earlier(a, where) and has_earlier(b, where))
+    )
+    keys = [key for key in dict.fromkeys([*a, *b]) if not key.startswith(unknown)]
     found = {key: (a.get(key), b.get(key)) for key in keys if a.get(key) != b.get(key)}
     for key in [key for key in found if key.endswith("tokenizer.content")]:
         found.pop(key.replace("tokenizer.content", "shards.content"), None)  # other tokens of one text
     return found
+
+
+def has_earlier(side: dict[str, Any], where: str) -> bool:
+    """Say whether a recipe has the keys of an earlier training."""
+    return any(key.startswith(f"{where}.") for key in side)
 
 
 def together(differences: dict[str, dict[str, tuple[Any, Any]]]) -> pd.DataFrame:
