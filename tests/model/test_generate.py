@@ -5,7 +5,7 @@ import torch
 from models import CHOICES, CONTEXT, ENCODERS, EOT, GPTS, VOCAB, make, named
 
 from gptgrid.artifact.errors import UserError
-from gptgrid.model import generate
+from gptgrid.model import cpu_cache, generate
 from gptgrid.model.decoding import Decoding
 from gptgrid.model.generate import Reader, Rows, check
 
@@ -26,6 +26,12 @@ def uncached(module: torch.nn.Module, ids: list[int], start: int) -> torch.Tenso
     """Return the logits after ids of which the context begins at `start`."""
     with torch.inference_mode():
         return module(torch.tensor([ids[start:]]))[0, -1]
+
+
+@pytest.fixture(autouse=True)
+def short_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the keys of a short context lie in several blocks."""
+    monkeypatch.setattr(cpu_cache, "BLOCK", 5)
 
 
 class Alone:

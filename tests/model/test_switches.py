@@ -9,6 +9,7 @@ from models import CHOICES, CONTEXT, ENCODERS, GPTS, VOCAB, documents, make, nam
 from torch.nn import functional
 
 from gptgrid.config.models import Model
+from gptgrid.model import cpu_cache
 from gptgrid.model.build import ARCHITECTURES
 from gptgrid.model.embedding import ABSOLUTE_POSITIONS
 from gptgrid.model.feedforward import ACTIVATIONS
@@ -62,7 +63,13 @@ def test_rows_and_padding_change_nothing(switches: dict) -> None:
 
 @gpts
 @pytest.mark.parametrize("pieces", [[1] * CONTEXT, [5, 1, 4, 2], [CONTEXT]], ids=str)
-def test_cached_equals_uncached(switches: dict, pieces: list[int]) -> None:
+@pytest.mark.parametrize("plain", [False, True], ids=["in blocks", "plain"])
+def test_cached_equals_uncached(
+    monkeypatch: pytest.MonkeyPatch, switches: dict, pieces: list[int], plain: bool
+) -> None:
+    monkeypatch.setattr(cpu_cache, "BLOCK", 5)
+    if plain:
+        monkeypatch.setattr(cpu_cache, "supports", lambda like: False)
     module, given = make(**switches), documents()
     cache = module.new_cache(batch=2)
     parts = [module(piece, cache) for piece in given.split(pieces, dim=1)]

@@ -1,85 +1,20 @@
-"""Causal self-attention with grouped queries, and the cache of keys and values for generation."""
+"""Causal self-attention with grouped queries."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.attention.flex_attention import BlockMask
 
 from gptgrid.model import cpu_attention, flex
+from gptgrid.model.cache import KVCache
 from gptgrid.model.parametrization import attention_scale, head_width
 from gptgrid.model.position import AttentionInputs, rotate
 
 if TYPE_CHECKING:
     from gptgrid.config.models import Model
-
-
-class KVCache:
-    """Keys, values and documents of the tokens read so far, in buffers of the context's length.
-
-    Sequences may differ in length. Places behind a sequence's last token hold what later ones overwrite.
-    """
-
-    def __init__(self, config: Model, batch: int, like: Tensor) -> None:
-        """Make an empty cache with the device and type of `like`."""
-        shape = (config.n_layer, batch, config.n_kv_head, config.context, head_width(config))
-        # Zeros, as what a mask hides must still be a number.
-        self.keys = torch.zeros(shape, dtype=like.dtype, device=like.device)
-        self.values = torch.zeros_like(self.keys)
-        self.documents = torch.zeros(batch, config.context, dtype=torch.long, device=like.device)
-        self.lengths = [0] * batch
-        """Tokens of each sequence."""
-        self.start: int | Tensor = 0
-        """Where the tokens that are being read begin; (batch,) where sequences differ in it."""
-        self.end = 0
-        """Place behind the last of them."""
-
-    def begin(self, time: int) -> int | Tensor:
-        """Make room for `time` more tokens of each sequence, one where lengths differ; return `start`."""
-        alike = len(set(self.lengths)) == 1
-        self.start = self.lengths[0] if alike else torch.tensor(self.lengths, device=self.keys.device)
-        self.end = max(self.lengths) + time
-        self.lengths = [length + time for length in self.lengths]
-        return self.start
-
-    def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Add keys and values (batch, kv_head, time, head_dim) of one layer; return all of that layer."""
-        all_keys, all_values = self.keys[layer], self.values[layer]
-        for cached, new in ((all_keys, keys), (all_values, values)):
-            if isinstance(self.start, int):
-                cached[:, :, self.start : self.end] = new
-            else:
-                cached[torch.arange(len(new), device=new.device), :, self.start] = new[:, :, 0]
-        return all_keys[:, :, : self.end], all_values[:, :, : self.end]
-
-    def extend_documents(self, documents: Tensor) -> Tensor:
-        """Add documents (batch, time), numbered from 0; return the numbers of all tokens."""
-        if isinstance(self.start, int):
-            before = self.documents[:, self.start - 1, None] if self.start else 0
-            self.documents[:, self.start : self.end] = documents + before
-        else:
-            place = self.start[:, None]
-            # What an empty sequence goes on from does not matter: only equal numbers do.
-            before = self.documents.gather(1, (place - 1).clamp(min=0))
-            self.documents.scatter_(1, place, documents + before)
-        return self.documents[:, : self.end]
-
-    def replace(self, rows: list[int], other: KVCache, lengths: list[int]) -> None:
-        """Take sequences `rows` from another cache, as many tokens of each as `lengths` says."""
-        for own, new in ((self.keys, other.keys), (self.values, other.values)):
-            own[:, rows, :, : other.end] = new[:, :, :, : other.end]
-        self.documents[rows, : other.end] = other.documents[:, : other.end]
-        for row, length in zip(rows, lengths, strict=True):
-            self.lengths[row] = length
-
-    def keep(self, rows: list[int]) -> None:
-        """Go on with these sequences, in this order; one may stand there several times."""
-        self.keys, self.values = self.keys[:, rows], self.values[:, rows]
-        self.documents = self.documents[rows]
-        self.lengths = [self.lengths[row] for row in rows]
 
 
 class Attention(nn.Module):
@@ -119,9 +54,11 @@ class Attention(nn.Module):
         if inputs.cosines is not None:
             queries = rotate(queries, inputs.cosines, inputs.sines)
             keys = rotate(keys, inputs.cosines, inputs.sines)
-        if cache is not None:
-            keys, values = cache.extend(layer, keys, values)  # (batch, kv_head, cached + time, head_dim)
-        mixed = self.attend(queries, keys, values, inputs.masks[self.window])  # (batch, head, time, head_dim)
+        mask = inputs.masks[self.window]
+        if cache is None:
+            mixed = self.attend(queries, keys, values, mask)  # (batch, head, time, head_dim)
+        else:
+            mixed = cache.attend(self, layer, queries, keys, values, mask)
         return self.output(mixed.transpose(1, 2).reshape(*x.shape[:-1], -1))
 
     def attend(

@@ -16,7 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from gptgrid.artifact.errors import UserError
-from gptgrid.model.attention import Attention, KVCache
+from gptgrid.model import cpu_cache
+from gptgrid.model.attention import Attention
+from gptgrid.model.cache import KVCache
 from gptgrid.model.embedding import Embedding
 from gptgrid.model.feedforward import FeedForward
 from gptgrid.model.head import logits_of
@@ -144,7 +146,9 @@ class GPT(nn.Module):
 
     def new_cache(self, batch: int = 1) -> KVCache:
         """Return an empty key-value cache for `batch` sequences, on the model's device and in its type."""
-        return KVCache(self.config, batch, self.blocks[0].attention.qkv.weight)
+        weight = self.blocks[0].attention.qkv.weight
+        kind = cpu_cache.CpuCache if cpu_cache.supports(weight) else KVCache
+        return kind(self.config, batch, weight)
 
 
 def places(start: int | Tensor, documents: Tensor | None) -> int | Tensor:
