@@ -6,20 +6,20 @@ from models import documents, make
 
 from gptgrid.model import cpu_cache
 from gptgrid.model.cache import KVCache
-from gptgrid.model.cpu_cache import BLOCK, CpuCache
+from gptgrid.model.cpu_cache import BLOCK, LEAST_TOKENS, CpuCache
 
 CONTEXT = 2 * BLOCK + 9
 
 
 def logits_of(monkeypatch: pytest.MonkeyPatch, plain: bool, switches: dict) -> list[torch.Tensor]:
     """Return what a model predicts while two texts of unlike lengths go over the end of a block."""
-    if plain:
-        monkeypatch.setattr(cpu_cache, "supports", lambda like: False)
+    monkeypatch.setattr(cpu_cache, "supports", lambda like, tokens: not plain)
     module = make(context=CONTEXT, **switches).requires_grad_(False)
-    cache, other = module.new_cache(2), module.new_cache(1)
+    cache = module.new_cache(2)
     assert type(cache) is (KVCache if plain else CpuCache)
     given = documents(2, CONTEXT)
     found = [module(given[:, : BLOCK - 5], cache), module(given[:, BLOCK - 5 : BLOCK - 2], cache)]
+    other = cache.empty(1)
     module(given[1:, :BLOCK], other)
     cache.replace([1], other, [BLOCK])
     found += [module(given[:, [place]], cache) for place in range(BLOCK - 2, BLOCK + 5)]
@@ -57,5 +57,8 @@ def test_texts_side_by_side_are_as_alone_to_the_bit():
     assert torch.equal(last(slice(5))[3:4], last(slice(3, 4)))
 
 
-def test_other_weights_have_the_plain_cache():
-    assert type(make().to(torch.bfloat16).new_cache(1)) is KVCache
+def test_other_weights_and_few_tokens_have_the_plain_cache():
+    assert type(make(context=LEAST_TOKENS).new_cache(1)) is CpuCache
+    assert type(make(context=LEAST_TOKENS).to(torch.bfloat16).new_cache(1)) is KVCache
+    assert type(make(context=LEAST_TOKENS // 2).new_cache(1)) is KVCache
+    assert type(make(context=LEAST_TOKENS // 2).new_cache(2)) is CpuCache

@@ -10,7 +10,16 @@ from scipy.stats import chisquare
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.config.experiment import Decoding as Settings
-from gptgrid.model.decoding import Decoding, History, adjust, choose, draw, probabilities
+from gptgrid.model.decoding import (
+    SPAN,
+    Decoding,
+    History,
+    adjust,
+    choose,
+    draw,
+    place_of_sum,
+    probabilities,
+)
 
 VOCAB, EOT = 40, 39
 LOGITS = 2 * torch.randn(3, VOCAB, generator=torch.Generator().manual_seed(0))
@@ -97,6 +106,26 @@ def test_draws_are_distributed_as_the_probabilities(settings: dict) -> None:
 @pytest.mark.parametrize(("point", "expected"), [(0.0, 1), (0.2499, 1), (0.25, 3), (1 - 2**-53, 3)])
 def test_no_token_without_probability_is_drawn_at_the_edges(point: float, expected: int) -> None:
     assert draw(np.array([0.0, 0.25, 0.0, 0.75, 0.0]), point) == expected
+
+
+@pytest.mark.parametrize("size", [1, 2, SPAN - 1, SPAN, SPAN + 1, 5 * SPAN + 3])
+def test_a_place_is_found_where_one_sum_after_the_other_finds_it(size: int) -> None:
+    """Whole numbers, so that no sum is rounded; half of them are 0."""
+    values = np.random.default_rng(size).integers(0, 4, size) * (np.arange(size) % 2.0)
+    sums = values.cumsum()
+    for amount in [*np.unique(sums), -1.0, 0.5, sums[-1] - 0.5, sums[-1] + 1]:
+        for side in ("left", "right"):
+            assert place_of_sum(values, amount, side) == min(np.searchsorted(sums, amount, side), size - 1)
+
+
+def test_no_token_without_probability_is_drawn_where_sums_are_rounded() -> None:
+    chances = np.random.default_rng(0).random(3 * SPAN)
+    chances[SPAN // 2 : SPAN] = chances[2 * SPAN + 5 :] = 0
+    before = chances[:SPAN].sum() / chances.sum()
+    points = [before + step * 2.0**-54 for step in range(-64, 64)] + [
+        1 - 2.0**-step for step in range(40, 54)
+    ]
+    assert all(chances[draw(chances, point)] > 0 for point in points)
 
 
 def test_settings_leave_the_logits_as_they_are() -> None:

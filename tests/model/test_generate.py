@@ -32,6 +32,7 @@ def uncached(module: torch.nn.Module, ids: list[int], start: int) -> torch.Tenso
 def short_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the keys of a short context lie in several blocks."""
     monkeypatch.setattr(cpu_cache, "BLOCK", 5)
+    monkeypatch.setattr(cpu_cache, "LEAST_TOKENS", 2 * CONTEXT)  # texts side by side have it, one has not
 
 
 class Alone:

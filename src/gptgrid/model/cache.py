@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import torch
 from torch import Tensor
@@ -22,6 +22,7 @@ class KVCache:
 
     def __init__(self, config: Model, batch: int, like: Tensor) -> None:
         """Make an empty cache with the device and type of `like`."""
+        self.config = config
         heads, head_dim = (config.n_layer, batch, config.n_kv_head), head_width(config)
         options = {"dtype": like.dtype, "device": like.device}
         # Zeros, as what a mask hides must still be a number.
@@ -34,6 +35,10 @@ class KVCache:
         """Where the tokens that are being read begin; (batch,) where sequences differ in it."""
         self.end = 0
         """Place behind the last of them."""
+
+    def empty(self, batch: int) -> Self:
+        """Return an empty cache of the same kind for `batch` sequences."""
+        return type(self)(self.config, batch, self.keys)
 
     def key_shape(self, tokens: int, head_dim: int) -> tuple[int, ...]:
         """Return the shape of the keys of so many tokens, of one head in one layer."""
@@ -92,7 +97,7 @@ class KVCache:
         return self.documents[:, : self.end]
 
     def replace(self, rows: list[int], other: KVCache, lengths: list[int]) -> None:
-        """Take sequences `rows` from another cache, as many tokens of each as `lengths` says."""
+        """Take sequences `rows` from a cache of the same kind, as many tokens of each as `lengths` says."""
         end, (key_end, *_) = other.end, self.key_shape(other.end, 1)
         self.keys[:, rows, :, :key_end] = other.keys[:, :, :, :key_end]
         self.values[:, rows, :, :end] = other.values[:, :, :, :end]

@@ -25,10 +25,14 @@ BLOCK = 64
 """Tokens whose keys lie in one block, a row for each dimension. A block is read whole, filled or not."""
 
 
-def supports(like: Tensor) -> bool:
-    """Say whether a model with such weights should have this cache."""
+LEAST_TOKENS = 1024
+"""Room for tokens of all texts together from which on this cache is faster than the plain one."""
+
+
+def supports(like: Tensor, tokens: int) -> bool:
+    """Say whether a model with such weights should have this cache, for so many tokens of all texts."""
     has_kernel = "fbgemm" in torch.backends.quantized.supported_engines
-    return like.is_cpu and like.dtype == torch.float32 and has_kernel
+    return like.is_cpu and like.dtype == torch.float32 and has_kernel and tokens >= LEAST_TOKENS
 
 
 def blocks_of(tokens: int) -> int:

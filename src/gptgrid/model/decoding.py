@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, fields
 from math import inf
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -21,6 +21,8 @@ from gptgrid.artifact.errors import UserError
 
 MOST_BEAMS = 256
 """Each has a cache of its own of all that it has read."""
+SPAN = 256
+"""Chances that are summed in one go."""
 LARGEST = np.finfo(np.float64).max
 
 
@@ -185,8 +187,7 @@ def probabilities(scores: np.ndarray, decoding: Decoding) -> np.ndarray:
     chances /= chances.sum()
     if decoding.top_p < 1:
         ordered = np.sort(chances)[::-1]
-        # The sum of all before it is less than p: so is that of the first, of none.
-        count = 1 + int(np.searchsorted(ordered[:-1].cumsum(), decoding.top_p))
+        count = 1 + place_of_sum(ordered, decoding.top_p, "left")
         chances[left_out(chances, ordered[count - 1], count)] = 0
     if decoding.min_p:
         chances[chances < decoding.min_p * chances.max()] = 0
@@ -207,5 +208,20 @@ def draw(chances: np.ndarray, point: float) -> int:
 
     `point`, from 0 to below 1, says which part of their sum lies before the drawn one.
     """
-    sums = chances.cumsum()
-    return int(np.searchsorted(sums, point * sums[-1], side="right"))
+    place = place_of_sum(chances, point * chances.sum(), "right")
+    # Sums are rounded: a point at the end of some may meet a chance of 0 behind them.
+    return place if chances[place] else int(np.flatnonzero(chances[:place])[-1])
+
+
+def place_of_sum(values: np.ndarray, amount: float, side: Literal["left", "right"]) -> int:
+    """Return where the running sum of values (n,), at least 0, reaches an amount; the last place if nowhere.
+
+    With side `right`, where it is more. Whole spans are summed first, which is several times as fast as to
+    make every sum.
+    """
+    sums = np.add.reduceat(values, np.arange(0, len(values), SPAN)).cumsum()
+    span = min(int(sums.searchsorted(amount, side)), len(sums) - 1)
+    inside = values[span * SPAN : (span + 1) * SPAN].cumsum()
+    if span:
+        inside += sums[span - 1]
+    return span * SPAN + min(int(inside.searchsorted(amount, side)), len(inside) - 1)

@@ -139,7 +139,7 @@ class Reader:
         if not behind:
             return
         earlier = [windows[row][:-1] for row in behind]
-        cache = self.module.new_cache(len(behind))
+        cache = self.cache.empty(len(behind))
         if any(earlier):
             self.module.read(self.batch(earlier), cache)
         self.cache.replace(behind, cache, [len(ids) for ids in earlier])

@@ -147,7 +147,7 @@ class GPT(nn.Module):
     def new_cache(self, batch: int = 1) -> KVCache:
         """Return an empty key-value cache for `batch` sequences, on the model's device and in its type."""
         weight = self.blocks[0].attention.qkv.weight
-        kind = cpu_cache.CpuCache if cpu_cache.supports(weight) else KVCache
+        kind = cpu_cache.CpuCache if cpu_cache.supports(weight, batch * self.config.context) else KVCache
         return kind(self.config, batch, weight)
 
 
