@@ -28,7 +28,7 @@ def served(
 ) -> Iterator[str]:
     """Serve cells in a thread; yield the address."""
     engine = Engine(running, waiting)
-    app = Server(cells, engine, token).app(["127.0.0.1", "localhost"])
+    app = Server(cells, engine, token).app(["127.0.0.1", "localhost", "[::1]"])
     server = uvicorn.Server(
         uvicorn.Config(app, log_level="error", lifespan="off", timeout_graceful_shutdown=1)
     )

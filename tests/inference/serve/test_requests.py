@@ -25,7 +25,7 @@ MEGABYTE = b"x" * 2**20
         ({"no_repeat_ngram": -1}, None, "no_repeat_ngram is -1"),
         ({"beams": 0}, None, "beams is 0"),
         ({"n": 0}, "n", "n: input should be greater than or equal to 1"),
-        ({"n": 30, "beams": 3}, None, "prompts × n × beams is 90; 64 are the most at once"),
+        ({"prompt": ["a"] * 30, "beams": 3}, None, "prompts × n × beams is 90; 64 are the most at once"),
         ({"prompt": ["a"] * 65}, None, "prompts × n × beams is 65; 64 are the most at once"),
         (
             {"n": 64, "max_tokens": 1000},
@@ -43,6 +43,9 @@ MEGABYTE = b"x" * 2**20
         ({"best_of": 2}, "best_of", "best_of is not supported"),
         ({"suffix": "end"}, "suffix", "suffix is not supported here"),
         ({"presence_penalty": 0.5}, "presence_penalty", "presence_penalty is not supported here"),
+        ({"n": 2, "beams": 2}, "n", "n is 2, but beam search draws nothing: ask for one text of each prompt"),
+        ({"stream_options": {"usage": True}}, "stream_options", "unknown key 'stream_options.usage'"),
+        ({"truncate_prompt_tokens": 0}, "truncate_prompt_tokens", "truncate_prompt_tokens is 0"),
         ({"prompt": 5}, "prompt", "prompt must be a text, a list of texts, token ids or a list of those"),
         ({"prompt": []}, "prompt", "prompt must be"),
         ({"prompt": ["a", 1]}, "prompt", "prompt must be"),
@@ -69,6 +72,8 @@ def test_what_asks_for_nothing_is_no_error(post):
         "logit_bias": {},
         "user": "me",
         "best_of": 1,
+        "stream_options": None,
+        "prompt_cache_key": "mine",
     }
     assert post("/v1/completions", body).status_code == 200
 
@@ -84,7 +89,13 @@ def test_what_asks_for_nothing_is_no_error(post):
             [{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}],
             "messages.0.content.0.type: input should be",
         ),
-        ([{"role": "user", "content": None}], "messages.0.content: input should be a valid string"),
+        ([{"role": "user", "content": None}], "messages.0.content: field required"),
+        ([{"role": "user", "content": "Hi", "name": "Tom"}], "unknown key 'messages.0.name'"),
+        ([{"role": "assistant", "content": "Hi", "tool_calls": [{}]}], "unknown key 'messages.0.tool_calls'"),
+        (
+            [{"role": "user", "content": [{"type": "text", "text": "Hi", "image_url": {}}]}],
+            "unknown key 'messages.0.content.0.image_url'",
+        ),
         (None, "messages: field required"),
     ],
 )
@@ -92,6 +103,44 @@ def test_a_wrong_conversation_is_named(post, messages, expected):
     found = post("/v1/chat/completions", {"model": "one", "messages": messages})
     assert found.status_code == 400
     assert found.json()["error"]["message"].startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("body", "param", "expected"),
+    [
+        ({"top_logprobs": 2}, "top_logprobs", "top_logprobs needs logprobs: true"),
+        ({"top_logprobs": 2, "logprobs": False}, "top_logprobs", "top_logprobs needs logprobs: true"),
+        (
+            {"max_tokens": 1, "max_completion_tokens": 2},
+            "max_tokens",
+            "max_tokens is the older name of max_completion_tokens; send one of the two",
+        ),
+        ({"stream_options": {"include_usage": True}}, "stream_options", "stream_options needs stream: true"),
+        ({"n": 2, "beams": 2}, "n", "n is 2, but beam search draws nothing"),
+        ({"logit_bias": {"5": 1}}, "logit_bias", "logit_bias is not supported here"),
+        ({"tools": [{"type": "function"}]}, "tools", "tools is not supported here"),
+        ({"functions": [{}]}, "functions", "unknown key 'functions'"),
+        ({"response_format": {"type": "json_object"}}, "response_format", "response_format is not supported"),
+        ({"suffix": "end"}, "suffix", "suffix is not supported here"),
+        ({"reasoning_effort": "low"}, "reasoning_effort", "unknown key 'reasoning_effort'"),
+        ({"echo": True}, "echo", "unknown key 'echo'"),
+    ],
+)
+def test_what_would_be_without_effect_in_a_chat_is_named(post, body, param, expected):
+    asked = {"model": "one", "messages": [{"role": "user", "content": "Hi"}], **body}
+    found = post("/v1/chat/completions", asked)
+    error = found.json()["error"]
+    assert found.status_code == 400
+    assert error["message"].startswith(expected)
+    assert (error["type"], error["param"]) == ("invalid_request_error", param)
+
+
+def test_an_answer_can_be_sent_back_as_clients_keep_it(post):
+    asked = {"model": "one", "messages": [{"role": "user", "content": "Hi"}], "max_completion_tokens": 2}
+    said = post("/v1/chat/completions", asked).json()["choices"][0]["message"]
+    kept = {**said, "annotations": None, "audio": None, "function_call": None, "tool_calls": None}
+    again = {**asked, "messages": [*asked["messages"], kept, *asked["messages"]]}
+    assert post("/v1/chat/completions", again).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -149,14 +198,29 @@ def test_what_is_not_there_is_404_and_what_cannot_be_done_405(url, post):
     assert (found.status_code, found.json()["error"]["code"]) == (404, "model_not_found")
     assert found.json()["error"]["message"] == "there is no model 'three'; there are one, two"
     assert httpx.get(f"{url}/v1/models/three").status_code == 404
-    assert httpx.get(f"{url}/v1/embeddings").json()["error"]["type"] == "invalid_request_error"
-    assert httpx.get(f"{url}/v1/completions").status_code == 405
+    found = post("/v1/embeddings", {})
+    assert (found.status_code, found.json()["error"]["code"]) == (404, "unknown_url")
+    assert found.json()["error"]["message"] == (
+        "there is no /v1/embeddings here; there are /v1/models, /v1/completions and /v1/chat/completions"
+    )
+    found = httpx.get(f"{url}/v1/completions")
+    assert (found.status_code, found.headers["allow"]) == (405, "POST")
+    assert found.json()["error"]["message"] == "/v1/completions cannot be asked by GET; use POST"
+    assert found.json()["error"]["type"] == "invalid_request_error"
 
 
 def test_a_host_that_is_not_this_one_is_refused(url):
-    for host, status in (("localhost:80", 200), ("127.0.0.1", 200), ("evil.example", 400), ("", 400)):
+    for host in ("localhost:80", "LOCALHOST", "127.0.0.1", "[::1]", "[::1]:80"):
         for path in ("/", "/v1/models"):
-            assert httpx.get(f"{url}{path}", headers={"Host": host}).status_code == status
+            assert httpx.get(f"{url}{path}", headers={"Host": host}).status_code == 200
+    for host in ("evil.example", "localhost.evil.example", "localhost:80.evil.example", "evil@localhost", ""):
+        for path in ("/", "/v1/models", "/v1/nowhere"):
+            found = httpx.get(f"{url}{path}", headers={"Host": host})
+            error = found.json()["error"]
+            assert (found.status_code, error["type"]) == (400, "invalid_request_error")
+            assert error["message"] == (
+                f"the header Host is {host!r}; this server is addressed as 127.0.0.1, localhost, [::1]"
+            )
 
 
 def test_a_token_is_asked_for_everywhere_but_on_the_page(cells):

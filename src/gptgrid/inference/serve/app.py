@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -15,7 +16,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
@@ -27,6 +27,7 @@ from gptgrid.inference.serve.answer import Talk, Work, answer
 from gptgrid.inference.serve.engine import Engine, GoneError, Job
 from gptgrid.inference.serve.errors import RequestError
 from gptgrid.inference.serve.forms import ChatForm, CompletionForm, Form
+from gptgrid.inference.serve.hosts import Hosts
 from gptgrid.inference.serve.protocol import (
     MOST_CHOICES,
     MOST_TOKENS,
@@ -72,11 +73,11 @@ class Server:
         self.cells, self.engine, self.token = cells, engine, token
         self.created = int(time.time())
 
-    def app(self, hosts: list[str]) -> Starlette:
+    def app(self, hosts: list[str] | None) -> Starlette:
         """Return the application.
 
         Args:
-            hosts: names by which it may be addressed, so that no other page's name leads here; `*` is any.
+            hosts: names by which it may be addressed; None lets it be addressed by any.
         """
         routes = [
             *(Route(path, page(*file)) for path, file in PAGE.items()),
@@ -87,8 +88,14 @@ class Server:
         ]
         return Starlette(
             routes=routes,
-            middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)],
-            exception_handlers={RequestError: refuse, UserError: refuse, HTTPException: refuse, 500: fail},
+            middleware=[] if hosts is None else [Middleware(Hosts, hosts=hosts)],
+            exception_handlers={
+                RequestError: refuse,
+                UserError: refuse,
+                404: not_there,
+                405: wrong_method,
+                500: fail,
+            },
         )
 
     def guarded(
@@ -282,20 +289,31 @@ def error_of(error: Exception) -> RequestError:
     """Return what a client is told of an error."""
     if isinstance(error, RequestError):
         return error
-    if isinstance(error, HTTPException):
-        return RequestError(error.status_code, error.detail, headers=error.headers)
     return RequestError(400, str(error))
 
 
 async def refuse(request: Request, error: Exception) -> Response:
     """Answer with an error."""
-    refusal = error_of(error)
-    return JSONResponse(refusal.body(), refusal.status, refusal.headers)
+    return error_of(error).response()
+
+
+async def not_there(request: Request, error: HTTPException) -> Response:
+    """Answer where nothing is."""
+    *paths, last = (route.path for route in request.app.routes if re.fullmatch("/v1/[a-z/]+", route.path))
+    message = f"there is no {request.url.path[:200]} here; there are {', '.join(paths)} and {last}"
+    return RequestError(404, message, "unknown_url").response()
+
+
+async def wrong_method(request: Request, error: HTTPException) -> Response:
+    """Answer where something is, but cannot be asked so."""
+    path, use = request.url.path, error.headers["Allow"]
+    message = f"{path} cannot be asked by {request.method}; use {use}"
+    return RequestError(405, message, headers=error.headers).response()
 
 
 async def fail(request: Request, error: Exception) -> Response:
     """Answer where the server is wrong; what happened stands in its log."""
-    return JSONResponse(RequestError(500, "an error of the server; its log says more").body(), 500)
+    return RequestError(500, "an error of the server; its log says more").response()
 
 
 def page(name: str, media_type: str) -> Callable[[Request], Awaitable[Response]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from starlette.responses import JSONResponse, Response
+
 
 class RequestError(Exception):
     """A request that is not answered."""
@@ -34,6 +36,10 @@ class RequestError(Exception):
         """Return the JSON form."""
         kind = TYPES.get(self.status, "invalid_request_error" if self.status < 500 else "server_error")
         return {"error": {"message": self.message, "type": kind, "param": self.param, "code": self.code}}
+
+    def response(self) -> Response:
+        """Return the answer."""
+        return JSONResponse(self.body(), self.status, self.headers)
 
 
 TYPES = {401: "authentication_error", 429: "rate_limit_error"}

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from typing import Annotated, Any, Literal, TypeVar
 
 import pydantic_core
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from gptgrid.inference.serve.errors import RequestError
 from gptgrid.model.decoding import Decoding
@@ -31,7 +31,10 @@ NEUTRAL = {
     "modalities": ["text"],
 }
 """Keys that are not supported → the value with which they ask for nothing."""
-IGNORED = {"user", "metadata", "store", "service_tier", "parallel_tool_calls", "safety_identifier"}
+IGNORED = {
+    *("user", "metadata", "store", "service_tier", "parallel_tool_calls", "safety_identifier"),
+    *("prompt_cache_key", "prompt_cache_retention"),
+}
 """Keys that change no answer."""
 BRANCHES = {"str", "list[str]", "list[Part]"}
 """What pydantic calls the kinds of a value that may be of several."""
@@ -42,17 +45,30 @@ Few = Annotated[list[Item], Field(max_length=16)]
 """A list that cannot have very many errors."""
 
 
-class StreamOptions(BaseModel):
-    """How to stream."""
-
-    model_config = ConfigDict(strict=True)
-    include_usage: bool = False
-
-
-class Settings(BaseModel):
-    """What both ways of asking have."""
+class Asked(BaseModel):
+    """An object of a request."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def without_nulls(cls, data: Any) -> Any:
+        """Return it without keys whose value is null, which say nothing: clients send back what they got."""
+        return (
+            {key: value for key, value in data.items() if value is not None} if type(data) is dict else data
+        )
+
+
+class StreamOptions(Asked):
+    """How to stream."""
+
+    include_usage: bool = False
+    include_obfuscation: bool = False
+    """Pads the events against eavesdroppers; nothing is padded here."""
+
+
+class Settings(Asked):
+    """What both ways of asking have."""
 
     model: str | None = None
     n: int = Field(1, ge=1, le=MOST_CHOICES)
@@ -71,6 +87,23 @@ class Settings(BaseModel):
     length_penalty: float = 1.0
     ignore_eos: bool = False
     truncate_prompt_tokens: int | None = Field(None, ge=-1)
+
+    def check(self) -> None:
+        """Refuse keys that would have no effect together.
+
+        Raises:
+            RequestError: there are such.
+        """
+        if self.best_of not in (None, self.n):
+            raise wrong("best_of", "is not supported; n continuations are all returned")
+        if self.n > 1 and self.beams > 1:
+            raise wrong("n", f"is {self.n}, but beam search draws nothing: ask for one text of each prompt")
+        if self.stream_options.include_usage and not self.stream:
+            raise wrong("stream_options", "needs stream: true; an answer that is not streamed has its usage")
+        if (kept := self.truncate_prompt_tokens) is not None and kept != -1 and kept < 1:
+            raise wrong(
+                "truncate_prompt_tokens", f"is {kept}; -1 keeps what the context holds, or give 1 at least"
+            )
 
     def decoding(self) -> Decoding:
         """Return how tokens are chosen.
@@ -118,10 +151,8 @@ class CompletionRequest(Settings):
         )
 
 
-class Message(BaseModel):
+class Message(Asked):
     """What somebody said."""
-
-    model_config = ConfigDict(strict=True)
 
     role: Literal["system", "developer", "user", "assistant"]
     content: str | Few[Part]
@@ -133,10 +164,8 @@ class Message(BaseModel):
         return chat_template.Message(role, "".join(parts))
 
 
-class Part(BaseModel):
+class Part(Asked):
     """A part of a message."""
-
-    model_config = ConfigDict(strict=True)
 
     type: Literal["text"]
     text: str
@@ -150,6 +179,13 @@ class ChatRequest(Settings):
     max_completion_tokens: int | None = Field(None, ge=1, le=MOST_TOKENS)
     logprobs: bool = False
     top_logprobs: int = Field(0, ge=0, le=20)
+
+    def check(self) -> None:
+        super().check()
+        if self.top_logprobs and not self.logprobs:
+            raise wrong("top_logprobs", "needs logprobs: true")
+        if self.max_tokens is not None and self.max_completion_tokens is not None:
+            raise wrong("max_tokens", "is the older name of max_completion_tokens; send one of the two")
 
 
 Request = TypeVar("Request", bound=Settings)
@@ -169,7 +205,7 @@ def parse(kind: type[Request], body: bytes) -> Request:
         raise RequestError(400, "the body must be a JSON object")
     asked = {}
     for key, value in data.items():
-        if value is None or key in IGNORED or (key in NEUTRAL and value == NEUTRAL[key]):
+        if key in IGNORED or (key in NEUTRAL and value in (None, NEUTRAL[key])):
             continue
         if key in NEUTRAL:
             raise RequestError(400, f"{key} is not supported here", "unsupported_parameter", key)
@@ -178,9 +214,13 @@ def parse(kind: type[Request], body: bytes) -> Request:
         found = kind.model_validate(asked)
     except ValidationError as error:
         raise error_of(error, kind) from None
-    if found.best_of not in (None, found.n):
-        raise RequestError(400, "best_of is not supported; n continuations are all returned", param="best_of")
+    found.check()
     return found
+
+
+def wrong(key: str, why: str) -> RequestError:
+    """Return what to say of a key."""
+    return RequestError(400, f"{key} {why}", param=key)
 
 
 def error_of(error: ValidationError, kind: type[Settings]) -> RequestError:
@@ -189,12 +229,12 @@ def error_of(error: ValidationError, kind: type[Settings]) -> RequestError:
     # Where a text or a list may stand, what is wrong in a list says more than that it is no text.
     wrong = (one for one in found if "str" not in one["loc"] and one["type"] != "list_type")
     first = next(wrong, found[0])
-    key = str(first["loc"][0])
-    if first["type"] == "extra_forbidden":
-        near = get_close_matches(key, kind.model_fields, 1)
-        message = f"unknown key {key[:100]!r}" + (f"; did you mean {near[0]}?" if near else "")
-        return RequestError(400, message, "unknown_parameter", key[:100])
+    key = str(first["loc"][0])[:100]
     place = ".".join(str(part) for part in first["loc"] if part not in BRANCHES)
+    if first["type"] == "extra_forbidden":
+        near = get_close_matches(place, kind.model_fields, 1) if place == key else []
+        message = f"unknown key {place[:100]!r}" + (f"; did you mean {near[0]}?" if near else "")
+        return RequestError(400, message, "unknown_parameter", key)
     return RequestError(400, f"{place}: {first['msg'][0].lower()}{first['msg'][1:]}", param=key)
 
 

@@ -33,7 +33,7 @@ def serve(cells: Mapping[str, TrainedCell], taken: socket.socket, token: str | N
     """
     engine = Engine(RUNNING, WAITING)
     # A page elsewhere whose name is made to lead here knows no token, but needs none on this machine.
-    hosts = ["localhost", "127.0.0.1", "[::1]", host_of(taken)] if token is None else ["*"]
+    hosts = None if token else list(dict.fromkeys(["localhost", "127.0.0.1", "[::1]", host_of(taken)]))
     config = uvicorn.Config(
         Server(cells, engine, token).app(hosts),
         log_level="warning",
