@@ -33,6 +33,7 @@ from gptgrid.inference.export.export import export
 from gptgrid.inference.find import SUMMARY, experiment_folder, find, find_cells
 from gptgrid.inference.listing import Listed, cells
 from gptgrid.inference.parts import Tokenizer, load_tokenizer, loss, model, train_tokenizer
+from gptgrid.plan.names import refuse_step
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -110,6 +111,8 @@ def compare(a: str | Path, b: str | Path, root: str | Path = "results") -> Versu
     """
     from gptgrid.plan.versus import read_cells, read_experiment, versus
 
+    for name in (a, b):
+        refuse_step(str(name), "compare takes none: it compares the evaluations of cells")
     folders = [experiment_folder(str(name), root) for name in (a, b)]
     if (folders[0] is None) != (folders[1] is None):
         first, second = (a, b) if folders[0] else (b, a)

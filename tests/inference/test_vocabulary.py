@@ -237,7 +237,13 @@ def test_a_tokenizer_is_found(made, name, kind):
         ("half.json", r"half.json is neither a codec.json nor a tokenizer.json"),
         ("list.json", "list.json: it holds a list"),
         ("empty.json", r"empty.json"),
+        (
+            "toy char s1@20",
+            "^toy char s1@20 means the weights of a step, but all weights of a cell have the same tokenizer; "
+            "leave out @20$",
+        ),
         ("x" * 5000, "no trained cell matches"),
+        ("x" * 5000 + "@20", "means the weights of a step"),
         ("a\0b", "no trained cell matches"),
     ],
 )

@@ -14,6 +14,7 @@ from making import plan_of
 from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.identity import STAGES
 from gptgrid.artifact.receipt import Failure
+from gptgrid.plan.accept import chosen
 from gptgrid.plan.verify import choose
 
 CONFIG = {
@@ -130,6 +131,19 @@ def test_a_name_that_means_no_cell_chooses_none(name: str) -> None:
         UserError, match=f"no trained cell matches {name!r}; give its --configfile, or one of"
     ):
         choose(plan_of(CONFIG), [name])
+
+
+@pytest.mark.parametrize(
+    ("take", "why"),
+    [(choose, "verify takes none: it makes whole"), (chosen, "accept takes none: it keeps whole")],
+)
+def test_a_step_is_refused_where_whole_trainings_are_meant(take, why) -> None:
+    plan = plan_of(CONFIG)
+    for name in (f"{plan.cells[0].name}@20", f"results/e/cells/{plan.cells[0].name}@last"):
+        with pytest.raises(
+            UserError, match=f"^{re.escape(name)} means the weights of a step, but {why} train"
+        ):
+            take(plan, [name])
 
 
 def test_what_failed_for_one_reason_is_told_once() -> None:

@@ -408,6 +408,13 @@ def test_an_experiment_and_a_cell_are_not_of_one_kind() -> None:
         compare("a", "nothing")
 
 
+@pytest.mark.parametrize("pair", [("small s1@20", "a"), ("small s1", "small s1@last"), ("a@20", "a")])
+def test_a_comparison_takes_no_step(pair) -> None:
+    write_experiment("a", {"small": 0.0})
+    with pytest.raises(UserError, match=r"@(20|last) means .* compare takes none: .*; leave out @(20|last)$"):
+        compare(*pair)
+
+
 def test_the_command_says_the_verdict_first_or_gives_json() -> None:
     write_experiment("old", {"small": 0.02})
     write_experiment("new", {"small": -0.03}, lr=0.003)

@@ -29,6 +29,7 @@ from gptgrid.model.decoding import Decoding, check_whole
 from gptgrid.model.device import find_device
 from gptgrid.model.load import WEIGHTS, kept_steps, load_model, read_recipe
 from gptgrid.model.score import default_stride, score
+from gptgrid.plan.names import STEP
 from gptgrid.text.chat_template import ROLES, USER, Message
 from gptgrid.tokens.base import Codec
 from gptgrid.tokens.codec import read_codec
@@ -480,12 +481,15 @@ def named(name: str) -> Path:
     Raises:
         UserError: no cell matches, or several do, or it has no such weights.
     """
-    cell, at, weights = name.rpartition("@")
-    if not at or not (weights in WEIGHTS or weights.isdecimal()) or train_folder(Path(name)):
+    if train_folder(Path(name)):
         return find(name)
-    path = find(cell)
-    folder = trained_folder(path)
-    return folder / weights_file(path, folder, weights)
+    if found := STEP.fullmatch(name):
+        path = find(found["cell"])
+        folder = trained_folder(path)
+        return folder / weights_file(path, folder, found["weights"])
+    if "@" in Path(name).name:
+        raise UserError(f"{name}: expected best, last or the number of a step behind @")
+    return find(name)
 
 
 def weights_file(path: Path, folder: Path, weights: str | int | None) -> str:

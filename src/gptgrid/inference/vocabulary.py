@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.inference.find import find_cells, train_folder
-from gptgrid.plan.names import listed, match
+from gptgrid.plan.names import listed, match, refuse_step
 from gptgrid.stages.tokenizer.make import PUBLISHED
 from gptgrid.tokens.alphabet import Alphabet
 from gptgrid.tokens.base import Codec
@@ -287,6 +287,7 @@ def find_tokenizer(name: str) -> Path | str:
         return FOLDER / (name if name in found else found[0])
     if name in PUBLISHED:
         return name
+    refuse_step(name, "all weights of a cell have the same tokenizer")
     try:
         return find_cells(name)[0]
     except UserError as error:

@@ -16,7 +16,7 @@ from gptgrid.artifact.garbage import Entry, entries
 from gptgrid.artifact.identity import OVERVIEWS, canonical, digest
 from gptgrid.artifact.roots import user_name
 from gptgrid.plan.artifacts import Artifact, base_of
-from gptgrid.plan.names import listed, match
+from gptgrid.plan.names import listed, match, refuse_step
 from gptgrid.plan.plan import Plan
 from gptgrid.plan.verify import Finished, finished, verify
 
@@ -75,6 +75,7 @@ def chosen(plan: Plan, names: list[str]) -> list[Artifact]:
         labels = {artifact: "/".join(artifact.folder.split("/")[:4]) for artifact in cells}
         picked: set[str] = set()
         for name in names:
+            refuse_step(name, "accept takes none: it keeps whole trainings")
             matching = match(name, list(dict.fromkeys(labels.values())))
             if not matching:
                 cell_names = dict.fromkeys(label.split("/")[3] for label in labels.values())

@@ -1,9 +1,15 @@
 """Cells by parts of their names, as a person types them."""
 
+import os.path
 import re
+
+from gptgrid.artifact.errors import UserError
 
 NAME = re.compile(r"(?P<group>.+)[.]s[0-9]+(?P<finetuning>[.][\w-]+([+].+)?)?")
 """Of a cell, or of what is fine-tuned from it."""
+
+STEP = re.compile(r"(?P<cell>.+)@(?P<weights>best|last|[0-9]+)", re.DOTALL)
+"""Of a cell with weights that it kept."""
 
 
 def group_of(name: str) -> str:
@@ -30,6 +36,17 @@ def match(names: str, labels: list[str]) -> list[str]:
         for label, parts in names.items()
         if not (parts and parts["finetuning"] and parts["group"] in trained)
     ]
+
+
+def refuse_step(name: str, why: str) -> None:
+    """Refuse a name with `@STEP` behind it where a cell is meant as a whole.
+
+    Raises:
+        UserError: it is such a name.
+    """
+    found = STEP.fullmatch(name)
+    if found and not os.path.exists(name):  # noqa: PTH110 -- a Path fails on a name that no file can have
+        raise UserError(f"{name} means the weights of a step, but {why}; leave out @{found['weights']}")
 
 
 def listed(labels: list[str], most: int = 20) -> str:

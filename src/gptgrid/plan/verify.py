@@ -27,7 +27,7 @@ from gptgrid.artifact.request import Request
 from gptgrid.artifact.store import Store
 from gptgrid.artifact.view import shows
 from gptgrid.plan.artifacts import TRAININGS, Artifact, home_of
-from gptgrid.plan.names import listed, match
+from gptgrid.plan.names import listed, match, refuse_step
 from gptgrid.plan.plan import SCRIPTS, Plan
 
 NOT_ENVIRONMENT = ("time", "tokens_per_second", "train_seconds", "peak_memory_mb", "commit", "dirty")
@@ -112,6 +112,7 @@ def choose(plan: Plan, names: list[str]) -> list[Artifact]:
     cells = [home_of(made) for made in plan.artifacts.values() if made.stage in TRAININGS]
     chosen: dict[str, Artifact] = {} if names else plan.artifacts
     for name in names:
+        refuse_step(name, "verify takes none: it makes whole trainings again")
         path = os.path.relpath(name) if name and Path(name).is_dir() else name
         matching = [f for f in folders if f"{f}/".startswith(f"{path}/")] or [
             folder for cell in match(path, cells) for folder in folders if folder.startswith(f"{cell}/")
