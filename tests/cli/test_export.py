@@ -1,6 +1,7 @@
 """`export` writes a cell for others, and says what it wrote."""
 
 import json
+import shutil
 from typing import get_args, get_type_hints
 
 import pytest
@@ -32,6 +33,21 @@ def test_a_cell_by_parts_of_its_name_goes_into_a_folder_of_its_name(cell, tmp_pa
     out = export(cell, "--to", "hf")
     assert "exports/toy.bytes.gpt2.base.s1/hf/model.safetensors" in out
     assert (tmp_path / "exports/toy.bytes.gpt2.base.s1/hf/tokenizer.json").is_file()
+
+
+def test_the_folder_of_other_weights_names_them(cell, tmp_path):
+    train = tmp_path / "results/mine/cells/toy.bytes.gpt2.base.s1/train"
+    shutil.copy(train / "last.safetensors", train / "step-00000020.safetensors")
+    for name, options, folder in (
+        ("", [], ""),
+        ("@20", [], "@20"),
+        ("", ["--weights", "last"], "@last"),
+    ):
+        out = export(cell + name, "--to", "safetensors", *options)
+        assert f"exports/toy.bytes.gpt2.base.s1{folder}/safetensors/config.json" in out
+    # These are the weights that the cell is judged by, however they are asked for.
+    with pytest.raises(UserError, match=r"exports/toy\.bytes\.gpt2\.base\.s1/safetensors is not empty"):
+        export(f"{cell}@best", "--to", "safetensors")
 
 
 def test_json_names_the_folder_and_the_sizes_of_its_files(cell, tmp_path):

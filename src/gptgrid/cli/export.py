@@ -17,7 +17,11 @@ def export(
     cell: CellName,
     to: Annotated[Literal["hf", "gguf", "safetensors", "bin"], typer.Option(help="Format.")],
     out: Annotated[
-        Path | None, typer.Option(help="Folder to make. Default: exports/<cell>/<format>.")
+        Path | None,
+        typer.Option(
+            help="Folder to make. Default: exports/<cell>/<format>; for weights that the cell is not judged "
+            "by, exports/<cell>@<step>/<format>."
+        ),
     ] = None,
     dtype: Annotated[
         Literal["float32", "bfloat16", "float16"], typer.Option(help="Of the weights.")
@@ -46,7 +50,7 @@ def export(
     loaded = load(cell, weights)
     if str(loaded.folder) != cell:
         typer.echo(f"gptgrid: {loaded.folder}", err=True)
-    folder = write(loaded, to, out or EXPORTS / loaded.name / to, dtype)
+    folder = write(loaded, to, out or EXPORTS / loaded.label / to, dtype)
     if to == "bin" and loaded.fine_tuned:
         typer.echo("gptgrid: these are the tokens that its base was trained on, not the dialogues", err=True)
     files = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}

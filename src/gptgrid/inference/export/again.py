@@ -20,7 +20,7 @@ from gptgrid.inference.cell import weights_of
 from gptgrid.inference.export.asked import asked
 from gptgrid.inference.export.loaded import Loaded
 from gptgrid.inference.export.origins import Origins, base_of, data_of, known, text_of
-from gptgrid.model.load import WEIGHTS, kept_steps, read_recipe
+from gptgrid.model.load import read_recipe
 
 NAMES = ("corpus", "tokenizer", "model", "training")
 """What the entries of the experiment are called."""
@@ -43,7 +43,7 @@ def again_sections(loaded: Loaded) -> Iterator[str]:
         "and run `snakemake --configfile again.yaml`:"
     )
     yield f"```yaml\n{dump(experiment)}```"
-    if name := others(loaded):
+    if name := loaded.others:
         yield (
             f"The weights here are not those that this evaluates: {those(name)}. "
             f'`gptgrid export "CELL@{name}" --to hf` writes them.'
@@ -63,15 +63,6 @@ def again_sections(loaded: Loaded) -> Iterator[str]:
     lacking += [f"evaluation.tasks.{name}" for name, value in tasks.items() if value is None]
     if lacking:
         yield f"What belongs under {' and '.join(lacking)} is private, or was not found from here."
-
-
-def others(loaded: Loaded) -> str | None:
-    """Return the name of the weights, as behind `CELL@`; None if the cell is judged by them."""
-    if loaded.file == WEIGHTS[weights_of(loaded.folder)]:
-        return None
-    names = {file: use for use, file in WEIGHTS.items()}
-    names |= {file.name: str(step) for step, file in kept_steps(loaded.folder).items()}
-    return names.get(loaded.file)
 
 
 def those(name: str) -> str:
