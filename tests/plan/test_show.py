@@ -3,6 +3,7 @@
 import copy
 import io
 import os
+import re
 import shutil
 import stat
 import time
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from making import make, plan_of
 from rich.console import Console
@@ -29,6 +31,8 @@ CONFIG = {
     "run": {"device": "cpu"},
 }
 CELL = "mine.bytes.small.base.s1"
+ABSENT = "cuda" if torch.backends.mps.is_available() else "mps"
+"""A device that the machine does not have: none has both."""
 
 
 @pytest.fixture(scope="module")
@@ -144,6 +148,17 @@ def test_a_budget_that_whole_batches_exceed_is_said_once_for_all_cells(folder: P
     assert "`tokens: 64` becomes 6400 in 1 whole step" in longer
     assert "a batch has 400 windows, but the training split only " in repeats
     assert "the training makes 1 step: hardly any" in few
+
+
+def test_a_device_that_this_machine_lacks_is_said_if_something_would_compute(folder: Path) -> None:
+    absent = changed(run={"device": ABSENT})
+    assert "run.device" not in said(absent)
+    shutil.rmtree("results/.store")
+    expected = (
+        rf"my\.yaml: run\.device: device is '{ABSENT}', but torch finds only .*; the jobs of a cluster look"
+    )
+    assert re.search(expected, said(absent))
+    assert "run.device" not in said(CONFIG)
 
 
 def test_what_is_there_is_shown_on_request_and_costs_nothing(folder: Path) -> None:

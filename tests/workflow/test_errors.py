@@ -5,6 +5,7 @@ import csv
 import json
 
 import pytest
+import torch
 from checkout import CONFIG, Checkout
 
 SHORT = b"one\ntwo\nthree\nfour\n"
@@ -44,6 +45,18 @@ def test_an_invalid_configuration_stops_before_any_job(
     assert expected in said and "Traceback" not in said
     assert not (checkout.folder / "data").exists()
     assert not (checkout.folder / "results").exists()
+
+
+def test_a_device_that_is_not_there_stops_before_any_job_but_not_what_needs_none(tmp_path) -> None:
+    checkout = Checkout(tmp_path / "gptgrid")
+    absent = "cuda" if torch.backends.mps.is_available() else "mps"  # no machine has both
+    checkout.configure(changed("run/device", absent))
+    said = checkout.snakemake(code=1)
+    assert f"config/config.yaml: run.device: device is '{absent}', but torch finds only" in said
+    assert "Traceback" not in said
+    assert not (checkout.folder / "data/corpora").exists()
+    checkout.snakemake("data/corpora/mine/manifest.json")
+    assert (checkout.folder / "data/corpora/mine/manifest.json").exists()
 
 
 @pytest.mark.parametrize("store", ["-a b's\"$(touch PWNED)`touch PWNED`;touch PWNED&|*[?]\n天", "st ore"])

@@ -13,7 +13,7 @@ from gptgrid.artifact.identity import STAGES
 from gptgrid.artifact.store import Store
 from gptgrid.launch.server import start_server
 from gptgrid.plan.outcome import outcome
-from gptgrid.plan.plan import Plan, count_gpus, read_configuration
+from gptgrid.plan.plan import COMPUTING, Plan, count_gpus, read_configuration
 from gptgrid.plan.requests import Requests
 
 # This file lies in workflow/rules of the checkout, whichever Snakefile includes it.
@@ -187,6 +187,9 @@ def prepare_to_compute():
     os.environ[AGAIN] = " ".join(made_again())
     if not workflow.local_exec:
         return
+    if any(job.rule.name in COMPUTING for job in workflow.dag.needrun_jobs()):
+        with explained():
+            plan.check_device()  # before the jobs that need none take hours
     # Snakemake limits how many jobs begin in a second. For each that has ended it then looks at all that are
     # ready once more a second: after 100 of 300 cells that takes most of a core.
     workflow.scheduler.job_rate_limiter = None

@@ -32,6 +32,8 @@ from gptgrid.plan.privacy import withdraw
 
 SCRIPTS = Path(__file__).resolve().parents[3] / "workflow" / "scripts"
 DEFAULT_CONFIG = Path("config") / "config.yaml"
+COMPUTING = ("train", "finetune", "evaluate", "sample")
+"""Stages whose programs compute with torch, on the device of the section `run`."""
 
 
 class Plan:
@@ -196,8 +198,22 @@ class Plan:
 
     def computations(self) -> int:
         """Return how many programs will need torch."""
-        stages = ("train", "finetune", "evaluate", "sample")
-        return sum(a.stage in stages and self.action(a) == "run" for a in self.artifacts.values())
+        return sum(a.stage in COMPUTING and self.action(a) == "run" for a in self.artifacts.values())
+
+    def check_device(self) -> None:
+        """Look for the device of the section `run` on this machine.
+
+        Raises:
+            UserError: it is not here.
+        """
+        if (device := self.run["device"]) in ("auto", "cpu"):
+            return
+        from gptgrid.model.device import find_device  # imports torch
+
+        try:
+            find_device(device)
+        except UserError as error:
+            raise self.configuration.error(["run", "device"], str(error)) from None
 
     def of_stage(self, stage: str) -> list[Artifact]:
         """Return the artifacts of one stage."""

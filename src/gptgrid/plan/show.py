@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.manifest import sound_manifest
 from gptgrid.config.corpora import KINDS_OF_DOCUMENTS
 from gptgrid.config.values import BUDGETS
@@ -82,6 +83,8 @@ def show_plan(plan: Plan, console: Console, everything: bool = False) -> None:
             f"trainings in the store ({', '.join(costs.speeds.devices)})"
             + (f", but those are {unlike:.0f} times smaller or larger: a guess" if unlike > ALIKE else "")
         )
+    if plan.computations():
+        notes += absent_device(plan)
     said = (f"{together(names)}: {remark}" for remark, names in remarks.items())
     for line in (*said, *notes, *hints(plan, causes, costs)):
         console.print(Text(line), soft_wrap=True)
@@ -110,6 +113,15 @@ def read_how(name: str, corpus: Artifact) -> list[str]:
         counts = ", ".join(f"{number:,} {reason}" for reason, number in left_out.items())
         notes.append(f"{name}: left out of folders and patterns: {counts}")
     return notes
+
+
+def absent_device(plan: Plan) -> list[str]:
+    """Return what to say if this machine lacks the device: those that compute may be others."""
+    try:
+        plan.check_device()
+    except UserError as error:
+        return [f"{error}; the jobs of a cluster look for it where they run"]
+    return []
 
 
 def nearest(missing: list[Artifact]) -> Artifact:
