@@ -219,6 +219,21 @@ def test_quick_changes_values_and_the_experiment(tmp_path: Path) -> None:
     assert quick.experiment.experiment == "default-quick"
 
 
+def test_what_a_later_file_says_goes_over_the_quick_section_of_an_earlier_one(tmp_path: Path) -> None:
+    """An exercise is a line over a recipe, whose quick form has a grid of its own."""
+    recipe, exercise = tmp_path / "recipe.yaml", tmp_path / "mine.yaml"
+    smaller = {"training": {"base": {"steps": 3}}, "grid": [{"seed": [7]}]}
+    recipe.write_text(json.dumps({**GOOD, "quick": smaller}))
+    exercise.write_text("grid: [{seed: [8, 9]}]")
+    quick = load([recipe, exercise], {"quick": True})
+    assert quick.experiment.grid == [{"seed": [8, 9]}]
+    assert quick.entry("training", "base").steps == 3
+    exercise.write_text("grid: [{seed: [8, 9]}]\nquick: {training: {base: {steps: 4}}}")
+    quick = load([recipe, exercise], {"quick": True})
+    assert (quick.experiment.grid, quick.entry("training", "base").steps) == ([{"seed": [8, 9]}], 4)
+    assert load([recipe], {"quick": True}).experiment.grid == [{"seed": [7]}]
+
+
 def test_quick_keeps_a_budget_of_its_own_unit(tmp_path: Path) -> None:
     file = tmp_path / "a.yaml"
     file.write_text(json.dumps({**GOOD, "quick": {"training": {"base": {"tokens": "1k"}}}}))

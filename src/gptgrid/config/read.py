@@ -146,22 +146,27 @@ def load(paths: list[Path], settings: dict[str, Any] | None = None) -> Configura
 
     Args:
         paths: YAML files.
-        settings: `quick: true` applies the file's `quick` section and adds `-quick` to the experiment; any
-            other key, which may be dotted (`models.gpt.n_layer`), is merged over the files, a later one over
-            an earlier one. Values may be text, as Snakemake gives them: it is read as in a file.
+        settings: `quick: true` changes what each file says by its own section `quick`, and adds `-quick` to
+            the experiment; any other key, which may be dotted (`models.gpt.n_layer`), is merged over the
+            files, a later one over an earlier one. Values may be text, as Snakemake gives them: it is read as
+            in a file.
 
     Raises:
         ConfigError: a file is missing or is not YAML, or anything in it or in the settings cannot be used.
     """
     origin = " + ".join(map(str, paths))
-    data: dict[str, Any] = {}
-    for path in paths:
-        data = merge(data, read_yaml(path))
     changes: dict[str, Any] = {}
     for key, value in (settings or {}).items():
         changes = merge(changes, nested(key, read_setting(value)))
-    if read_quick(changes.pop("quick", False)):
-        data = make_quick(data, origin)
+    quick = read_quick(changes.pop("quick", False))
+    data: dict[str, Any] = {}
+    for path in paths:
+        said = read_yaml(path)
+        data = merge(data, said)
+        if quick:
+            data = merge(data, quick_section(said, path))
+    if quick:
+        data = name_quick(data, origin)
     check_entries(changes, data)
     return Configuration(merge(data, changes), origin, changes)
 
@@ -183,17 +188,21 @@ def read_quick(value: Any) -> bool:
     return value
 
 
-def make_quick(data: dict[str, Any], origin: str) -> dict[str, Any]:
-    """Return what a file says with its section `quick` over it, under a name of its own."""
-    quick = data.get("quick")
-    if not quick:
+def quick_section(said: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Return the section `quick` of a file; nothing if it has none."""
+    quick = said.get("quick") or {}
+    if not isinstance(quick, dict):
+        raise ConfigError(f"{path}: quick: expected keys, found {quick!r}")
+    return quick
+
+
+def name_quick(data: dict[str, Any], origin: str) -> dict[str, Any]:
+    """Return what files say with their sections `quick`, one at least, under a name of its own."""
+    if not data.get("quick"):
         raise ConfigError(
             f"{COMMAND_LINE}: quick=true: {origin} has no section `quick`, which says what to change; "
             "add one, or leave `quick=true` out"
         )
-    if not isinstance(quick, dict):
-        raise ConfigError(f"{origin}: quick: expected keys, found {quick!r}")
-    data = merge(data, quick)
     return {**data, "experiment": f"{data.get('experiment', 'default')}-quick"}
 
 
