@@ -10,7 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from gptgrid.artifact.errors import UserError
+from gptgrid.artifact.files import file_digest
 from gptgrid.stages.corpus.prepare import prepare
+from gptgrid.stages.corpus.preparing.cards import LISTED
 
 MIRROR = os.environ.get("GPTGRID_MIRROR")
 SPLITS = ("train", "valid", "test")
@@ -398,6 +400,27 @@ def test_the_card_says_what_was_done(make_job, tmp_path, name, content, keys, sa
     card = (job.folder / "card.md").read_text()
     assert all(part in card for part in said), card
     assert not ("paragraph" in card and "record." in card)
+
+
+@pytest.mark.parametrize("number", [LISTED, LISTED + 1])
+def test_many_files_are_folded_in_the_card(make_job, tmp_path, number):
+    paths = [tmp_path / f"{place:02d}.txt" for place in range(number)]
+    for path in paths:
+        path.write_text(f"{path.name} one\n\n{path.name} two")
+    job = make_job(source="files", files={"all": list(map(str, paths))}, document="blank-line")
+    prepare(job)
+    card = (job.folder / "card.md").read_text()
+    parts = r"(.*## Source\n\n.*?)(<details>.*</details>)?(\n\nLicence.*)"
+    source, folded, rest = re.fullmatch(parts, card, re.DOTALL).groups()
+    listed = [f"- `{path}`: 22 bytes, sha256 `{file_digest(path)}`, utf-8" for path in paths]
+    if number == LISTED:
+        assert source.endswith("\n".join(listed)) and folded is None
+    else:
+        assert source.endswith(f"\n- {number} files, {22 * number} bytes\n\n")
+        assert folded == "\n".join(
+            ["<details>", "<summary>The files</summary>", "", *listed, "", "</details>"]
+        )
+    assert "sha256" not in rest
 
 
 def test_private_text_is_not_in_card_facts_or_log(make_job, tmp_path, capsys):

@@ -11,7 +11,7 @@ from gptgrid.inference.export.again import again_sections, dump
 from gptgrid.inference.export.figures import figure_sections
 from gptgrid.inference.export.loaded import Loaded
 from gptgrid.inference.export.origins import data_of, files_of_others, has_lost_template, text_of
-from gptgrid.stages.corpus.preparing.cards import bullets, code, source_lines
+from gptgrid.stages.corpus.preparing.cards import bullets, code, folded_files, source_lines
 from gptgrid.text.chat_template import USER, tail
 from gptgrid.tokens.conversation import ORDINARY, UNUSUAL, Conversations
 
@@ -204,9 +204,10 @@ def lines_of_data(what: str, verb: str, about: dict[str, Any]) -> Iterator[str]:
     """
     license = about.get("license") or "not stated; find out before you hand on what was made from it"
     private = about.get("private")
-    source = [] if private or "source" not in about else source_lines(about["source"])
+    source = {} if private else about.get("source", {})
     yield f"{what}, which {verb} private:" if private else f"{what}:"
-    yield bullets([f"licence: {license}", *source])
+    yield bullets([f"licence: {license}", *(source_lines(source) if source else ())])
+    yield from folded_files(source)
 
 
 def about_of(manifest: dict[str, Any]) -> dict[str, Any]:

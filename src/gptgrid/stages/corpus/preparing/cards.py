@@ -14,6 +14,8 @@ from gptgrid.text.writing_systems import count_scripts
 SAMPLE = 2**20
 """Characters of the training split, from its start, whose scripts are counted."""
 EXAMPLES, EXCERPT = 3, 300
+LISTED = 12
+"""Files of a source that stand in the open; more are folded."""
 NO_LICENSE = (
     "not stated. Find out before you hand on the text, or what was made from it, and set `license` in the "
     "configuration."
@@ -77,18 +79,34 @@ def opening(about: dict[str, Any], private: str) -> Iterator[str]:
         yield f"## Read this first\n\n{cautions}"
     yield "## Source"
     yield bullets(source_lines(about["source"]))
+    yield from folded_files(about["source"])
     yield f"Licence: {printable(about['license'] or NO_LICENSE)}"
 
 
 def source_lines(source: dict[str, Any]) -> Iterator[str]:
-    """Yield what a corpus was read from, and what was left out."""
+    """Yield what a corpus was read from, and what was left out; of many files only their number and size."""
+    files = source.get("files", ())
     if "files" not in source:
         yield f"{printable(source['name'])}, seed {source['seed']}"
-    for file in source.get("files", ()):
-        part = "" if file["part"] == "all" else f" ({file['part']})"
-        yield f"{code(file['name'])}{part}: {', '.join(file_details(file))}"
+    elif len(files) > LISTED:
+        yield f"{len(files):,} files, {sum(file['bytes'] for file in files):,} bytes"
+    else:
+        yield from map(file_line, files)
     for reason, number in source.get("left_out", {}).items():
         yield f"left out: {number:,} {reason}"
+
+
+def folded_files(source: dict[str, Any]) -> Iterator[str]:
+    """Yield the files that a corpus was read from if they are many, as a list that opens at a click."""
+    files = source.get("files", ())
+    if len(files) > LISTED:
+        yield f"<details>\n<summary>The files</summary>\n\n{bullets(map(file_line, files))}\n\n</details>"
+
+
+def file_line(file: dict[str, Any]) -> str:
+    """Return what is known of a file."""
+    part = "" if file["part"] == "all" else f" ({file['part']})"
+    return f"{code(file['name'])}{part}: {', '.join(file_details(file))}"
 
 
 def file_details(file: dict[str, Any]) -> Iterator[str]:
