@@ -1,10 +1,16 @@
 """Commands hand on what they are asked, and start without what they do not need."""
 
 import json
+import re
+import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
+from inspect import getdoc
+from typing import Any
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from gptgrid.artifact.errors import UserError
@@ -96,6 +102,25 @@ def test_accept_and_taking_back(grid, monkeypatch):
     for options in (["a"], ["--unverified"], ["a", "--undo"]):
         invoke("accept", *options, *grid)
     assert asked == [("accept", ["a"], False), ("accept", [], True), ("undo", ["a"])]
+
+
+def commands(group: Any, *names: str) -> Iterator[tuple[str, Any]]:
+    """Yield the name of each command as it is typed, and the command."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, *names, name)
+        else:
+            yield " ".join((*names, name)), command
+
+
+@pytest.mark.parametrize(("name", "command"), [*commands(get_command(app))])
+def test_the_help_has_examples_that_the_command_takes_and_fits_80_columns(name, command):
+    text, _, examples = getdoc(command.callback).partition("\nExamples:\n\n")
+    assert max(map(len, f"{text}\n{examples}".splitlines())) <= 76
+    calls = re.findall(rf"gptgrid {name}\b([^|>\n]*)", examples)
+    assert calls
+    for arguments in calls:
+        command.make_context(name, shlex.split(arguments))
 
 
 def test_the_command_starts_without_torch():

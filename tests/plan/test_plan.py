@@ -128,7 +128,7 @@ def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch) -> None:
 @pytest.mark.parametrize("name", ["", " ", "nothing"])
 def test_a_name_that_means_no_cell_chooses_none(name: str) -> None:
     with pytest.raises(
-        UserError, match=f"no trained cell matches {name!r}; give its --configfile, or one of"
+        UserError, match=f"no trained cell matches {name!r}; give its --configfile and --config"
     ):
         choose(plan_of(CONFIG), [name])
 

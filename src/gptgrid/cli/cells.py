@@ -16,7 +16,7 @@ CELL = (
     "Folder of a cell, or parts of its name: 'tales bpe llama'; or a file of weights in it. "
     "Behind it, @STEP takes weights that were kept."
 )
-CellName = Annotated[str, typer.Argument(help=CELL, autocompletion=cell_names)]
+CellName = Annotated[str, typer.Argument(metavar="CELL", help=CELL, autocompletion=cell_names)]
 CellNames = Annotated[list[str], typer.Argument(metavar="CELL…", help=CELL, autocompletion=cell_names)]
 Weights = Annotated[
     str | None,

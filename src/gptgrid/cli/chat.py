@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from gptgrid.inference.chat import Conversation
 
-KEYS = "Enter sends | Alt-Enter, or Esc and Enter: new line | Ctrl-C stops an answer | Ctrl-D ends | /help"
+KEYS = "Enter sends | Alt-Enter: new line | Ctrl-C stops answers | Ctrl-D ends | /help"
+"""Short enough for a terminal of 80 columns, which cuts the rest."""
 COMMANDS = {
     "/help": "show this",
     "/settings": "show the settings; so does /set alone",
@@ -245,7 +246,8 @@ class Chat:
         """Print what can be typed."""
         for command, meaning in COMMANDS.items():
             typer.echo(f"{command:<16} {meaning}")
-        typer.echo(f"//…              say what begins with /\n\n{KEYS}\n\nSettings:")
+        typer.echo(f"//…              say what begins with /\n\n{KEYS}")
+        typer.echo("Esc, then Enter is Alt-Enter where the terminal keeps Alt for itself.\n\nSettings:")
         self.settings()
         typer.echo(f"\nWhat you type is kept in {history_file()}.")
 

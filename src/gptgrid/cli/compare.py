@@ -22,7 +22,16 @@ def compare(
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say in what two experiments or two cells differ, and which is better on the texts of both."""
+    """Say in what two results differ, and which is better on the texts of both.
+
+    A name of cells without their seed means all its seeds.
+
+    Examples:
+
+      gptgrid compare default mine
+      gptgrid compare "tales bpe llama" "tales bpe gpt2"
+      gptgrid compare "tales bpe llama s1" "tales char s1" --json
+    """
     from gptgrid.api import compare as put_beside
     from gptgrid.plan import show_versus
 

@@ -6,15 +6,15 @@ from gptgrid.cli.walk import Language
 
 
 def demo(language: Language = "en") -> None:
-    """Watch a tiny language model learn: vocabulary, attention, training, and what it writes then.
+    """Watch a tiny language model learn.
 
-    Takes seconds. Needs no experiment and no network, and leaves nothing behind.
+    Its vocabulary, attention, training, and what it writes then. Takes
+    seconds. Needs no experiment and no network, and leaves nothing behind.
 
     Examples:
 
-        gptgrid demo
-
-        gptgrid demo --language zh
+      gptgrid demo
+      gptgrid demo --language zh
     """
     from gptgrid.inference.demo.tell import Demo
     from gptgrid.inference.walk.show import make_console

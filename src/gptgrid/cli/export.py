@@ -19,8 +19,8 @@ def export(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Folder to make. Default: exports/<cell>/<format>; for weights that the cell is not judged "
-            "by, exports/<cell>@<step>/<format>."
+            help="Folder to make. Default: exports/CELL/FORMAT; CELL@STEP for weights that the cell is not "
+            "judged by."
         ),
     ] = None,
     dtype: Annotated[

@@ -41,7 +41,14 @@ def plan(
     everything: Annotated[bool, typer.Option("--all", help="Show what is there already, too.")] = False,
     more: More = None,
 ) -> None:
-    """Say what would run or be restored, why, and what it would cost."""
+    """Say what would run or be restored, why, and what it would cost.
+
+    Examples:
+
+      gptgrid plan
+      gptgrid plan --config quick=true
+      gptgrid plan --configfile config/mine.yaml --all
+    """
     from gptgrid.plan.show import show_plan
 
     words = more or []
@@ -51,7 +58,16 @@ def plan(
 
 
 def verify(cells: Cells = None, config_file: ConfigFiles = None, settings: Settings = None) -> None:
-    """Make what is finished again in a scratch folder and say whether the bits are the same."""
+    """Make what is finished again, and say whether the bits are the same.
+
+    It is made in a scratch folder; the experiment stays as it is.
+
+    Examples:
+
+      gptgrid verify
+      gptgrid verify "tales bpe llama s1"
+      gptgrid verify --config quick=true
+    """
     from gptgrid.plan.verify import verify_plan
 
     if not verify_plan(plan_of(config_file, settings), cells or []):
@@ -67,7 +83,14 @@ def accept(
     ] = False,
     undo: Annotated[bool, typer.Option("--undo", help="Take back what was accepted.")] = False,
 ) -> None:
-    """Keep artifacts that an older source made, although the source changed."""
+    """Keep artifacts that an older source made, although the source changed.
+
+    Examples:
+
+      gptgrid accept
+      gptgrid accept "tales bpe llama" --unverified
+      gptgrid accept --undo
+    """
     from gptgrid.plan.accept import accept as accept_older
     from gptgrid.plan.accept import take_back
 

@@ -22,23 +22,30 @@ def serve(
     weights: Weights = None,
     device: Device = "auto",
 ) -> None:
-    """Serve trained cells: an API as OpenAI's under /v1, and a page to try them.
+    r"""Serve trained cells: an API as OpenAI's under /v1, and a page to try them.
 
-    The page shows what the cells say side by side, each token coloured by its probability.
+    The page shows what the cells say side by side, each token coloured by its
+    probability.
 
-    The API has /v1/completions, /v1/chat/completions and /v1/models, also with the keys top_k, min_p,
-    repetition_penalty, no_repeat_ngram, beams, length_penalty, ignore_eos and truncate_prompt_tokens.
-    A request without `model` is answered by the first cell; /v1/models has the names of all.
-    Choice number i of an answer is drawn by the seed `seed` + i. A prompt that is longer than the context is
-    refused, unless truncate_prompt_tokens is -1; of a chat the oldest part is left out, whole turns with a
-    fine-tuned cell. Then usage has the number of tokens as prompt_tokens_left_out.
-    Chats are read by the chat template of a fine-tuned cell; with any other they are one text that goes on.
+    The API has /v1/completions, /v1/chat/completions and /v1/models, also with
+    the keys top_k, min_p, repetition_penalty, no_repeat_ngram, beams,
+    length_penalty, ignore_eos and truncate_prompt_tokens. A key that is not
+    known is refused. A request without `model` is answered by the first cell;
+    /v1/models has the names of all. Choice number i of an answer is drawn by
+    the seed `seed` + i.
+
+    A prompt that is longer than the context is refused, unless
+    truncate_prompt_tokens is -1; of a chat the oldest part is left out, whole
+    turns with a fine-tuned cell. Then usage has the number of tokens as
+    prompt_tokens_left_out. Chats are read by the chat template of a fine-tuned
+    cell; with any other they are one text that goes on.
 
     Examples:
 
-      gptgrid serve 'tales bpe llama s1' 'tales bpe gpt2 s1'
-      gptgrid serve 'tales llama s1' --host 0.0.0.0 --token "$(openssl rand -hex 16)"
-      curl http://127.0.0.1:8000/v1/completions -H 'Content-Type: application/json' -d '{"prompt": "Once"}'
+      gptgrid serve "tales bpe llama s1" "tales bpe gpt2 s1"
+      gptgrid serve "tales llama s1" --host 0.0.0.0 --token "$TOKEN"
+      curl http://127.0.0.1:8000/v1/completions \
+        -H 'Content-Type: application/json' -d '{"prompt": "Once"}'
     """
     from gptgrid.inference.serve.address import listen, url_of
 

@@ -20,7 +20,13 @@ StoreFolder = Annotated[
 
 @store.command("list")
 def list_store(folder: StoreFolder = DEFAULT_STORE) -> None:
-    """Show what the store holds, and who uses it."""
+    """Show what the store holds, and who uses it.
+
+    Examples:
+
+      gptgrid store list
+      gptgrid store list --store elsewhere/results/.store
+    """
     from gptgrid.plan.show_store import show_store
 
     show_store(Store(folder), wide_console())
@@ -35,7 +41,13 @@ def gc(
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Delete without a question.")] = False,
 ) -> None:
-    """Delete what no experiment of any checkout uses any more."""
+    """Delete what no experiment of any checkout uses any more.
+
+    Examples:
+
+      gptgrid store gc --dry-run
+      gptgrid store gc --unfinished --yes
+    """
     from gptgrid.artifact.garbage import garbage
     from gptgrid.plan.show_store import check_writable, prune, show_garbage
 

@@ -30,17 +30,16 @@ def walk(
     language: Language = "en",
     weights: Weights = None,
 ) -> None:
-    """Follow a text through a trained cell in numbers: bytes, tokens, vectors, attention, loss.
+    """Follow a text through a trained cell in numbers.
 
-    All values are the model's own, noted while it computes, on the CPU.
+    Bytes, tokens, vectors, attention, loss: all values are the model's own,
+    noted while it computes, on the CPU.
 
     Examples:
 
-        gptgrid walk "tales bpe llama s1" --text "Once upon a time"
-
-        gptgrid walk "tales bpe llama s1" --blocks all --heads 0,1 --backward
-
-        gptgrid walk "tales bpe llama s1" --text "Tom went home." --html walk.html
+      gptgrid walk "tales bpe llama s1" --text "Once upon a time"
+      gptgrid walk "tales bpe llama s1" --blocks all --heads 0,1 --backward
+      gptgrid walk "tales bpe llama s1" --text "Tom went." --html walk.html
     """
     from gptgrid.inference.walk.show import make_console, show_steps
     from gptgrid.inference.walk.steps import walk_cell

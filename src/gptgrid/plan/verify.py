@@ -118,9 +118,10 @@ def choose(plan: Plan, names: list[str]) -> list[Artifact]:
             folder for cell in match(path, cells) for folder in folders if folder.startswith(f"{cell}/")
         ]
         if not matching:
+            there = listed([Path(cell).name for cell in cells])
             raise UserError(
-                f"{plan.configuration.origin}: no trained cell matches {name!r}; give its --configfile, or "
-                f"one of:\n{listed([Path(cell).name for cell in cells])}"
+                f"{plan.configuration.origin}: no trained cell matches {name!r}; give its --configfile and "
+                f"--config (such as quick=true), or one of:\n{there}"
             )
         chosen |= {folder: plan.artifacts[folder] for folder in matching}
     return list(chosen.values())
