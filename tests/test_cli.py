@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from inspect import getdoc
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -121,6 +122,16 @@ def test_the_help_has_examples_that_the_command_takes_and_fits_80_columns(name, 
     assert calls
     for arguments in calls:
         command.make_context(name, shlex.split(arguments))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no disk that is always full here")
+def test_an_output_that_a_full_disk_does_not_take_is_one_line():
+    code = "from gptgrid.cli.main import main; main()"
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-c", code, "store", "list", "--help"]
+        found = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert found.returncode == 1
+    assert found.stderr == "gptgrid: the output cannot be written: No space left on device\n"
 
 
 def test_the_command_starts_without_torch():

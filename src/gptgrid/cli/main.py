@@ -6,6 +6,7 @@ Torch takes a second to import, so only the commands that compute import it, ins
 from __future__ import annotations
 
 import sys
+from errno import ENOSPC
 
 import typer
 
@@ -68,3 +69,7 @@ def main() -> None:
         app()
     except UserError as error:
         sys.exit(f"gptgrid: {error}")
+    except OSError as error:
+        if error.errno != ENOSPC:
+            raise
+        sys.exit(f"gptgrid: {error.filename or 'the output'} cannot be written: {error.strerror}")
