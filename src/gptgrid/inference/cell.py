@@ -510,6 +510,13 @@ def weights_file(path: Path, folder: Path, weights: str | int | None) -> str:
     return there[wanted]
 
 
+def weights_name(file: Path) -> str | None:
+    """Return what stands behind `CELL@` for a file of weights in a `train` folder; None if it is no such."""
+    names = {name: use for use, name in WEIGHTS.items()}
+    names |= {path.name: str(step) for step, path in kept_steps(file.parent).items()}
+    return names.get(file.name)
+
+
 def weights_of(folder: Path) -> str:
     """Return which weights of a cell its evaluation and samples are of: the two stand beside its training."""
     for stage in ("evaluate", "sample"):

@@ -1,6 +1,7 @@
 """What is no right request is told so, in the form of OpenAI's API, and costs nothing."""
 
 import json
+import socket
 from itertools import repeat
 
 import httpx
@@ -207,6 +208,18 @@ def test_what_is_not_there_is_404_and_what_cannot_be_done_405(url, post):
     assert (found.status_code, found.headers["allow"]) == (405, "POST")
     assert found.json()["error"]["message"] == "/v1/completions cannot be asked by GET; use POST"
     assert found.json()["error"]["type"] == "invalid_request_error"
+    found = httpx.delete(f"{url}/v1/models")
+    assert found.headers["allow"] == "GET, HEAD"
+    assert found.json()["error"]["message"] == "/v1/models cannot be asked by DELETE; use GET or HEAD"
+
+
+def test_a_client_that_goes_away_in_the_middle_of_its_body_is_no_error_of_the_server(cells, capfd):
+    with served(cells) as url:
+        head = "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        with socket.create_connection(("127.0.0.1", httpx.URL(url).port)) as connection:
+            connection.sendall(f"{head}Content-Length: 1000\r\n\r\n{{".encode())
+        assert httpx.post(f"{url}/v1/completions", json={"model": "one"}).status_code == 200
+    assert capfd.readouterr().err == ""
 
 
 def test_a_host_that_is_not_this_one_is_refused(url):

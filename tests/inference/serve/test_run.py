@@ -134,8 +134,13 @@ def test_cells_are_called_by_their_names(tmp_path):
     one, two = (tmp_path / experiment / "cells" / "a.s1" / "train" for experiment in ("x", "y"))
     for folder in (one, two):
         folder.mkdir(parents=True)
-    weights = one / "step-100.safetensors"
+    weights, last = one / "step-00000100.safetensors", one / "last.safetensors"
     weights.touch()
+    last.touch()
     assert names_of([one.parent]) == {"a.s1": one.parent}
     assert names_of([one, two.parent]) == {"x/a.s1": one, "y/a.s1": two.parent}
-    assert names_of([one.parent, weights]) == {"a.s1": one.parent, "a.s1:step-100": weights}
+    assert names_of([one.parent, weights, last]) == {
+        "a.s1": one.parent,
+        "a.s1@100": weights,
+        "a.s1@last": last,
+    }

@@ -11,10 +11,10 @@ from typing import Any
 from torch import Tensor
 
 from gptgrid.artifact.identity import namespace
-from gptgrid.inference.cell import path_of, trained_folder, weights_file, weights_of
+from gptgrid.inference.cell import path_of, trained_folder, weights_file, weights_name, weights_of
 from gptgrid.inference.serve.names import cell_of
 from gptgrid.model.cost import without_values
-from gptgrid.model.load import WEIGHTS, kept_steps, load_weights, read_recipe
+from gptgrid.model.load import WEIGHTS, load_weights, read_recipe
 from gptgrid.tokens.base import Codec
 from gptgrid.tokens.codec import read_codec
 from gptgrid.tokens.conversation import Conversations, conversations_of
@@ -43,9 +43,7 @@ class Loaded:
         """Return the name of the weights, as behind `CELL@`; None if the cell is judged by them."""
         if self.file == WEIGHTS[weights_of(self.folder)]:
             return None
-        names = {file: use for use, file in WEIGHTS.items()}
-        names |= {file.name: str(step) for step, file in kept_steps(self.folder).items()}
-        return names.get(self.file)
+        return weights_name(self.folder / self.file)
 
     @property
     def label(self) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
@@ -268,10 +268,13 @@ async def read(request: Request, kind: type[Asked]) -> Asked:
     if int(request.headers.get("content-length", 0)) > MOST_BYTES:
         raise too_long
     body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > MOST_BYTES:
-            raise too_long
+    try:
+        async for part in request.stream():
+            body += part
+            if len(body) > MOST_BYTES:
+                raise too_long
+    except ClientDisconnect:
+        raise RequestError(400, "the body ends too early") from None
     return parse(kind, bytes(body))
 
 
@@ -306,9 +309,9 @@ async def not_there(request: Request, error: HTTPException) -> Response:
 
 async def wrong_method(request: Request, error: HTTPException) -> Response:
     """Answer where something is, but cannot be asked so."""
-    path, use = request.url.path, error.headers["Allow"]
-    message = f"{path} cannot be asked by {request.method}; use {use}"
-    return RequestError(405, message, headers=error.headers).response()
+    allowed = sorted(error.headers["Allow"].split(", "))
+    message = f"{request.url.path} cannot be asked by {request.method}; use {' or '.join(allowed)}"
+    return RequestError(405, message, headers={"Allow": ", ".join(allowed)}).response()
 
 
 async def fail(request: Request, error: Exception) -> Response:
