@@ -319,9 +319,13 @@ def test_weights_are_named_behind_an_at(tmp_path, monkeypatch):
             CliRunner().invoke(app, ["generate", cell, *options, *more], catch_exceptions=False)
 
 
-def test_a_setting_out_of_range_ends_before_a_cell_is_looked_for():
-    result = CliRunner().invoke(app, ["generate", "nowhere", "--min-p", "3"])
-    assert "min_p is 3" in str(result.exception)
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [(["--min-p", "3"], "min_p is 3"), (["--file", "nosuch"], "nosuch cannot be read: No such file")],
+)
+def test_what_is_wrong_beside_the_cell_is_said_before_it_is_looked_for(options, said):
+    result = CliRunner().invoke(app, ["generate", "nowhere", *options])
+    assert said in str(result.exception)
 
 
 def test_ctrl_c_ends_quietly_with_what_has_been_printed(tmp_path):

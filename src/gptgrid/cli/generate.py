@@ -106,6 +106,7 @@ def generate(
         typer.echo(f"gptgrid: beam search draws nothing: one text of each prompt, not {count}", err=True)
         count = 1
     asked = Asked(decoding, max_new_tokens, seed, ignore_eos)
+    texts = [prompt or ""] if file is None else read_lines(file)
     found = [load_cell(name, device, weights) for name in cells]
 
     def write(texts: list[str]) -> None:
@@ -123,7 +124,6 @@ def generate(
                 except UserError as error:
                     typer.echo(f"gptgrid: {error}", err=True)
         else:
-            texts = [prompt or ""] if file is None else read_lines(file)
             write([text for text in texts for _ in range(count)])
     except KeyboardInterrupt:
         if not as_json:
