@@ -45,6 +45,7 @@ MEGABYTE = b"x" * 2**20
         ({"suffix": "end"}, "suffix", "suffix is not supported here"),
         ({"presence_penalty": 0.5}, "presence_penalty", "presence_penalty is not supported here"),
         ({"n": 2, "beams": 2}, "n", "n is 2, but beam search draws nothing: ask for one text of each prompt"),
+        ({"length_penalty": 0.5}, "length_penalty", "length_penalty is of beam search: set beams, too"),
         ({"stream_options": {"usage": True}}, "stream_options", "unknown key 'stream_options.usage'"),
         ({"truncate_prompt_tokens": 0}, "truncate_prompt_tokens", "truncate_prompt_tokens is 0"),
         ({"prompt": 5}, "prompt", "prompt must be a text, a list of texts, token ids or a list of those"),

@@ -98,6 +98,8 @@ class Settings(Asked):
             raise wrong("best_of", "is not supported; n continuations are all returned")
         if self.n > 1 and self.beams > 1:
             raise wrong("n", f"is {self.n}, but beam search draws nothing: ask for one text of each prompt")
+        if self.length_penalty != 1 and self.beams == 1:
+            raise wrong("length_penalty", "is of beam search: set beams, too")
         if self.stream_options.include_usage and not self.stream:
             raise wrong("stream_options", "needs stream: true; an answer that is not streamed has its usage")
         if (kept := self.truncate_prompt_tokens) is not None and kept != -1 and kept < 1:
