@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 def neighbours(
     cell: CellName,
-    words: Annotated[list[str], typer.Argument(metavar="WORD…", help="Any texts.")],
+    words: Annotated[
+        list[str], typer.Argument(metavar="WORD…", help="Any texts. Those that begin with - stand behind --.")
+    ],
     count: Annotated[int, typer.Option(min=1, help="Neighbours at most.")] = 10,
     head: Annotated[
         bool,

@@ -31,7 +31,10 @@ def tokenize(
             autocompletion=codec_names,
         ),
     ],
-    text: Annotated[str | None, typer.Argument(help="Text to tokenize; - reads stdin.")] = None,
+    text: Annotated[
+        str | None,
+        typer.Argument(help="Text to tokenize; - reads stdin. One that begins with - stands behind --."),
+    ] = None,
     file: Annotated[Path | None, typer.Option(help="Tokenize the text of a file, in UTF-8.")] = None,
     table: Annotated[bool, typer.Option("--table", help="Print the whole vocabulary instead.")] = False,
     marks: Annotated[
@@ -53,6 +56,7 @@ def tokenize(
 
       gptgrid tokenize "tales bpe llama s1" "The foxes jump."
       gptgrid tokenize bpe@tales --file story.txt --json
+      gptgrid tokenize gpt2 -- "-5 degrees"
       gptgrid tokenize gpt2 --table | less
       echo "天地玄黄" | gptgrid tokenize gpt2 -
     """
