@@ -431,6 +431,13 @@ def test_a_folder_of_an_experiment_and_a_name_that_no_file_has(results):
         find("x" * 300, results)
 
 
+def test_find_takes_no_step(results):
+    with pytest.raises(
+        UserError, match=r"^toy gpt2 first@20 means .* but find takes none: .*; leave out @20$"
+    ):
+        find("toy gpt2 first@20", results)
+
+
 def test_several_matches_are_listed(results):
     with pytest.raises(UserError, match="matches 2 cells") as caught:
         find("toy.char.gpt2.base.s1", results)

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from gptgrid.artifact.errors import UserError
-from gptgrid.plan.names import group_of, listed, match
+from gptgrid.plan.names import group_of, listed, match, refuse_step
 
 RECIPE = ("config.json", "codec.json")
 FILES = ("model.safetensors", *RECIPE)
@@ -105,6 +105,7 @@ def find(names: str, root: str | Path = "results") -> Path:
     Raises:
         UserError: no cell matches, or several do.
     """
+    refuse_step(names, "find takes none: it returns the folder of a cell; gptgrid.api.load takes them")
     found = matching(names, root)
     if len(found) > 1:
         raise too_many(names, found)
