@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version
 from inspect import getdoc
 from pathlib import Path
 from typing import Any
@@ -132,6 +133,11 @@ def test_an_output_that_a_full_disk_does_not_take_is_one_line():
         found = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
     assert found.returncode == 1
     assert found.stderr == "gptgrid: the output cannot be written: No space left on device\n"
+
+
+def test_the_version_is_that_of_the_package():
+    found = CliRunner().invoke(app, ["--version"])
+    assert (found.exit_code, found.output) == (0, f"gptgrid {version('gptgrid')}\n")
 
 
 def test_the_command_starts_without_torch():

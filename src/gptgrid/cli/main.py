@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import sys
 from errno import ENOSPC
+from importlib import metadata
+from typing import Annotated
 
 import typer
 
@@ -37,8 +39,19 @@ app = typer.Typer(
 )
 
 
+def tell_version(asked: bool) -> None:
+    """Print the version and end, if it was asked for."""
+    if asked:
+        typer.echo(f"gptgrid {metadata.version('gptgrid')}")
+        raise typer.Exit
+
+
 @app.callback()
-def describe() -> None:
+def describe(
+    version: Annotated[
+        bool, typer.Option("--version", callback=tell_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
     """From raw text to a comparison of small language models."""
 
 
