@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import random
 from functools import cache
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from gptgrid.tokens.base import END_OF_TEXT, Codec
 from gptgrid.tokens.codec import BpeCodec, BytesCodec, CharCodec, IdsCodec, read_codec, write_codec
 from gptgrid.tokens.huggingface import to_tokenizer_json
 from gptgrid.tokens.patterns import PATTERNS
-from gptgrid.tokens.seams import next_seam, spans
+from gptgrid.tokens.seams import AHEAD, cut, next_seam
 
 DOCUMENTS = [
     "The cat sat on the mat. The dog sat on the log, and the cat's 12345 friends didn't.",
@@ -170,7 +171,7 @@ WORDS = [
     length=st.integers(1, 30),
 )
 def test_parts_of_a_text_have_the_ids_of_the_whole(codec: Codec, marks: bool, text: str, length: int) -> None:
-    parts = list(codec.parts(text, length, marks))
+    parts = list(codec.parts([text], length, marks))
     assert codec.join(parts).tolist() == (codec.encode_marked(text) if marks else codec.encode(text))
 
 
@@ -193,13 +194,45 @@ def test_new_letters_are_no_seam_as_the_engines_do_not_know_them() -> None:
     ranks = [bytes([value]) for value in range(256)]
     codec = BpeCodec("bpe", PATTERNS["gpt4"], [*ranks, letter.encode()[-1:] + b"."])
     text = f"a {letter}. {letter}. b"
-    assert codec.join(codec.parts(text, 3)).tolist() == codec.encode(text)
+    assert codec.join(codec.parts([text], 3)).tolist() == codec.encode(text)
 
 
-def test_spans_are_the_text() -> None:
+def test_parts_are_the_text_and_end_at_seams() -> None:
     for text in ("", "a", "a b c", "a" * 30, "one two three, four. " * 9):
-        assert "".join(spans(text, 7)) == text
-    assert list(spans("a b c d", 2)) == ["a b", " c", " d"]
+        assert "".join(cut([text], 7, next_seam)) == text
+    assert list(cut(["a b c d"], 2, next_seam)) == ["a b", " c", " d"]
+
+
+@pytest.mark.parametrize("marks", [False, True])
+@every_codec
+@pytest.mark.parametrize("size", [101, 999, 30_000])
+def test_a_text_in_pieces_has_the_parts_of_the_whole(codec: Codec, marks: bool, size: int) -> None:
+    """Also where a name, or a name in a name, stands across pieces, and where no place to cut is for long."""
+    some = "".join(random.Random(size).choices([*WORDS, *SPECIAL, END_OF_TEXT], k=AHEAD))
+    for text in (
+        some,
+        f"{'a' * 2 * AHEAD} {some[:99]}{' ' * 2 * AHEAD}{some[:99]}{SPECIAL[0]}",
+        SPECIAL[0],
+        "",
+    ):
+        pieces = [text[start : start + size] for start in range(0, len(text), size)]
+        for length in (1, 50, AHEAD):
+            assert list(codec.parts(pieces, length, marks)) == list(codec.parts([text], length, marks))
+
+
+@pytest.mark.parametrize("size", range(1, len(END_OF_TEXT) + 1))
+def test_a_name_in_the_end_of_text_is_none_wherever_a_text_is_cut(size: int) -> None:
+    codec, text = BytesCodec(["text|>"]), END_OF_TEXT * AHEAD
+    pieces = (text[start : start + 500 * size] for start in range(0, len(text), 500 * size))
+    assert codec.join(codec.parts(pieces, 1, marks=True)).tolist() == codec.encode(text)
+
+
+def test_a_part_is_known_soon() -> None:
+    """So that not more than a piece of a text, and what may decide, is in memory."""
+    read = []
+    pieces = ("one two, " * 100 for _ in iter(lambda: read.append(1), 1))
+    parts = BytesCodec(SPECIAL).parts(pieces, 1000, marks=True)
+    assert len(next(parts)) == 1000 and len(read) < 2 * AHEAD // 900 + 4
 
 
 @pytest.mark.parametrize("name", CODECS)
@@ -215,7 +248,7 @@ def test_spans_are_the_text() -> None:
 )
 def test_a_long_line_falls_apart(name: str, text: str) -> None:
     codec = CODECS[name]
-    parts = list(codec.parts(text, 1000))
+    parts = list(codec.parts([text], 1000))
     assert max(map(len, parts)) < 1020
     assert codec.join(parts).tolist() == codec.encode(text)
 

@@ -29,7 +29,7 @@ from gptgrid.tokens.shards import Shards, read_shard, write_shard
 READ = 2**20
 """Bytes that are read at once."""
 PART = 2**18
-"""Characters that are encoded at once. As many wait behind them, more than the place of a cut depends on."""
+"""Characters that are encoded at once."""
 BLOCK = 2**20
 """Tokens whose nats are added up at once."""
 
@@ -133,23 +133,7 @@ def encode(codec: Codec, pieces: Iterable[str], marks: bool) -> Iterator[np.ndar
         marks: names of special tokens mean these.
     """
     yield codec.ids_of_part([] if codec.eot is None else [codec.eot])
-    names = {index: name for name, index in codec.special_tokens.items()}
-    rest, wanted = "", 2 * PART
-    for piece in pieces:
-        rest += piece
-        if len(rest) < wanted:
-            continue
-        used = 0
-        for part in codec.parts(rest, PART, marks):
-            behind = used + (len(part) if isinstance(part, str) else len(names[part[0]]))
-            if behind > len(rest) - PART:
-                break
-            yield codec.ids_of_part(part)
-            used = behind
-        rest = rest[used:]
-        # A long text without a place to cut is not searched again with every piece.
-        wanted = max(2 * PART, 2 * len(rest))
-    yield from map(codec.ids_of_part, codec.parts(rest, PART, marks))
+    yield from map(codec.ids_of_part, codec.parts(pieces, PART, marks))
 
 
 def losses(cell: TrainedCell, tokens: Shards) -> Iterator[np.ndarray]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import chain, groupby
 from typing import Any
 
 import numpy as np
 
 from gptgrid.artifact.errors import UserError
+from gptgrid.tokens.seams import AHEAD, cut
 from gptgrid.tokens.special import END_OF_TEXT
 
 
@@ -57,15 +59,24 @@ class Codec:
 
     def encode_marked_array(self, text: str) -> np.ndarray:
         """Return the same as a uint32 array."""
-        return self.join(self.parts(text, len(text), marks=True))
+        return self.join(self.marked(text))
 
-    def parts(self, text: str, length: int, marks: bool = False) -> Iterator[str | list[int]]:
+    def parts(self, pieces: Iterable[str], length: int, marks: bool = False) -> Iterator[str | list[int]]:
         """Yield texts, each the shortest of at least `length` characters, and ids of marks between them.
 
         Their ids one after the other are those of the whole text. A text that can be cut nowhere stays whole.
+
+        Args:
+            pieces: of the text, cut anywhere; one is in memory at once.
+            length: at least 1.
+            marks: names of special tokens mean these.
         """
-        for piece in self.marked(text) if marks else [text]:
-            yield from self.cut(piece, length) if isinstance(piece, str) else [piece]
+        if marks:
+            pieces = replaced_in_pieces(pieces, self.names, self.marks)
+        for is_text, run in groupby(pieces, key=lambda piece: isinstance(piece, str)):
+            if is_text:
+                run = cut(run, length, self.seam)
+            yield from run
 
     def ids_of_part(self, part: str | list[int]) -> np.ndarray:
         """Return the ids of what `parts` yields as a uint32 array."""
@@ -77,26 +88,22 @@ class Codec:
 
     def marked(self, text: str) -> Iterator[str | list[int]]:
         """Yield the texts between the marks, and the id of each mark."""
-        marks = {name: index for name, index in self.special_tokens.items() if index != self.eot}
-        return replaced(text, self.names, marks)
+        return replaced(text, self.names, self.marks)
+
+    @property
+    def marks(self) -> dict[str, int]:
+        """Name → id of the special tokens that may stand in a text."""
+        return {name: index for name, index in self.special_tokens.items() if index != self.eot}
 
     @cached_property
     def names(self) -> re.Pattern[str]:
         """What finds the names of the special tokens."""
         return any_of(self.special_tokens)
 
-    def cut(self, text: str, length: int) -> Iterator[str]:
-        """Yield a text in pieces of at least `length` characters; see `parts`."""
-        start = 0
-        while len(text) - start > length:
-            end = self.seam(text, start + length)
-            yield text[start:end]
-            start = end
-        if start < len(text):
-            yield text[start:]
-
     def seam(self, text: str, place: int) -> int:
-        """Return the first place from `place` on where a text can be cut in two; its end if there is none."""
+        """Return the first place from `place` on where a text can be cut in two; if there is none, its end or
+        a place behind it.
+        """
         return place
 
     def begin(self, prompt: str, marks: bool = False) -> list[int]:
@@ -159,6 +166,20 @@ def replaced(text: str, names: re.Pattern[str], ids: Mapping[str, int]) -> Itera
             start = found.end()
     if start < len(text):
         yield text[start:]
+
+
+def replaced_in_pieces(
+    pieces: Iterable[str], names: re.Pattern[str], ids: Mapping[str, int]
+) -> Iterator[str | list[int]]:
+    """Yield the same for a text that comes in pieces; texts without a name between them belong together."""
+    held = ""
+    for piece in chain(pieces, [None]):
+        held += piece or ""
+        sure = len(held) if piece is None else max(0, len(held) - AHEAD)
+        begun = (found.end() for found in names.finditer(held) if found.start() < sure)
+        sure = max(sure, max(begun, default=0))
+        yield from replaced(held[:sure], names, ids)
+        held = held[sure:]
 
 
 def utf8(text: str) -> bytes:

@@ -9,12 +9,17 @@ back, so that the second part is cut as it is in the whole.
 """
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 
 import regex
 
 # Characters that Unicode has not assigned yet may be letters to another library.
 SEAM = regex.compile(r"\p{L}(?=[^\p{L}\p{M}\p{Han}\p{Cn}'])|\p{N}(?=[^\p{N}\p{Han}\p{Cn}])")
+
+AHEAD = 2**12
+"""Characters behind a place on which it depends at most whether a text can be cut there, or is the name of a
+token from there on."""
 
 
 def next_seam(text: str, place: int) -> int:
@@ -26,12 +31,22 @@ def next_seam(text: str, place: int) -> int:
     return len(text)
 
 
-def spans(text: str, length: int) -> Iterator[str]:
-    """Yield a text cut at the first seam after every `length` characters."""
-    start = 0
-    while len(text) - start > length:
-        end = next_seam(text, start + length)
-        yield text[start:end]
-        start = end
-    if start < len(text) or not text:
-        yield text[start:]
+def cut(pieces: Iterable[str], length: int, seam: Callable[[str, int], int]) -> Iterator[str]:
+    """Yield a text in parts, each the shortest of at least `length` characters that ends at a seam.
+
+    Args:
+        pieces: of the text, cut anywhere. What is in memory is one of them, and a part.
+        length: at least 1.
+        seam: (text, place) → the first seam at the place or behind it; the end of the text, or more, if there
+            is none.
+    """
+    held, searched = "", 0
+    for piece in chain(pieces, [None]):
+        held += piece or ""
+        start, sure = 0, len(held) if piece is None else len(held) - AHEAD
+        while start < sure and (end := seam(held, max(start + length, searched))) <= sure:
+            yield held[start:end]
+            start = end
+        held, searched = held[start:], max(0, sure - start)
+    if held:
+        yield held

@@ -128,5 +128,5 @@ def test_spans_have_the_pieces_of_the_text(pattern):
 
 
 def test_no_word_is_cut_where_all_of_a_small_text_is_taken():
-    texts = ["of understanding, and 天地", "a" * 3 * SPAN, ""]
+    texts = ["of understanding, and 天地", "a" * 3 * SPAN]
     assert list(training_spans(texts, size_of(texts), 1)) == texts

@@ -179,7 +179,7 @@ def works(documents: Iterable[str], codec: Codec, marks: bool) -> Iterator[Calla
             )
         number += len(short)
         if len(last) >= 2 * CHUNK:
-            parts = chain([[codec.eot]], codec.parts(last, CHUNK, marks))
+            parts = chain([[codec.eot]], codec.parts([last], CHUNK, marks))
             for some in batches(parts, CHUNK):
                 yield partial(encode_located, partial(codec.join, some), [last], number, codec, marks)
             number += 1

@@ -191,7 +191,7 @@ def compression(codec: Codec, documents: Iterator[str], marks: bool) -> dict[str
     size = tokens = 0
     for text in first_characters(documents, MEASURED):
         size += len(text.encode())
-        tokens += sum(len(codec.ids_of_part(part)) for part in codec.parts(text, PART, marks))
+        tokens += sum(len(codec.ids_of_part(part)) for part in codec.parts([text], PART, marks))
     return {"bytes": size, "tokens": tokens, "bytes_per_token": size / max(1, tokens)}
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import regex
 
 from gptgrid.text.documents import open_file, read_texts
-from gptgrid.tokens.seams import spans
+from gptgrid.tokens.seams import cut, next_seam
 
 PER_BYTE = 60
 """Bytes of memory for each byte of a different piece; 57 were measured on Chinese novels, 25 on English."""
@@ -87,11 +87,11 @@ def training_spans(documents: Iterable[str], size: int, share: float) -> Iterato
     """
     if share == 1:
         for text in documents:
-            yield from spans(text, SPAN)
+            yield from cut([text], SPAN, next_seam)
         return
     length = max(1, min(SPAN, int(share * size / SPANS)))
     for text in documents:
-        for span in spans(text, length):
+        for span in cut([text], length, next_seam):
             yield from (span[start : start + 4 * length] for start in range(0, len(span), 4 * length))
 
 
