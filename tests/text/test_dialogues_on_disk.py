@@ -2,13 +2,13 @@
 
 import pyarrow.parquet as pq
 
-from gptgrid.text import documents
+from gptgrid.text import rows
 from gptgrid.text.chat_template import Message
 from gptgrid.text.dialogues import DialogueWriter, read_dialogues
 
 
 def test_dialogues_come_back(tmp_path, monkeypatch):
-    monkeypatch.setattr(documents, "ROWS", 2)
+    monkeypatch.setattr(rows, "ROWS", 2)
     dialogues = [
         [Message("system", ""), Message("user", f"Who\nis {number}? 谁"), Message("assistant", "Me\u2028.")]
         for number in range(5)

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.text.chat_template import Message
-from gptgrid.text.documents import LONGEST, RowWriter
+from gptgrid.text.rows import LONGEST, RowWriter
 
 MESSAGES = pa.schema([("messages", pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())])))])
 

@@ -1,36 +1,38 @@
-"""Documents on the disk: parquet files with one column, `text` or `ids`, and one row a document."""
+"""Documents on the disk: parquet files with one column, `text` or `ids`, and one row a document.
+
+A text of more than rows.LENGTH characters takes several rows; which ones stands in the metadata of the file.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from tempfile import TemporaryFile
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import regex
 
 from gptgrid.artifact.errors import UserError
+from gptgrid.text import rows
+from gptgrid.text.long_text import LongText, Text, count, pieces_of, recut
+from gptgrid.text.rows import LONG, LONGEST, RowWriter, long_documents, open_file, read_texts, text_column
 from gptgrid.text.writing_systems import count_spaceless
 
-Document = str | np.ndarray
+Document = Text | np.ndarray
 """A text, or its token ids (uint32)."""
 
 SPLITS = ("train", "valid", "test")
-ROWS = 4096
-"""Documents in a row group, unless they are long."""
-LENGTH = 4 * 2**20
-"""Characters (or ids) after which a row group ends: it is what is in memory at once."""
-LONGEST = 2**29 - 2**23
-"""Characters of the longest document: parquet counts the bytes of the texts in a row group in 31 bits."""
 PART = 2**18
 """Characters of a long text that are looked at in one go."""
 BLANK = regex.compile(r"[\s\x1a\p{Default_Ignorable_Code_Point}]*+")
 """White space, the mark at which files of DOS end, and characters of no width."""
+Border = re.Pattern[str] | regex.Pattern[str]
 WHITE, ANYWHERE = re.compile(r"\s"), re.compile("")
 TEXT = pa.schema([("text", pa.string())])
 IDS = pa.schema([("ids", pa.list_(pa.uint32()))])
@@ -44,79 +46,46 @@ LONG_WORD = 20
 Finnish 9, source code about 10."""
 
 
-class RowWriter:
-    """A parquet file of one column that rows are added to, one by one; the same ones give the same bytes."""
-
-    def __init__(self, path: Path, schema: pa.Schema) -> None:
-        """Open a file."""
-        self.schema = schema
-        # Of a dictionary, or of the least and the greatest text, the library would keep copies in memory.
-        self.file = pq.ParquetWriter(
-            path, self.schema, compression="zstd", use_dictionary=False, write_statistics=False
-        )
-        self.rows: list[Any] = []
-        self.length = 0
-
-    def add_row(self, row: Any, length: int) -> None:
-        """Add a row of some characters, or ids, behind the others.
-
-        A full row group is written when the next row comes: by then nobody holds the texts of this one.
-        """
-        if len(self.rows) >= ROWS or self.length >= LENGTH:
-            self.flush()
-        self.rows.append(row)
-        self.length += length
-
-    def flush(self) -> None:
-        """Write a row group of what was added since the last one."""
-        self.file.write_table(pa.table([self.column()], schema=self.schema))
-        self.rows, self.length = [], 0
-
-    def column(self) -> pa.Array:
-        """Return the rows as a column."""
-        return pa.array(self.rows, self.schema.types[0])
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self.rows and kind is None:
-            self.flush()
-        self.file.close()
-        release_memory()
-
-
 class DocumentWriter(RowWriter):
     """A parquet file of documents."""
 
-    def __init__(self, path: Path, ids: bool = False) -> None:
+    def __init__(self, file: Path | BinaryIO, ids: bool = False) -> None:
         """Open a file for texts, or for arrays of token ids."""
-        super().__init__(path, IDS if ids else TEXT)
+        super().__init__(file, IDS if ids else TEXT)
+        self.long: dict[int, list[int]] = {}
+        """First row of each long text → characters of its rows."""
 
     def add(self, document: Document) -> None:
         """Add a document behind the others.
 
         Raises:
-            UserError: it is longer than a document can be.
+            UserError: ids are more than a row can have.
         """
-        if len(document) > LONGEST:
-            raise UserError(
-                f"one document has {len(document):,} characters, more than {LONGEST:,}; cut the text finer "
-                "(`document: blank-line`, `line`, or a delimiter)"
-            )
-        self.add_row(document.encode() if isinstance(document, str) else document, len(document))
+        if isinstance(document, np.ndarray):
+            if len(document) > LONGEST:
+                raise UserError(f"one document has {len(document):,} ids, more than {LONGEST:,}; cut it")
+            self.add_row(document, len(document))
+        elif len(document) <= rows.LENGTH:
+            self.add_row(str(document).encode(), len(document))
+        else:
+            self.add_long(recut(pieces_of(document), rows.LENGTH))
+
+    def add_long(self, pieces: Iterable[str]) -> None:
+        """Add a long text, each piece of it as a row group of its own."""
+        self.flush()
+        lengths = self.long[self.written] = []
+        for piece in pieces:
+            self.add_row(piece.encode(), len(piece))
+            lengths.append(len(piece))
+            self.flush()
 
     def column(self) -> pa.Array:
         return super().column() if self.schema is IDS else text_column(self.rows)
 
-
-def text_column(texts: list[bytes]) -> pa.Array:
-    """Return texts in UTF-8 as a column; `pa.array` would hold a long one twice."""
-    offsets = np.cumsum([0, *map(len, texts)]).astype(np.int32)
-    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(texts))]
-    return pa.Array.from_buffers(pa.string(), len(texts), buffers)
+    def __exit__(self, *exception: Any) -> None:
+        if self.long:
+            self.file.add_key_value_metadata({LONG: json.dumps(self.long)})
+        super().__exit__(*exception)
 
 
 def write_documents(path: Path, documents: Iterable[str]) -> None:
@@ -127,7 +96,17 @@ def write_documents(path: Path, documents: Iterable[str]) -> None:
 
 
 def read_documents(folder: Path, split: str) -> Iterator[str] | Iterator[np.ndarray]:
-    """Yield the documents of a split in order: texts, or arrays of ids (uint32).
+    """Yield the documents of a split in order, whole: texts, or arrays of ids (uint32).
+
+    Raises:
+        UserError: the folder has no such split.
+    """
+    for document in stream_documents(folder, split):
+        yield str(document) if isinstance(document, LongText) else document
+
+
+def stream_documents(folder: Path, split: str) -> Iterator[Text] | Iterator[np.ndarray]:
+    """Yield the same, but of long texts what reads them in parts.
 
     Raises:
         UserError: the folder has no such split.
@@ -136,38 +115,38 @@ def read_documents(folder: Path, split: str) -> Iterator[str] | Iterator[np.ndar
     if not files:
         raise UserError(f"{folder} has no {split}-*.parquet: it is not a finished corpus; run snakemake")
     for path in files:
-        yield from read_file(path)
+        yield from stream_file(path)
 
 
-def read_file(path: Path) -> Iterator[str] | Iterator[np.ndarray]:
+def stream_file(file: Path | BinaryIO) -> Iterator[Text] | Iterator[np.ndarray]:
     """Yield the documents of one file in order, with one row group in memory."""
-    with open_file(path) as file:
-        texts = file.schema_arrow.names == ["text"]
-        for group in range(file.num_row_groups):
-            if texts:
-                yield from read_texts(file, group)
-            else:
-                yield from (row.values.to_numpy() for row in file.read_row_group(group).column(0))
+    # It is open as long as one of its long texts is in use.
+    source = open_file(file)
+    texts, long = source.schema_arrow.names == ["text"], long_documents(source)
+    group = row = 0
+    while group < source.num_row_groups:
+        if lengths := long.get(row):
+            yield LongText(source, group, lengths, 0, sum(lengths))
+            group, row = group + len(lengths), row + len(lengths)
+            continue
+        if texts:
+            yield from read_texts(source, group)
+        else:
+            yield from (ids.values.to_numpy() for ids in source.read_row_group(group).column(0))
+        group, row = group + 1, row + source.metadata.row_group(group).num_rows
 
 
-def open_file(path: Path) -> pq.ParquetFile:
-    """Open a file of documents; of a row group that was read, its packed form does not stay in memory."""
-    return pq.ParquetFile(path, pre_buffer=False, buffer_size=2**20)
-
-
-def read_texts(file: pq.ParquetFile, group: int) -> list[str]:
-    """Return the texts of a row group; of what the library needed to unpack them, nothing stays in memory."""
-    column = file.read_row_group(group, use_threads=False).column(0)
-    release_memory()
-    texts = column.to_pylist()
-    del column
-    release_memory()
-    return texts
-
-
-def release_memory() -> None:
-    """Give back what the library keeps for its next buffers: those of a long document are long."""
-    pa.default_memory_pool().release_unused()
+def gather(pieces: Iterable[str], scratch: Path) -> Text:
+    """Return the text that pieces are together; a long one lies in `scratch` as long as it is in use."""
+    found = recut(pieces, rows.LENGTH)
+    first, second = next(found, ""), next(found, None)
+    if second is None:
+        return first
+    file = TemporaryFile(dir=scratch)  # noqa: SIM115 (it is open as long as the text)
+    with DocumentWriter(file) as writer:
+        writer.add_long(chain([first, second], found))
+    [text] = stream_file(file)
+    return text
 
 
 @dataclass
@@ -183,13 +162,13 @@ class Counts:
     spaceless: int = 0
     """Characters of scripts that put no blanks between words."""
 
-    def add(self, text: str) -> None:
+    def add(self, text: Text) -> None:
         """Count one more document."""
         self.documents += 1
         self.characters += len(text)
         self.bytes += utf8_size(text)
-        self.words += sum(len(part.split()) for part in parts(text))
-        self.newlines += text.count("\n")
+        self.words += count_words(text)
+        self.newlines += count(text, "\n")
         self.spaceless += sum(map(count_spaceless, parts(text, ANYWHERE)))
 
 
@@ -214,35 +193,65 @@ def why_no_words(counts: dict[str, Any]) -> str | None:
     return None
 
 
-def parts(text: str, border: re.Pattern[str] = WHITE) -> Iterator[str]:
+def parts(text: Text, border: Border = WHITE) -> Iterator[str]:
     """Yield a text in parts of PART characters, and as many more as the next match of `border` takes.
 
-    So what is made of a long text, such as its words, need not be in memory at once.
+    So what is made of a long text, such as its words, need not be in memory at once. What stands between two
+    matches and is longer than PART begins a part, and is itself cut after every PART characters.
     """
-    start = 0
-    while start < len(text):
-        found = border.search(text, start + PART)
-        stop = found.end() if found else len(text)
-        yield text[start:stop] if stop - start < len(text) else text
-        start = stop
+    if 0 < len(text) <= PART:  # as most are
+        yield str(text)
+        return
+    held = ""
+    for piece in chain(pieces_of(text), [""]):
+        held += piece
+        start, ahead = 0, 2 * PART + 2 if piece else 0
+        while len(held) - start > ahead:
+            stop = end_of_part(held, start, border)
+            yield held[start:stop]
+            start = stop
+        held = held[start:]
 
 
-def utf8_parts(text: str) -> Iterator[bytes]:
+def end_of_part(text: str, start: int, border: Border) -> int:
+    """Return where the part that starts at a place ends; it depends on 2 · PART + 2 characters."""
+    found = border.search(text, start + PART, start + 2 * PART + 1)
+    end, behind = found.span() if found else (len(text), len(text))
+    if end - PART <= start or border.search(text, end - PART - 1, start + PART):
+        return behind
+    # What stands there is longer than PART.
+    begin = max((match.end() for match in border.finditer(text, start, start + PART)), default=start)
+    return begin if begin > start else start + PART
+
+
+def count_words(text: Text) -> int:
+    """Return how many words a text has, as white space separates them."""
+    words, inside = 0, False
+    for part in parts(text):
+        # One that is cut is counted where it begins.
+        words += len(part.split()) - inside
+        inside = not part[-1].isspace()
+    return words
+
+
+def utf8_parts(text: Text) -> Iterator[bytes]:
     """Yield a text in UTF-8, in parts."""
     return (part.encode() for part in parts(text, ANYWHERE))
 
 
-def utf8_size(text: str) -> int:
+def utf8_size(text: Text) -> int:
     """Return how many bytes a text has in UTF-8."""
-    return len(text) if text.isascii() else sum(map(len, utf8_parts(text)))
+    if isinstance(text, str) and text.isascii():
+        return len(text)
+    return sum(map(len, utf8_parts(text)))
 
 
-def is_blank(text: str) -> bool:
+def is_blank(text: Text) -> bool:
     """Return whether nothing of a text can be seen."""
-    return BLANK.fullmatch(text) is not None
+    return all(map(BLANK.fullmatch, pieces_of(text)))
 
 
-def batches(documents: Iterable[str], length: int) -> Iterator[list[str]]:
+def batches(documents: Iterable[Text], length: int) -> Iterator[list[Text]]:
     """Yield runs of whole documents, each run as short as it can be with at least `length` characters."""
     batch, size = [], 0
     for text in documents:
@@ -255,10 +264,10 @@ def batches(documents: Iterable[str], length: int) -> Iterator[list[str]]:
         yield batch
 
 
-def first_characters(documents: Iterable[str], characters: int) -> Iterator[str]:
+def first_characters(documents: Iterable[Text], characters: int) -> Iterator[str]:
     """Yield documents from the first on until they have so many characters together; the last one is cut."""
     for text in documents:
-        yield text[:characters]
+        yield str(text[:characters])
         characters -= len(text)
         if characters <= 0:
             return

@@ -38,7 +38,7 @@ def size_of(texts):
 
 
 def thinned(texts, share):
-    return Draw(training_spans(texts, size_of(texts), share), share)
+    return Draw(training_spans([[text] for text in texts], size_of(texts), share), share)
 
 
 @pytest.fixture(autouse=True)
@@ -120,7 +120,7 @@ def test_one_document_is_thinned_as_many_short_ones(text, share):
 def test_spans_have_the_pieces_of_the_text(pattern):
     texts = [" ".join(english(3, 3000)), "".join(chinese(3, 3000)), "short, and don't!", "\n\n"]
     cut = regex.compile(PATTERNS[pattern], regex.VERSION1)
-    found = list(training_spans(texts, size_of(texts), 1))
+    found = list(training_spans([[text] for text in texts], size_of(texts), 1))
     assert len(found) > 10 and max(map(len, found)) < 2 * SPAN
     assert [piece for text in found for piece in cut.findall(text)] == [
         piece for text in texts for piece in cut.findall(text)
@@ -129,4 +129,4 @@ def test_spans_have_the_pieces_of_the_text(pattern):
 
 def test_no_word_is_cut_where_all_of_a_small_text_is_taken():
     texts = ["of understanding, and 天地", "a" * 3 * SPAN]
-    assert list(training_spans(texts, size_of(texts), 1)) == texts
+    assert list(training_spans([[text] for text in texts], size_of(texts), 1)) == texts

@@ -19,7 +19,8 @@ from gptgrid.artifact.job import Job
 from gptgrid.artifact.store import link
 from gptgrid.stages.encode.sizes import Sizes
 from gptgrid.stages.encode.table import describe_tokenizer
-from gptgrid.text.documents import SPLITS, batches, read_file
+from gptgrid.text.documents import SPLITS, batches, stream_file
+from gptgrid.text.long_text import Text, pieces_of
 from gptgrid.tokens.base import END_OF_TEXT, Codec
 from gptgrid.tokens.codec import read_codec
 from gptgrid.tokens.document_table import table_path
@@ -128,7 +129,7 @@ def encode_file(
     Raises:
         UserError: a document cannot be encoded; which one, but nothing of its text.
     """
-    documents = read_file(source)
+    documents = stream_file(source)
     if sizes is not None:
         documents = sizes.documents(documents)
     if codec.kind == "ids":
@@ -150,7 +151,7 @@ def mark_documents(documents: Iterable[np.ndarray], eot: int | None) -> Iterator
 
 
 def encode_documents(
-    documents: Iterable[str], codec: Codec, threads: int, marks: bool = False
+    documents: Iterable[Text], codec: Codec, threads: int, marks: bool = False
 ) -> Iterator[np.ndarray]:
     """Yield the ids of documents in order. tiktoken works outside Python's lock, so threads do."""
     # The first thread that encodes owns the cache of the pattern engine, and slows down all others that
@@ -167,7 +168,7 @@ def encode_documents(
             yield pending.popleft().result()
 
 
-def works(documents: Iterable[str], codec: Codec, marks: bool) -> Iterator[Callable[[], np.ndarray]]:
+def works(documents: Iterable[Text], codec: Codec, marks: bool) -> Iterator[Callable[[], np.ndarray]]:
     """Yield what encodes the documents, one piece of work after the other, each of about CHUNK characters."""
     number = 1
     for *short, last in batches(documents, CHUNK):
@@ -179,14 +180,14 @@ def works(documents: Iterable[str], codec: Codec, marks: bool) -> Iterator[Calla
             )
         number += len(short)
         if len(last) >= 2 * CHUNK:
-            parts = chain([[codec.eot]], codec.parts([last], CHUNK, marks))
+            parts = chain([[codec.eot]], codec.parts(pieces_of(last), CHUNK, marks))
             for some in batches(parts, CHUNK):
                 yield partial(encode_located, partial(codec.join, some), [last], number, codec, marks)
             number += 1
 
 
 def encode_located(
-    work: Callable[[], np.ndarray], documents: list[str], number: int, codec: Codec, marks: bool
+    work: Callable[[], np.ndarray], documents: list[Text], number: int, codec: Codec, marks: bool
 ) -> np.ndarray:
     """Do a piece of work on some documents, the first of which has a number.
 
@@ -198,7 +199,7 @@ def encode_located(
     except UserError:
         for place, text in enumerate(documents, number):
             try:
-                codec.encode_stream([text], marks)
+                codec.encode_stream([str(text)], marks)
             except UserError as error:
                 counted = " (characters counted anew after each mark)" if marks else ""
                 raise UserError(f"document {place}{counted}: {error}") from None

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gptgrid.text.documents import first_characters, read_documents
+from gptgrid.text.documents import first_characters, stream_documents
 from gptgrid.text.writing_systems import runs
 from gptgrid.tokens.base import Codec
 from gptgrid.tokens.frequencies import token_counts
@@ -65,7 +65,7 @@ def by_script(codec: Codec, corpus: Path, split: str, marks: bool = False) -> di
     """
     sizes: Counter[str] = Counter()
     tokens: Counter[str] = Counter()
-    documents = first_characters(read_documents(corpus, split), CHARACTERS)
+    documents = first_characters(stream_documents(corpus, split), CHARACTERS)
     pieces = (piece for text in documents for piece in (codec.marked(text) if marks else [text]))
     for text in (piece for piece in pieces if isinstance(piece, str)):
         spans = [(kind, len(run.encode())) for kind, run in runs(text)]

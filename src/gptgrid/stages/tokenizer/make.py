@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,9 @@ from gptgrid.artifact.variants import Variants
 from gptgrid.net.download import fetch
 from gptgrid.net.http import HUB
 from gptgrid.stages.tokenizer.thinning import Draw, affordable_share, training_spans
-from gptgrid.text.documents import SPLITS, first_characters, read_documents
-from gptgrid.tokens.base import END_OF_TEXT, Codec, any_of, replaced
+from gptgrid.text.documents import SPLITS, first_characters, stream_documents
+from gptgrid.text.long_text import Text, pieces_of
+from gptgrid.tokens.base import END_OF_TEXT, Codec, any_of, replaced_in_pieces
 from gptgrid.tokens.codec import BpeCodec, BytesCodec, CharCodec, IdsCodec, write_codec
 from gptgrid.tokens.huggingface import to_tokenizer_json
 from gptgrid.tokens.imported import HuggingFaceCodec
@@ -52,7 +54,7 @@ def make_tokenizer(job: Job) -> dict[str, Any]:
         with job.timing("measure"):
             marks = job.config.marks == "special"
             about["compression"] = {
-                split: compression(codec, read_documents(job.inputs["corpus"], split), marks)
+                split: compression(codec, stream_documents(job.inputs["corpus"], split), marks)
                 for split in SPLITS
             }
     return {"kind": codec.kind, "vocab_size": codec.vocab_size, "eot": codec.eot, ABOUT: about}
@@ -65,7 +67,7 @@ def make_bytes(job: Job, about: dict[str, Any]) -> Codec:
 
 def make_char(job: Job, about: dict[str, Any]) -> Codec:
     """Return the codec of the characters of the training split."""
-    characters = learn_characters(training_text(job))
+    characters = learn_characters(chain.from_iterable(training_texts(job)))
     return CharCodec(characters, job.config.special_tokens)
 
 
@@ -79,7 +81,7 @@ def make_bpe(job: Job, about: dict[str, Any]) -> Codec:
     size = job.manifest("corpus")["facts"]["splits"]["train"]["bytes"]
     pattern = PATTERNS[config.pattern]
     share = affordable_share(job.inputs["corpus"], size, pattern, config.memory)
-    drawn = Draw(training_spans(training_text(job), size, share), share)
+    drawn = Draw(training_spans(training_texts(job), size, share), share)
     codec = learn_bpe(drawn, config.vocab_size, pattern, config.special_tokens)
     if not drawn.bytes:
         raise UserError(
@@ -101,21 +103,25 @@ def make_ids(job: Job, about: dict[str, Any]) -> Codec:
     return IdsCodec(facts["vocab_size"], facts.get("eot"))
 
 
-def training_text(job: Job) -> Iterator[str]:
-    """Yield the documents of the training split; where names of special tokens are marks, without these."""
-    documents = read_documents(job.inputs["corpus"], "train")
+def training_texts(job: Job) -> Iterator[Iterable[str]]:
+    """Yield the documents of the training split, in pieces; where names of special tokens are marks, what
+    stands between these.
+    """
+    documents = map(pieces_of, stream_documents(job.inputs["corpus"], "train"))
     marks = job.config.special_tokens if job.config.marks == "special" else []
     # Marks that begin with the end of text are longer; that itself stays text.
     names, ids = any_of([END_OF_TEXT, *marks]), dict.fromkeys(marks, 0)
-    for text in documents:
-        yield from (piece for piece in replaced(text, names, ids) if isinstance(piece, str))
+    for pieces in documents:
+        parts = replaced_in_pieces(pieces, names, ids)
+        runs = groupby(parts, key=lambda part: isinstance(part, str))
+        yield from (run for is_text, run in runs if is_text)
 
 
-def learn_characters(documents: Iterable[str]) -> str:
-    """Return the characters of some documents, in the order of Unicode."""
+def learn_characters(pieces: Iterable[str]) -> str:
+    """Return the characters of some texts, or pieces of texts, in the order of Unicode."""
     characters: set[str] = set()
-    for text in documents:
-        characters.update(text)
+    for piece in pieces:
+        characters.update(piece)
     return "".join(sorted(characters))
 
 
@@ -186,7 +192,7 @@ def as_path(path: Path) -> str:
     return str(path.resolve())
 
 
-def compression(codec: Codec, documents: Iterator[str], marks: bool) -> dict[str, Any]:
+def compression(codec: Codec, documents: Iterable[Text], marks: bool) -> dict[str, Any]:
     """Return bytes, tokens (without end-of-text) and their ratio over the start of a split."""
     size = tokens = 0
     for text in first_characters(documents, MEASURED):

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import regex
 
-from gptgrid.text.documents import open_file, read_texts
+from gptgrid.text.rows import open_file, read_texts
 from gptgrid.tokens.seams import cut, next_seam
 
 PER_BYTE = 60
@@ -74,24 +74,24 @@ def bytes_of_pieces(texts: list[str], pattern: str) -> tuple[int, int]:
     return different, sum(len(piece.encode()) for piece, number in counts.items() if number == 1)
 
 
-def training_spans(documents: Iterable[str], size: int, share: float) -> Iterator[str]:
-    """Yield documents in spans, cut where the pattern cuts anyway.
+def training_spans(texts: Iterable[Iterable[str]], size: int, share: float) -> Iterator[str]:
+    """Yield texts in spans, cut where the pattern cuts anyway.
 
     Where a share of them is to be drawn, spans are so short that some hundred of them come to it; they are
     then cut elsewhere, too, where the pattern does not cut for a long while.
 
     Args:
-        documents: texts.
+        texts: each in pieces, cut anywhere.
         size: bytes of all of them.
         share: what is to be drawn, in (0, 1].
     """
     if share == 1:
-        for text in documents:
-            yield from cut([text], SPAN, next_seam)
+        for pieces in texts:
+            yield from cut(pieces, SPAN, next_seam)
         return
     length = max(1, min(SPAN, int(share * size / SPANS)))
-    for text in documents:
-        for span in cut([text], length, next_seam):
+    for pieces in texts:
+        for span in cut(pieces, length, next_seam):
             yield from (span[start : start + 4 * length] for start in range(0, len(span), 4 * length))
 
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from gptgrid.stages.corpus.preparing.writing import SplitFiles
-from gptgrid.text.documents import first_characters, read_documents, why_no_words
+from gptgrid.text.documents import first_characters, stream_documents, why_no_words
 from gptgrid.text.readable import printable
 from gptgrid.text.writing_systems import count_scripts
 
@@ -30,7 +30,7 @@ DOCUMENTS = {
 
 def describe_documents(folder: Path, splits: dict[str, SplitFiles], private: bool) -> dict[str, Any]:
     """Return what is worth knowing about the documents beside their number."""
-    beginning = list(first_characters(read_documents(folder, "train"), SAMPLE))
+    beginning = list(first_characters(stream_documents(folder, "train"), SAMPLE))
     step = max(1, len(beginning) // EXAMPLES)
     return {
         "lengths": {name: split.quantiles() for name, split in splits.items()},

@@ -19,7 +19,8 @@ from xxhash import xxh3_64_intdigest
 
 from gptgrid.seeds import mix64
 from gptgrid.stages.corpus.preparing.units import shown
-from gptgrid.text.documents import PART, batches, parts, read_documents
+from gptgrid.text.documents import PART, batches, parts, stream_documents
+from gptgrid.text.long_text import Text
 from gptgrid.text.writing_systems import PLANES, SPACELESS, spaceless_points
 
 LONGEST = 50
@@ -68,8 +69,8 @@ class Units:
 def overlapping_units(folder: Path, split: str) -> Iterator[Units]:
     """Yield the units of a split in pieces, each of which repeats the last LONGEST - 1 of the one before."""
     rest, documents = filler(0), 0
-    texts = (text.replace("\0", " ") for text in read_documents(folder, split))
-    pieces = chain.from_iterable(chain(parts(text, BORDER), (END,)) for text in texts)
+    texts = stream_documents(folder, split)
+    pieces = chain.from_iterable(chain(words_only(text), (END,)) for text in texts)
     for batch in batches(pieces, PART):
         hashes, character = units_of(batch)
         ends = hashes == WORD_END
@@ -79,6 +80,11 @@ def overlapping_units(folder: Path, split: str) -> Iterator[Units]:
         yield rest
         rest = rest[max(0, len(rest.hashes) - LONGEST + 1) :]
     yield rest + filler(LONGEST - 1)
+
+
+def words_only(text: Text) -> Iterator[str]:
+    """Yield a text in parts, without what could be taken for the END of it."""
+    return (part.replace("\0", " ") for part in parts(text, BORDER))
 
 
 def filler(length: int) -> Units:

@@ -24,7 +24,7 @@ from gptgrid.stages.corpus.preparing.near_copies import NearCopies
 from gptgrid.stages.corpus.preparing.passages import CHARACTERS, WORDS, Passages
 from gptgrid.stages.corpus.preparing.units import units
 from gptgrid.stages.corpus.preparing.wholes import Wholes
-from gptgrid.text.documents import Document, parts, read_documents, utf8_size
+from gptgrid.text.documents import Document, parts, stream_documents, utf8_size
 
 COMPARED = 2**20
 """About so many passages of a split are looked for."""
@@ -107,7 +107,7 @@ def measure_documents(folder: Path) -> dict[str, dict[str, dict[str, Any]]]:
         the first split's documents) and `size_share` (of its bytes, or ids); and `repeats`: `valid`, `test` →
         the same for the documents that are copies of an earlier one in the split.
     """
-    known = {split: document_keys(read_documents(folder, split)) for split in ("train", "valid", "test")}
+    known = {split: document_keys(stream_documents(folder, split)) for split in ("train", "valid", "test")}
     pairs = {}
     for split, other in PAIRS:
         keys, sizes = known[split]
@@ -142,12 +142,12 @@ def overlap(copies: np.ndarray, sizes: np.ndarray) -> dict[str, Any]:
 
 def document_sizes(folder: Path, split: str) -> np.ndarray:
     """Return the size of each document of a split (documents,) int64."""
-    return np.fromiter(map(document_size, read_documents(folder, split)), np.int64)
+    return np.fromiter(map(document_size, stream_documents(folder, split)), np.int64)
 
 
 def document_key(document: Document) -> int:
     """Return the hash of a document, of texts of what counts when they are compared."""
-    if not isinstance(document, str):
+    if isinstance(document, np.ndarray):
         return xxh3_64_intdigest(document.tobytes())
     total = xxh3_64()
     for part in parts(document):
@@ -158,4 +158,4 @@ def document_key(document: Document) -> int:
 
 def document_size(document: Document) -> int:
     """Return the bytes of a text, or the number of its ids."""
-    return utf8_size(document) if isinstance(document, str) else len(document)
+    return len(document) if isinstance(document, np.ndarray) else utf8_size(document)

@@ -16,6 +16,7 @@ import xxhash
 
 from gptgrid.stages.corpus.preparing.units import units
 from gptgrid.text.documents import parts
+from gptgrid.text.long_text import Text
 from gptgrid.text.writing_systems import SPACELESS
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class NearDuplicates:
         self.index = MinHashLSH(threshold=similarity, num_perm=PERMUTATIONS, weights=(0.1, 0.9))
         self.kept: list[MinHash] = []
 
-    def is_copy(self, text: str) -> bool:
+    def is_copy(self, text: Text) -> bool:
         """Return whether a document is at least as similar to one that was kept; if not, keep it."""
         signature = self.sign()
         found = shingles(text)
@@ -60,7 +61,7 @@ class NearDuplicates:
         return False
 
 
-def shingles(text: str) -> Iterator[bytes]:
+def shingles(text: Text) -> Iterator[bytes]:
     """Yield the shingles of a text in order, some more than once; a short text is one."""
     run: list[str] = []
     short = True

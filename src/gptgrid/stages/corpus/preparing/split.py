@@ -86,7 +86,7 @@ def hash_key(seed: int) -> bytes:
 def hash_document(document: Document, key: bytes) -> int:
     """Return a number in [0, 2⁶⁴) that the document and the key decide."""
     digest = blake2b(digest_size=8, key=key)
-    for part in utf8_parts(document) if isinstance(document, str) else (document.tobytes(),):
+    for part in (document.tobytes(),) if isinstance(document, np.ndarray) else utf8_parts(document):
         digest.update(part)
     return int.from_bytes(digest.digest(), "little")
 

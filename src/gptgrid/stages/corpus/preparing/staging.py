@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from gptgrid.stages.corpus.preparing.split import Sizes, hash_document
-from gptgrid.text.documents import Document, DocumentWriter, read_file
+from gptgrid.text.documents import Document, DocumentWriter, stream_file
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class StagedDocuments:
         return len(self.sizes.hashes)
 
     def __iter__(self) -> Iterator[Document]:
-        return iter(read_file(self.path))
+        return iter(stream_file(self.path))
 
 
 def add_all(writer: DocumentWriter, documents: Iterable[Document], key: bytes) -> Sizes:

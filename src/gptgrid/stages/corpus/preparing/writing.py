@@ -35,7 +35,7 @@ class SplitFiles:
         self.files[-1].add(document)
         self.written += len(document)
         self.lengths.append(len(document))
-        if isinstance(document, str):
+        if not self.ids:
             self.counted.add(document)
 
     def check_shards(self) -> None:
