@@ -183,6 +183,7 @@ def test_all_that_is_made_of_a_text_is_the_same_in_rows(monkeypatch, tmp_path, n
     whole = make(tmp_path / "whole", text, **SETTINGS[settings])
     for length in (7, 100):
         monkeypatch.setattr(rows, "LENGTH", length)
+        monkeypatch.setattr(rows, "ROW_LENGTH", length)
         found = make(tmp_path / str(length), text, **SETTINGS[settings])
         for one, other in zip(whole, found, strict=True):
             assert list(differences(one, other)) == []

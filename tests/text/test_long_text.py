@@ -20,6 +20,7 @@ TEXTS = ["short", "", "".join(random.Random(1).choices(LETTERS, k=100)), "x" * 7
 @pytest.fixture(autouse=True)
 def rows_of_seven(monkeypatch):
     monkeypatch.setattr(rows, "LENGTH", 7)
+    monkeypatch.setattr(rows, "ROW_LENGTH", 7)
 
 
 def test_files_name_the_rows_of_a_long_text(tmp_path):
@@ -98,6 +99,7 @@ def test_recut(length):
 @pytest.mark.parametrize("size", [1, 2, 3, 100])
 def test_words_are_counted_across_borders(monkeypatch, tmp_path, size):
     monkeypatch.setattr(rows, "LENGTH", size)
+    monkeypatch.setattr(rows, "ROW_LENGTH", size)
     text = "<|e|><|e|> <|e|" + "x<|e|>" * 5
     for word in ("<|e|>", "x", "none"):
         assert count(gather([text], tmp_path), word) == text.count(word)

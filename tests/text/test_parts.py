@@ -35,6 +35,7 @@ def read(request, monkeypatch, tmp_path):
     if request.param is None:
         return lambda text: text
     monkeypatch.setattr(rows, "LENGTH", request.param)
+    monkeypatch.setattr(rows, "ROW_LENGTH", request.param)
     return lambda text: gather([text], tmp_path)
 
 
@@ -90,6 +91,7 @@ def test_counts_do_not_depend_on_parts(monkeypatch, read, size):
 
 def test_documents_come_back_as_they_were_whatever_their_length(tmp_path, monkeypatch):
     monkeypatch.setattr(rows, "LENGTH", 50)
+    monkeypatch.setattr(rows, "ROW_LENGTH", 50)
     for name in ("one.parquet", "two.parquet"):
         with DocumentWriter(tmp_path / name) as writer:
             for text in TEXTS:

@@ -68,15 +68,15 @@ class DocumentWriter(RowWriter):
         elif len(document) <= rows.LENGTH:
             self.add_row(str(document).encode(), len(document))
         else:
-            self.add_long(recut(pieces_of(document), rows.LENGTH))
+            self.add_long(pieces_of(document))
 
     def add_long(self, pieces: Iterable[str]) -> None:
-        """Add a long text, each piece of it as a row group of its own."""
+        """Add a long text in rows of rows.ROW_LENGTH characters, each a row group of its own."""
         self.flush()
         lengths = self.long[self.written] = []
-        for piece in pieces:
-            self.add_row(piece.encode(), len(piece))
-            lengths.append(len(piece))
+        for row in recut(pieces, rows.ROW_LENGTH):
+            self.add_row(row.encode(), len(row))
+            lengths.append(len(row))
             self.flush()
 
     def column(self) -> pa.Array:
@@ -138,13 +138,20 @@ def stream_file(file: Path | BinaryIO) -> Iterator[Text] | Iterator[np.ndarray]:
 
 def gather(pieces: Iterable[str], scratch: Path) -> Text:
     """Return the text that pieces are together; a long one lies in `scratch` as long as it is in use."""
-    found = recut(pieces, rows.LENGTH)
-    first, second = next(found, ""), next(found, None)
-    if second is None:
-        return first
+    pieces, some, length = iter(pieces), [], 0
+    for piece in pieces:
+        some.append(piece)
+        length += len(piece)
+        if length > rows.LENGTH:
+            return spooled(chain(some, pieces), scratch)
+    return "".join(some)
+
+
+def spooled(pieces: Iterable[str], scratch: Path) -> LongText:
+    """Return a text in a file without a name."""
     file = TemporaryFile(dir=scratch)  # noqa: SIM115 (it is open as long as the text)
     with DocumentWriter(file) as writer:
-        writer.add_long(chain([first, second], found))
+        writer.add_long(pieces)
     [text] = stream_file(file)
     return text
 

@@ -15,6 +15,8 @@ ROWS = 4096
 """Rows in a row group, unless they are long."""
 LENGTH = 4 * 2**20
 """Characters (or ids) after which a row group ends: it is what is in memory at once."""
+ROW_LENGTH = 2**20
+"""Characters of each row of a text that is longer than LENGTH."""
 LONGEST = 2**29 - 2**23
 """Characters (or ids) of the longest row: parquet counts the bytes of a row group in 31 bits."""
 LONG = b"long_documents"

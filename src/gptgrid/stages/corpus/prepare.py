@@ -37,7 +37,7 @@ def prepare(job: Job) -> dict[str, Any]:
     """
     with job.timing("read"):
         source = SOURCES[job.config.source](job)
-        cleaner = None if source.has_ids else Cleaner(job.config.clean)
+        cleaner = None if source.has_ids else Cleaner(job.config.clean, job.scratch)
         parts = stage_documents(job, source, cleaner)
     with job.timing("write"):
         files = write_splits(job, source, parts)

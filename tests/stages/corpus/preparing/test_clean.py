@@ -1,18 +1,23 @@
 """Documents are normalized, and every drop is counted under its reason."""
 
+import random
+from itertools import chain
+from pathlib import Path
 from types import SimpleNamespace
+from unicodedata import category, normalize
 
 import pytest
 
-from gptgrid.stages.corpus.preparing.clean import Cleaner
+from gptgrid.stages.corpus.preparing.clean import BEGINNING, Cleaner, normalized
 from gptgrid.stages.corpus.preparing.near import shingles
-from gptgrid.text import documents
+from gptgrid.text import documents, rows
+from gptgrid.text.documents import gather
 
 SETTINGS = {"normalize": "none", "dedupe": "none", "similarity": 0.8, "min_chars": 0, "max_chars": None}
 
 
 def cleaner(**keys):
-    return Cleaner(SimpleNamespace(**{**SETTINGS, **keys}))
+    return Cleaner(SimpleNamespace(**{**SETTINGS, **keys}), Path("unused"))
 
 
 @pytest.mark.parametrize(
@@ -106,3 +111,27 @@ def test_shingles_are_those_of_the_whole_text(monkeypatch, text, size):
     whole = set(shingles(text))
     monkeypatch.setattr(documents, "PART", size)
     assert set(shingles(text)) == whole and whole
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD", "NFKC", "NFKD"])
+@pytest.mark.parametrize("length", [1, 2, 3, 7])
+def test_long_texts_are_normalized_as_wholes(monkeypatch, tmp_path, form, length):
+    """Accents and parts of syllables that are in the next row change what is before them, and their order."""
+    monkeypatch.setattr(rows, "LENGTH", length)
+    monkeypatch.setattr(rows, "ROW_LENGTH", length)
+    letters = "eé\u0301\u0323\u0344a\u1112\u1161\u11ab한가ｶ\uff9e天 x\u0fb2\u0f71\u0f80\u09c7\u09be😀Åﬁ\u0958"
+    for seed in range(40):
+        text = "".join(random.Random(seed).choices(letters, k=30))
+        assert str(normalized(gather([text], tmp_path), form, tmp_path)) == normalize(form, text)
+
+
+def test_nothing_before_a_beginning_changes_with_it():
+    """Of no character that may begin a part does a normal form depend on what is before."""
+    before = [*"eaAク\u0323\u0345", "\u1112\u1161", "\u0f71", "\u09c7"]
+    for letter in map(chr, chain(range(0x3400), range(0xA000, 0xD800), range(0xF900, 0x20000))):
+        if BEGINNING.match(letter) and category(letter) != "Cn":
+            for form in ("NFC", "NFKC"):
+                assert all(
+                    normalize(form, f"{some}{letter}") == normalize(form, some) + normalize(form, letter)
+                    for some in before
+                )

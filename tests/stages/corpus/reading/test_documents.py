@@ -6,6 +6,8 @@ import pytest
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.stages.corpus.reading.documents import as_lines, check_delimiter, cut
+from gptgrid.text import rows
+from gptgrid.text.long_text import LongText
 
 
 @pytest.mark.parametrize(
@@ -26,10 +28,13 @@ from gptgrid.stages.corpus.reading.documents import as_lines, check_delimiter, c
     ],
 )
 @pytest.mark.parametrize("block", [1, 2, 3, 4, 5, 100])
-def test_cut(text, document, expected, block):
+@pytest.mark.parametrize("length", [1, 3, 1000])
+def test_cut(text, document, expected, block, length, tmp_path, monkeypatch):
+    monkeypatch.setattr(rows, "LENGTH", length)
+    monkeypatch.setattr(rows, "ROW_LENGTH", length)
     blocks = [text[start : start + block] for start in range(0, len(text), block)]
     counts = Counter()
-    assert list(cut(iter(blocks), document, counts)) == expected
+    assert list(map(str, cut(iter(blocks), document, counts, tmp_path))) == expected
     assert counts["delimiters"] == (text.count(document.replace("\r", "")) if document[0] in "<\n\r" else 0)
 
 
@@ -43,6 +48,7 @@ def test_cut(text, document, expected, block):
         ("----\none ---\n--- two\n----", "\n---\n", ["----\none ---\n--- two\n----"], 0),
         ("---", "\n---\n", [], 1),
         ("---\n---", "\n---\n", [], 2),
+        ("a-\n-\n-", "-\n-\n", ["a", "-"], 1),
         ("", "\n---\n", [], 0),
         ("\n\n", "\n---\n", ["\n\n"], 0),
         ("---one\n---two", "\n---", ["one", "two"], 2),
@@ -54,17 +60,22 @@ def test_cut(text, document, expected, block):
     ],
 )
 @pytest.mark.parametrize("block", [1, 2, 3, 4, 5, 100])
-def test_the_ends_of_a_text_are_ends_of_lines(text, delimiter, expected, number, block):
+@pytest.mark.parametrize("length", [1, 3, 1000])
+def test_the_ends_of_a_text_are_ends_of_lines(
+    text, delimiter, expected, number, block, length, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(rows, "LENGTH", length)
+    monkeypatch.setattr(rows, "ROW_LENGTH", length)
     blocks = [text[start : start + block] for start in range(0, len(text), block)]
     counts = Counter()
-    assert list(cut(iter(blocks), delimiter, counts)) == expected
+    assert list(map(str, cut(iter(blocks), delimiter, counts, tmp_path))) == expected
     assert counts["delimiters"] == number
 
 
-def test_records_end_their_lines():
+def test_records_end_their_lines(tmp_path):
     rows = ["", " = Title = \n", "no end", "", "more\n"]
     assert "".join(as_lines(rows)) == "\n = Title = \nno end\n\nmore\n"
-    assert list(cut(as_lines(rows), "blank-line", Counter())) == [" = Title = \nno end", "more"]
+    assert list(cut(as_lines(rows), "blank-line", Counter(), tmp_path)) == [" = Title = \nno end", "more"]
 
 
 @pytest.mark.parametrize("part", ["all", "train"])
@@ -79,3 +90,13 @@ def test_a_delimiter_that_cuts_nothing_is_refused(part, capsys):
     assert "each file is one document" in capsys.readouterr().out
     for document, found in ((None, 0), ("line", 0), ("whole", 0), ("record", 0), ("<|e|>", 1)):
         check_delimiter(document, found, part)
+
+
+@pytest.mark.parametrize("document", ["whole", "line", "blank-line", "---"])
+def test_long_documents_are_read_in_parts(document, tmp_path, monkeypatch):
+    monkeypatch.setattr(rows, "LENGTH", 100)
+    monkeypatch.setattr(rows, "ROW_LENGTH", 100)
+    blocks = ["abc\u2029" * 3, "x y " * 10, "\u2028", " \u2028" * 60, "z" * 101, "---", "end\n"]
+    documents = list(cut(iter(blocks), document, Counter(), tmp_path))
+    assert any(isinstance(text, LongText) for text in documents)
+    assert [isinstance(text, LongText) for text in documents] == [len(text) > 100 for text in documents]

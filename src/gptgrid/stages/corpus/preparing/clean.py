@@ -1,19 +1,25 @@
 """Normalize documents and drop those that the configuration excludes, counting each drop by its reason."""
 
-import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unicodedata import normalize
+
+import regex
 
 from gptgrid.stages.corpus.preparing.near import NearDuplicates
-from gptgrid.text.documents import is_blank, utf8_parts
+from gptgrid.text.documents import gather, is_blank, utf8_parts
+from gptgrid.text.long_text import Text, count
 
 LOST = "\ufffd"
 """What stands for a character that could not be read."""
 EXCERPT = 80
 """Characters shown of a document that was dropped."""
+BEGINNING = regex.compile(r"(?rV1)[\p{NFKC_QC=Yes}--\p{M}]")
+"""Finds, from the end of a text on, a character that normalization joins with nothing before it."""
 
 
 @dataclass
@@ -23,10 +29,10 @@ class Dropped:
     counts: dict[str, int] = field(default_factory=dict)
     examples: dict[str, str] = field(default_factory=dict)
 
-    def add(self, reason: str, text: str) -> None:
+    def add(self, reason: str, text: Text) -> None:
         """Count a drop."""
         self.counts[reason] = self.counts.get(reason, 0) + 1
-        self.examples.setdefault(reason, text[:EXCERPT])
+        self.examples.setdefault(reason, str(text[:EXCERPT]))
 
     def __str__(self) -> str:
         return ", ".join(f"{number:,} {reason}" for reason, number in sorted(self.counts.items()))
@@ -35,13 +41,14 @@ class Dropped:
 class Cleaner:
     """The `clean` section at work. It remembers what it has seen: give it what must keep its copies first."""
 
-    def __init__(self, settings: SimpleNamespace) -> None:
+    def __init__(self, settings: SimpleNamespace, scratch: Path) -> None:
         """Prepare for documents.
 
         Args:
             settings: normalize, dedupe, similarity, min_chars, max_chars.
+            scratch: folder for long documents while they are in use.
         """
-        self.settings = settings
+        self.settings, self.scratch = settings, scratch
         self.dropped = Dropped()
         self.characters = 0
         """Of all documents that are kept."""
@@ -52,20 +59,20 @@ class Cleaner:
         if settings.dedupe == "near":
             self.near = NearDuplicates(settings.similarity)
 
-    def clean(self, documents: Iterable[str]) -> Iterator[str]:
+    def clean(self, documents: Iterable[Text]) -> Iterator[Text]:
         """Yield the documents to keep, normalized."""
         form = self.settings.normalize
         for document in documents:
-            text = document if form == "none" else unicodedata.normalize(form, document)
+            text = document if form == "none" else normalized(document, form, self.scratch)
             reason = self.reason_to_drop(text)
             if reason:
                 self.dropped.add(reason, text)
             else:
                 self.characters += len(text)
-                self.lost += text.count(LOST)
+                self.lost += count(text, LOST)
                 yield text
 
-    def reason_to_drop(self, text: str) -> str | None:
+    def reason_to_drop(self, text: Text) -> str | None:
         """Return why a document is dropped; None if it is not."""
         settings = self.settings
         if is_blank(text):
@@ -97,3 +104,20 @@ class Cleaner:
     def lost_share(self) -> float:
         """The share of the characters that could not be read."""
         return self.lost / max(1, self.characters)
+
+
+def normalized(text: Text, form: str, scratch: Path) -> Text:
+    """Return a text in a form of Unicode."""
+    return normalize(form, text) if isinstance(text, str) else gather(normal_pieces(text, form), scratch)
+
+
+def normal_pieces(pieces: Iterable[str], form: str) -> Iterator[str]:
+    """Yield what a text that comes in pieces is in a form of Unicode, in pieces."""
+    held = ""
+    for piece in pieces:
+        held += piece
+        found = BEGINNING.search(held)
+        stop = found.start() if found else 0
+        yield normalize(form, held[:stop])
+        held = held[stop:]
+    yield normalize(form, held)

@@ -10,6 +10,7 @@ from typing import Any
 
 from gptgrid.stages.corpus.reading.fields import ListedError
 from gptgrid.stages.corpus.reading.separators import rows_of, width_of
+from gptgrid.text.long_text import Text, count
 
 HEAD = 2**16
 """Characters that are looked at."""
@@ -182,8 +183,8 @@ def is_text(rows: list[list[str]], separator: str) -> Iterator[bool]:
     yield separator == "|" and not any(row[0] or row[-1].strip() for row in rows)  # as Markdown writes tables
 
 
-def count_marks(document: str, marks: Counter[str]) -> None:
+def count_marks(document: Text, marks: Counter[str]) -> None:
     """Count the END_MARKS in a document."""
     for mark in END_MARKS:
-        if number := document.count(mark):
+        if number := count(document, mark):
             marks[mark] += number

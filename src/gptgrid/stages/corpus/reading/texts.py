@@ -21,6 +21,7 @@ from gptgrid.stages.corpus.reading.line_ends import counted
 from gptgrid.stages.corpus.reading.lookalikes import count_marks, look
 from gptgrid.stages.corpus.reading.records import format_of, read_records
 from gptgrid.text.documents import is_blank
+from gptgrid.text.long_text import Text
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Reading:
         return self.format or format_of(path_of(name) if inside == member else inside)
 
 
-def read_texts(path: Path, facts: dict[str, Any], reading: Reading, scratch: Path) -> Iterator[str]:
+def read_texts(path: Path, facts: dict[str, Any], reading: Reading, scratch: Path) -> Iterator[Text]:
     """Yield the documents of a file, or of the members of an archive.
 
     Args:
@@ -119,7 +120,7 @@ def read_member(
     reading: Reading,
     scratch: Path,
     counts: Counter[str],
-) -> Iterator[str]:
+) -> Iterator[Text]:
     """Return the documents of a file that is no archive.
 
     Args:
@@ -135,7 +136,7 @@ def read_member(
         records = read_records(
             stream, name, file_format, reading.field, encoding, scratch, reading.errors, facts
         )
-        return documents_of_records(records, reading.document, counts)
+        return documents_of_records(records, reading.document, counts, scratch)
     if reading.document == "record":
         raise UserError(
             f"{name} is a text, which has no records; set `document` to whole, line, blank-line or a "
@@ -144,7 +145,7 @@ def read_member(
     blocks = decode(stream, name, encoding, reading.errors, facts)
     if reading.format is None:
         blocks = look(blocks, name, facts)
-    return cut(blocks, reading.document or "blank-line", counts)
+    return cut(blocks, reading.document or "blank-line", counts, scratch)
 
 
 def summary(found: list[dict[str, Any]], reading: Reading) -> dict[str, Any]:

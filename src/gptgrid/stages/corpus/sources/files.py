@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from gptgrid.artifact.job import Job
 from gptgrid.stages.corpus.reading.texts import Reading, read_texts
 from gptgrid.stages.corpus.sources.source import Source, SourceFile, own_file, read_files
+from gptgrid.text.long_text import Text
 
 
 def open_files(job: Job) -> Source:
@@ -16,6 +17,6 @@ def open_files(job: Job) -> Source:
     return Source(parts, facts, continuous=job.config.document == "whole")
 
 
-def read_file(job: Job, name: str, file: SourceFile) -> Iterator[str]:
+def read_file(job: Job, name: str, file: SourceFile) -> Iterator[Text]:
     """Yield the documents of a file."""
     return read_texts(file.path, file.facts, Reading.of(job.config, job.config), job.scratch)

@@ -21,6 +21,7 @@ from gptgrid.stages.corpus.reading.records import format_of, read_records
 from gptgrid.stages.corpus.sources.hub_files import CARD, choose_files, read_license
 from gptgrid.stages.corpus.sources.hub_listing import file_address, list_files
 from gptgrid.stages.corpus.sources.source import Pinned, Source, refuse_shared
+from gptgrid.text.long_text import Text
 
 
 @dataclass
@@ -90,12 +91,12 @@ def file_facts(part: str, file: DataFile) -> dict[str, Any]:
     return {"part": part, "name": file.name, "sha256": checksum(file.path), "bytes": file.path.stat().st_size}
 
 
-def read_documents(job: Job, part: str, files: list[DataFile]) -> Iterator[str]:
+def read_documents(job: Job, part: str, files: list[DataFile]) -> Iterator[Text]:
     """Yield the documents of a split."""
     config, counts = job.config, Counter()
     for file in files:
         rows = read_rows(file, config.field, config.max_bytes or LIMIT, job.scratch)
-        yield from documents_of_records(rows, config.document, counts)
+        yield from documents_of_records(rows, config.document, counts, job.scratch)
     check_delimiter(config.document, counts[DELIMITERS], part)
 
 

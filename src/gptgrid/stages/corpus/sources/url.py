@@ -7,6 +7,7 @@ from gptgrid.artifact.job import Job
 from gptgrid.net.download import fetch
 from gptgrid.stages.corpus.reading.texts import Reading, read_texts
 from gptgrid.stages.corpus.sources.source import Source, SourceFile, read_files
+from gptgrid.text.long_text import Text
 
 
 def open_url(job: Job) -> Source:
@@ -25,6 +26,6 @@ def fetch_file(job: Job, part: str, entry: SimpleNamespace) -> SourceFile:
     return SourceFile.describe(path, part, entry.url, entry.sha256)
 
 
-def read_file(job: Job, entry: SimpleNamespace, file: SourceFile) -> Iterator[str]:
+def read_file(job: Job, entry: SimpleNamespace, file: SourceFile) -> Iterator[Text]:
     """Yield the documents of a file, which may have its own `members`, `format` and `field`."""
     return read_texts(file.path, file.facts, Reading.of(job.config, entry), job.scratch)
