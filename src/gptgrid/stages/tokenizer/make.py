@@ -39,6 +39,8 @@ MEASURED = 4_000_000
 """Characters of each split that the compression figures are measured on, from its start."""
 PART = 2**18
 """Characters that are encoded at once."""
+TEXTS = 2**10
+"""Documents, or parts of a long one, that are counted at once; by itself the library would take 8,192."""
 
 
 def make_tokenizer(job: Job) -> dict[str, Any]:
@@ -151,7 +153,7 @@ def learn_merges(documents: Iterable[str], tokens: int, pattern: str) -> list[by
     Face's tokenizers on less memory. Small texts run out of pairs before the vocabulary is full.
     """
     trainer = rustbpe.Tokenizer()
-    trainer.train_from_iterator(iter(documents), tokens, pattern=pattern)
+    trainer.train_from_iterator(iter(documents), tokens, TEXTS, pattern)
     ranks = sorted(trainer.get_mergeable_ranks(), key=lambda entry: entry[1])
     return [bytes(piece) for piece, _ in ranks]
 
