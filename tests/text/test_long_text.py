@@ -28,7 +28,7 @@ def test_files_name_the_rows_of_a_long_text(tmp_path):
     write_documents(path, TEXTS)
     metadata = pq.read_metadata(path).metadata
     assert "".join(pq.read_table(path)["text"].to_pylist()) == "".join(TEXTS)
-    assert json.loads(metadata[b"long_documents"]) == {
+    assert json.loads(metadata[b"gptgrid.long_documents"]) == {
         "2": [7] * 14 + [2],
         "18": [7, 1],
         "20": [7, 7, 7],

@@ -19,7 +19,7 @@ ROW_LENGTH = 2**20
 """Characters of each row of a text that is longer than LENGTH."""
 LONGEST = 2**29 - 2**23
 """Characters (or ids) of the longest row: parquet counts the bytes of a row group in 31 bits."""
-LONG = b"long_documents"
+LONG = b"gptgrid.long_documents"
 """Of the key-value metadata of a file: which of its rows are one document together."""
 
 

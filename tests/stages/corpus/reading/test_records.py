@@ -11,6 +11,8 @@ from pyarrow import parquet
 from gptgrid.artifact.errors import UserError
 from gptgrid.stages.corpus.reading import encoding
 from gptgrid.stages.corpus.reading.records import format_of, read_records
+from gptgrid.text import rows
+from gptgrid.text.documents import write_documents
 
 TEXTS = ["one", "", "zwei\nZeilen \"q\" 'x', \\ \t", "红楼梦 😀\u2028", "x" * 200_000, "[{"]
 ROWS = [{"id": i, "text": text, "in": {"text": text}} for i, text in enumerate(TEXTS)]
@@ -106,6 +108,15 @@ def test_texts_of_parquet_are_of_several_kinds(kind):
     buffer = io.BytesIO()
     parquet.write_table(pa.table({"text": pa.array(["a", None, "é"]).cast(kind)}), buffer)
     assert read(buffer.getvalue(), "parquet") == ["a", "", "é"]
+
+
+def test_rows_that_are_one_document_of_a_corpus_are_one_text(monkeypatch, tmp_path):
+    monkeypatch.setattr(rows, "LENGTH", 7)
+    monkeypatch.setattr(rows, "ROW_LENGTH", 3)
+    texts = ["short", "longer 天地 than that", "", "and 😀😀 again, long", "x", "the last one"]
+    write_documents(tmp_path / "a.parquet", texts)
+    assert parquet.read_metadata(tmp_path / "a.parquet").num_rows == 20
+    assert read((tmp_path / "a.parquet").read_bytes(), "parquet") == texts
 
 
 @pytest.mark.parametrize("nested", [False, True])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.stages.corpus.reading.containers import seekable
 from gptgrid.stages.corpus.reading.fields import TWICE, MissingFieldError, text_of
+from gptgrid.text.rows import long_documents
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -20,15 +22,28 @@ ROWS, SIZE = 1024, 2**24
 
 
 def parquet_texts(stream: BinaryIO, name: str, field: str, scratch: Path | None) -> Iterator[str]:
-    """Yield the texts of a parquet file; memory is that of a page and of some rows."""
+    """Yield the texts of a parquet file; memory is that of a page and of some rows.
+
+    The rows of a long document in a corpus of this program are one text.
+    """
     with opened(stream, name, scratch) as file:
-        check_column(list(leaves(file.schema_arrow)), field, name)
-        columns = [file.schema.column(i).path for i in range(len(file.schema))]
-        row, rows = 0, rows_at_a_time(file.metadata, [columns.index(field)])
-        for batch in file.iter_batches(rows, columns=[field]):
-            for value in values(batch.column(0), row, field, name):
-                row += 1
-                yield text_of({batch.schema.names[0]: value}, field, f"{name}, row {row}")
+        texts, long = row_texts(file, name, field), long_documents(file)
+        row = 0
+        for text in texts:
+            others = long.get(row, [0])[1:]
+            yield "".join([text, *islice(texts, len(others))])
+            row += 1 + len(others)
+
+
+def row_texts(file: ParquetFile, name: str, field: str) -> Iterator[str]:
+    """Yield the text of each row."""
+    check_column(list(leaves(file.schema_arrow)), field, name)
+    columns = [file.schema.column(i).path for i in range(len(file.schema))]
+    row, rows = 0, rows_at_a_time(file.metadata, [columns.index(field)])
+    for batch in file.iter_batches(rows, columns=[field]):
+        for value in values(batch.column(0), row, field, name):
+            row += 1
+            yield text_of({batch.schema.names[0]: value}, field, f"{name}, row {row}")
 
 
 def parquet_values(stream: BinaryIO, name: str, scratch: Path | None) -> Iterator[tuple[dict[str, Any], str]]:
