@@ -2,6 +2,7 @@
 
     python benchmarks/data.py              # encoding and BPE training, about five minutes
     python benchmarks/data.py --whole      # and the whole way, from 10 MB to 2 GB, about 25 minutes
+    python benchmarks/data.py --long       # one document of any length alone, about ten minutes
 
 Every measurement is a process of its own: its wall time and its peak memory are those that the system
 reports. Repeats of all contestants take turns, so that a noisy machine is noisy for all. `GPTGRID_MIRROR`
@@ -30,6 +31,7 @@ VOCAB_SIZE = 4096
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--whole", action="store_true", help="measure the whole way too")
+    parser.add_argument("--long", action="store_true", help="measure one document of any length, and no more")
     parser.add_argument("--step", nargs=2, metavar=("NAME", "FOLDER"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.step:
@@ -37,8 +39,12 @@ def main() -> None:
         if name.startswith("write"):
             _, language, megabytes = name.split("-")
             return write_text(Path(folder), language, int(megabytes))
+        if name in FORMS:
+            return reform(Path(folder) / "text.txt", FORMS[name])
         return STEPS[name](Path(folder))
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR", "/tmp")) as folder:
+        if arguments.long:
+            return long_documents(Path(folder))
         for language in ("english", "chinese"):
             work = Path(folder) / language
             run(f"write-{language}-50", work)
@@ -273,12 +279,64 @@ def huggingface(folder: Path, method: str) -> Iterator[None]:
 
 
 def whole_way(folder: Path, megabytes: int) -> None:
-    """Print time and peak memory of the three programs, as Snakemake starts them."""
+    """Print time and peak memory of the three programs for a text of some size."""
     run(f"write-english-{megabytes}", folder)
+    found = programs(folder, {}, 10_000)
+    total = sum(seconds for seconds, _ in found.values())
+    peak = max(memory for _, memory in found.values())
+    line = "; ".join(
+        f"{stage} {seconds:.1f} s, {memory:.0f} MB" for stage, (seconds, memory) in found.items()
+    )
+    rate = megabytes / total
+    print(f"  {megabytes:5} MB: {total:6.1f} s, {rate:.1f} MB/s, peak {peak:.0f} MB  ({line})")
+    subprocess.run(["rm", "-rf", str(folder)], check=True)
+
+
+def long_documents(folder: Path) -> None:
+    """Print time and peak memory of the three programs for a text in paragraphs, and as one document."""
+    for megabytes, form in (*((59, form) for form in FORMS), (300, "line")):
+        work = folder / f"{form}-{megabytes}"
+        run(f"write-english-{megabytes}", work)
+        run(form, work)
+        by_position = {"document": "whole", "split": {"by": "position"}}
+        keys = {"paragraphs": {"document": "blank-line"}, "whole": by_position}.get(
+            form, {"document": "line"}
+        )
+        found = programs(work, keys, 1000)
+        line = "; ".join(
+            f"{stage} {memory:.0f} MB, {seconds:.1f} s" for stage, (seconds, memory) in found.items()
+        )
+        print(f"  {megabytes:5} MB, {form:10}: {line}", flush=True)
+        subprocess.run(["rm", "-rf", str(work)], check=True)
+
+
+FORMS: dict[str, Callable[[str], str]] = {
+    "paragraphs": lambda text: text,
+    "whole": lambda text: text,
+    "line": lambda text: one_line(text),
+    "ascii": lambda text: one_line(text.encode("ascii", "ignore").decode()),
+    "emoji": lambda text: one_line(f"{text}😀"),
+    "no-blanks": lambda text: one_line(text.replace(" ", "").replace("\n", "")),
+}
+"""Name → what becomes of a text; what is one line has some short ones behind it, for the other splits."""
+
+
+def one_line(text: str) -> str:
+    """Return a text as one line, and some short ones."""
+    return text.replace("\n\n", " ") + "".join(f"\nshort {number}" for number in range(20))
+
+
+def reform(path: Path, form: Callable[[str], str]) -> None:
+    """Give a text another form, in a process of its own: peaks of children count what their parent holds."""
+    path.write_text(form(path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def programs(folder: Path, corpus: dict, vocab_size: int) -> dict[str, tuple[float, float]]:
+    """Run the three programs on `text.txt` as Snakemake starts them; return stage → seconds, peak in MB."""
     config = {
         "experiment": "whole",
-        "corpora": {"text": {"source": "files", "paths": ["text.txt"]}},
-        "tokenizers": {"bpe": {"kind": "bpe", "vocab_size": 10_000}},
+        "corpora": {"text": {"source": "files", "paths": ["text.txt"], **corpus}},
+        "tokenizers": {"bpe": {"kind": "bpe", "vocab_size": vocab_size}},
         "models": {"gpt2": {}},
         "training": {"base": {"steps": 1}},
         "grid": [{}],
@@ -288,7 +346,7 @@ def whole_way(folder: Path, megabytes: int) -> None:
         f"from gptgrid.plan.plan import read_plan; read_plan(['{folder}/config.yaml'], {{}}).write_requests()"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
-    total, peaks, line = 0.0, [], []
+    found = {}
     subprocess.run([sys.executable, "-c", plan], cwd=folder, env=environment, check=True)
     for stage in ("corpus", "tokenizer", "encode"):
         [request] = (folder / "results" / ".store" / "requests" / stage).glob("*.json")
@@ -300,15 +358,8 @@ def whole_way(folder: Path, megabytes: int) -> None:
         process.returncode = status
         if status:
             raise SystemExit(f"{stage} failed")
-        seconds = time.perf_counter() - start
-        total += seconds
-        peaks.append(usage.ru_maxrss / 1024)
-        line.append(f"{stage} {seconds:.1f} s, {peaks[-1]:.0f} MB")
-    rate = megabytes / total
-    print(
-        f"  {megabytes:5} MB: {total:6.1f} s, {rate:.1f} MB/s, peak {max(peaks):.0f} MB  ({'; '.join(line)})"
-    )
-    subprocess.run(["rm", "-rf", str(folder)], check=True)
+        found[stage] = time.perf_counter() - start, usage.ru_maxrss / 1024
+    return found
 
 
 STEPS = {
