@@ -236,6 +236,16 @@ def test_parts_of_a_text_have_the_ids_of_the_whole(name, words):
 
 
 @every_codec
+@pytest.mark.parametrize("size", [100, 999])
+def test_a_text_in_pieces_has_the_ids_of_the_whole(name, size):
+    text = "the cat, <think>and 12 the hats.\n  今天é 天。" * 300
+    pieces = [text[start : start + size] for start in range(0, len(text), size)]
+    parts = list(CODECS[name].parts(pieces, 500))
+    assert len(parts) > 5 or name in WHOLE
+    assert CODECS[name].join(parts).tolist() == CODECS[name].encode(text)
+
+
+@every_codec
 def test_a_long_text_falls_apart_where_that_is_certain(name):
     text = "the cat, and 12 the hats.\n" * 400
     parts = list(CODECS[name].parts([text], 500))

@@ -40,7 +40,9 @@ def cut(pieces: Iterable[str], length: int, seam: Callable[[str, int], int]) -> 
         seam: (text, place) → the first seam at the place or behind it; the end of the text, or more, if there
             is none.
     """
-    held, searched = "", 0
+    held = ""
+    searched = 0
+    """Place in it before which there is no seam but at its start."""
     for piece in chain(pieces, [None]):
         held += piece or ""
         start, sure = 0, len(held) if piece is None else len(held) - AHEAD

@@ -172,7 +172,7 @@ def works(documents: Iterable[Text], codec: Codec, marks: bool) -> Iterator[Call
     """Yield what encodes the documents, one piece of work after the other, each of about CHUNK characters."""
     number = 1
     for *short, last in batches(documents, CHUNK):
-        if len(last) < 2 * CHUNK:
+        if len(last) < 2 * CHUNK:  # which no LongText is
             short.append(last)
         if short:
             yield partial(

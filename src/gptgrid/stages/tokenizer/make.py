@@ -110,7 +110,10 @@ def training_texts(job: Job) -> Iterator[Iterable[str]]:
     stands between these.
     """
     documents = map(pieces_of, stream_documents(job.inputs["corpus"], "train"))
-    marks = job.config.special_tokens if job.config.marks == "special" else []
+    if job.config.marks != "special":
+        yield from documents
+        return
+    marks = job.config.special_tokens
     # Marks that begin with the end of text are longer; that itself stays text.
     names, ids = any_of([END_OF_TEXT, *marks]), dict.fromkeys(marks, 0)
     for pieces in documents:
