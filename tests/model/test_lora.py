@@ -14,6 +14,7 @@ from torch.nn import functional
 from gptgrid.artifact.errors import UserError
 from gptgrid.model.initialize import initialize
 from gptgrid.model.lora import AdaptedLinear, adapters, add_adapters, merged
+from gptgrid.model.packed import packed
 
 PRESETS = [{"preset": "gpt2"}, {"preset": "llama", "n_kv_head": 2}, {"preset": "modern"}]
 
@@ -127,3 +128,12 @@ def test_under_autocast_a_layer_computes_in_few_digits() -> None:
 def test_an_encoder_has_no_place_for_adapters() -> None:
     with pytest.raises(UserError, match=r"lora: a model of preset encoder .*without `lora`"):
         adapted(preset="encoder")
+
+
+@pytest.mark.parametrize("activation", ["gelu", "gelu_tanh", "relu"])
+def test_a_packed_model_with_adapters_computes_the_same(activation: str) -> None:
+    """GELU is put inside of a product only where the product is one."""
+    module = adapted(activation=activation)
+    learn(module)
+    module.requires_grad_(False)
+    torch.testing.assert_close(packed(module)(tokens()), module(tokens()), rtol=1e-5, atol=1e-5)

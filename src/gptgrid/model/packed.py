@@ -70,7 +70,9 @@ def twin(module: nn.Module) -> nn.Module:
     else:
         other = copy.copy(module)
         other._modules = {name: child and twin(child) for name, child in module._modules.items()}
-    if type(module) is FeedForward and module.activation in FUSED:
+    # An adapter's layer is left as it is: of it GELU is no part.
+    fused = type(module) is FeedForward and module.activation in FUSED
+    if fused and isinstance(other.up, PackedLinear):
         other.up.activation, other.up.variant = FUSED[module.activation]
         other.activation = unchanged
     other.__class__ = called_directly(type(other))
