@@ -2,6 +2,7 @@
 
 import copy
 import io
+import json
 import os
 import re
 import shutil
@@ -159,6 +160,16 @@ def test_a_device_that_this_machine_lacks_is_said_if_something_would_compute(fol
     )
     assert re.search(expected, said(absent))
     assert "run.device" not in said(CONFIG)
+
+
+def test_references_compute_without_a_device(folder: Path) -> None:
+    absent = changed(run={"device": ABSENT})
+    for path in sorted(Path("results/.store/evaluate").glob("*/manifest.json")):
+        if json.loads(path.read_text())["config"]["kind"] == "xz":
+            shutil.rmtree(path.parent)
+    told = said(absent)
+    assert "references/mine" in told
+    assert "run.device" not in told
 
 
 def test_what_is_there_is_shown_on_request_and_costs_nothing(folder: Path) -> None:

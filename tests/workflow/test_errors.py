@@ -57,6 +57,7 @@ def test_a_device_that_is_not_there_stops_before_any_job_but_not_what_needs_none
     assert not (checkout.folder / "data/corpora").exists()
     checkout.snakemake("data/corpora/mine/manifest.json")
     assert (checkout.folder / "data/corpora/mine/manifest.json").exists()
+    checkout.snakemake("results/small/references/mine/manifest.json")
 
 
 @pytest.mark.parametrize("store", ["-a b's\"$(touch PWNED)`touch PWNED`;touch PWNED&|*[?]\n天", "st ore"])

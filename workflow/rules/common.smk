@@ -13,7 +13,7 @@ from gptgrid.artifact.identity import STAGES
 from gptgrid.artifact.store import Store
 from gptgrid.launch.server import start_server
 from gptgrid.plan.outcome import outcome
-from gptgrid.plan.plan import COMPUTING, Plan, count_gpus, read_configuration
+from gptgrid.plan.plan import COMPUTING, Plan, count_gpus, on_device, read_configuration
 from gptgrid.plan.requests import Requests
 
 # This file lies in workflow/rules of the checkout, whichever Snakefile includes it.
@@ -167,10 +167,14 @@ def threads_of(stage):
     return lambda wildcards: requests().request(stage, wildcards.receipt).threads
 
 
+def needs_model(wildcards):
+    """Say whether an evaluation is of a cell; references compute without a device."""
+    return on_device("evaluate", requests().request("evaluate", wildcards.receipt).config)
+
+
 def gpu_to_evaluate(wildcards):
     """One for a cell; what needs no network needs none."""
-    kind = requests().request("evaluate", wildcards.receipt).config["kind"]
-    return GPU_JOB * (kind in ("cell", "cross", "dialogues"))
+    return GPU_JOB * needs_model(wildcards)
 
 
 def prepare_to_compute():
@@ -187,7 +191,8 @@ def prepare_to_compute():
     os.environ[AGAIN] = " ".join(made_again())
     if not workflow.local_exec:
         return
-    if any(job.rule.name in COMPUTING for job in workflow.dag.needrun_jobs()):
+    computing = (job for job in workflow.dag.needrun_jobs() if job.rule.name in COMPUTING)
+    if any(job.rule.name != "evaluate" or needs_model(job.wildcards) for job in computing):
         with explained():
             plan.check_device()  # before the jobs that need none take hours
     # Snakemake limits how many jobs begin in a second. For each that has ended it then looks at all that are

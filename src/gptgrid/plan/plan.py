@@ -33,7 +33,9 @@ from gptgrid.plan.privacy import withdraw
 SCRIPTS = Path(__file__).resolve().parents[3] / "workflow" / "scripts"
 DEFAULT_CONFIG = Path("config") / "config.yaml"
 COMPUTING = ("train", "finetune", "evaluate", "sample")
-"""Stages whose programs compute with torch, on the device of the section `run`."""
+"""Stages whose programs compute with torch."""
+WITHOUT_MODEL = ("ngram", "xz")
+"""Kinds of evaluations that need no device."""
 
 
 class Plan:
@@ -200,6 +202,10 @@ class Plan:
         """Return how many programs will need torch."""
         return sum(a.stage in COMPUTING and self.action(a) == "run" for a in self.artifacts.values())
 
+    def needs_device(self) -> bool:
+        """Say whether a program that will run computes on the device of the section `run`."""
+        return any(on_device(a.stage, a.config) and self.action(a) == "run" for a in self.artifacts.values())
+
     def check_device(self) -> None:
         """Look for the device of the section `run` on this machine.
 
@@ -326,6 +332,11 @@ def texts_in(value: Any) -> set[str]:
     if isinstance(value, list | tuple):
         return set().union(*map(texts_in, value))
     return {value} if isinstance(value, str) else set()
+
+
+def on_device(stage: str, config: dict[str, Any]) -> bool:
+    """Say whether the program of a stage computes on the device of the section `run`."""
+    return stage in COMPUTING and config.get("kind") not in WITHOUT_MODEL
 
 
 def count_gpus() -> int:

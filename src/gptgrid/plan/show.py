@@ -83,7 +83,7 @@ def show_plan(plan: Plan, console: Console, everything: bool = False) -> None:
             f"trainings in the store ({', '.join(costs.speeds.devices)})"
             + (f", but those are {unlike:.0f} times smaller or larger: a guess" if unlike > ALIKE else "")
         )
-    if plan.computations():
+    if plan.needs_device():
         notes += absent_device(plan)
     said = (f"{together(names)}: {remark}" for remark, names in remarks.items())
     for line in (*said, *notes, *hints(plan, causes, costs)):
