@@ -237,6 +237,18 @@ def test_a_model_that_may_learn_is_never_packed() -> None:
     assert generate.packed(module) is module
 
 
+@pytest.mark.parametrize("switches", [{}, {"n_kv_head": 2, "activation": "swiglu"}], ids=named)
+def test_under_autocast_a_text_is_read_as_without_a_cache(switches: dict) -> None:
+    module = make(**switches).requires_grad_(False)
+    with torch.autocast("cpu", torch.bfloat16):
+        reader = Reader(module, [[EOT, 1], [EOT, 2, 3]])
+        reader.next_logits()
+        reader.append([4, 5])
+        found = reader.next_logits()
+        expected = torch.stack([uncached(module, ids, 0) for ids in ([EOT, 1, 4], [EOT, 2, 3, 5])])
+    torch.testing.assert_close(found, expected.float(), rtol=0.05, atol=0.05)
+
+
 def test_what_is_packed_calls_no_hooks_and_has_its_parts_as_plain_attributes() -> None:
     module = make().requires_grad_(False)
     called = []

@@ -59,7 +59,9 @@ class KVCache:
             if isinstance(self.start, int):
                 cached[:, :, self.start : self.end] = new
             else:
-                cached[torch.arange(len(new), device=new.device), :, self.start] = new[:, :, 0]
+                # Under autocast they are of another type, which an index does not change.
+                new = new[:, :, 0].to(cached.dtype)
+                cached[torch.arange(len(new), device=new.device), :, self.start] = new
         return all_keys[:, :, : self.end], all_values[:, :, : self.end]
 
     def attend(

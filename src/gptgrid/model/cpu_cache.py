@@ -32,7 +32,8 @@ LEAST_TOKENS = 1024
 def supports(like: Tensor, tokens: int) -> bool:
     """Say whether a model with such weights should have this cache, for so many tokens of all texts."""
     has_kernel = "fbgemm" in torch.backends.quantized.supported_engines
-    return like.is_cpu and like.dtype == torch.float32 and has_kernel and tokens >= LEAST_TOKENS
+    fp32 = like.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
+    return like.is_cpu and fp32 and has_kernel and tokens >= LEAST_TOKENS
 
 
 def blocks_of(tokens: int) -> int:

@@ -45,12 +45,14 @@ def packed(module: nn.Module) -> nn.Module:
     """Return a model that computes the same, faster where that can be; otherwise the model itself.
 
     It shares the weights, so they must not change any more: a model that may learn (`requires_grad`) is left
-    as it is. It needs room for the matrices a second time, and is made once.
+    as it is. Under autocast it is left so, too: what is packed computes in fp32 only. It needs room for the
+    matrices a second time, and is made once.
     """
     parameters = list(module.parameters())
     frozen = not any(parameter.requires_grad for parameter in parameters)
     fp32 = all(parameter.is_cpu and parameter.dtype == torch.float32 for parameter in parameters)
-    if not (frozen and fp32 and torch.backends.mkldnn.is_available()):
+    rounded = torch.is_autocast_enabled("cpu")
+    if rounded or not (frozen and fp32 and torch.backends.mkldnn.is_available()):
         return module
     if module not in TWINS:
         TWINS[module] = twin(module)
