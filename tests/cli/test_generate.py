@@ -313,6 +313,11 @@ def test_weights_are_named_behind_an_at(tmp_path, monkeypatch):
         ("tiny s1@50", [], "has no weights '50'; take best or last or 40"),
         ("tiny s2@40", [], "no trained cell matches 'tiny s2'"),
         ("tiny s1@40", ["--weights", "last"], "says which weights already"),
+        (
+            "tiny s1@4@4",
+            [],
+            "^tiny s1@4 means the weights of a step, but @4 is another; name one; leave out @4$",
+        ),
         ("tiny s1@first", [], "^tiny s1@first: expected best, last or the number of a step behind @$"),
     ):
         with pytest.raises(UserError, match=expected):

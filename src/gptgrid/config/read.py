@@ -160,13 +160,20 @@ def load(paths: list[Path], settings: dict[str, Any] | None = None) -> Configura
         changes = merge(changes, nested(key, read_setting(value)))
     quick = read_quick(changes.pop("quick", False))
     data: dict[str, Any] = {}
+    sections = []
     for path in paths:
         said = read_yaml(path)
         data = merge(data, said)
         if quick:
-            data = merge(data, quick_section(said, path))
+            sections.append(quick_section(said, path))
+            data = merge(data, sections[-1])
+    if quick and not any(sections):
+        raise ConfigError(
+            f"{COMMAND_LINE}: quick=true: {origin} has no section `quick`, which says what to change; "
+            "add one, or leave `quick=true` out"
+        )
     if quick:
-        data = name_quick(data, origin)
+        data["experiment"] = f"{data.get('experiment', 'default')}-quick"
     check_entries(changes, data)
     return Configuration(merge(data, changes), origin, changes)
 
@@ -194,16 +201,6 @@ def quick_section(said: dict[str, Any], path: Path) -> dict[str, Any]:
     if not isinstance(quick, dict):
         raise ConfigError(f"{path}: quick: expected keys, found {quick!r}")
     return quick
-
-
-def name_quick(data: dict[str, Any], origin: str) -> dict[str, Any]:
-    """Return what files say with their sections `quick`, one at least, under a name of its own."""
-    if not data.get("quick"):
-        raise ConfigError(
-            f"{COMMAND_LINE}: quick=true: {origin} has no section `quick`, which says what to change; "
-            "add one, or leave `quick=true` out"
-        )
-    return {**data, "experiment": f"{data.get('experiment', 'default')}-quick"}
 
 
 def check_entries(changes: dict[str, Any], data: dict[str, Any]) -> None:

@@ -23,7 +23,7 @@ class Hosts:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         given = Headers(scope=scope).get("host", "")
-        if re.sub(r":[0-9]+$", "", given).lower() in self.hosts:
+        if re.sub(r"[.]?(:[0-9]*)?$", "", given).lower() in self.hosts:
             return await self.app(scope, receive, send)
         names = ", ".join(self.hosts)
         error = RequestError(400, f"the header Host is {given[:200]!r}; this server is addressed as {names}")

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import pydantic_core
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from gptgrid.artifact.errors import UserError
 from gptgrid.inference.serve.errors import RequestError
 from gptgrid.model.decoding import Decoding
 from gptgrid.text import chat_template
@@ -43,6 +44,8 @@ BRANCHES = {"str", "list[str]", "list[Part]"}
 Item = TypeVar("Item")
 Few = Annotated[list[Item], Field(max_length=16)]
 """A list that cannot have very many errors."""
+Nothing = Annotated[list[Any], Field(max_length=0)]
+"""What clients send back of an answer, and what asks for nothing as long as it is empty."""
 
 
 class Asked(BaseModel):
@@ -111,7 +114,7 @@ class Settings(Asked):
         """Return how tokens are chosen.
 
         Raises:
-            UserError: a value is out of range.
+            RequestError: a value is out of range.
         """
         found = Decoding(
             temperature=self.temperature,
@@ -124,7 +127,11 @@ class Settings(Asked):
             length_penalty=self.length_penalty,
             stop=(self.stop,) if isinstance(self.stop, str) else tuple(self.stop),
         )
-        found.check()
+        try:
+            found.check()
+        except UserError as error:
+            key, _, why = str(error).partition(" ")
+            raise wrong(key, why) from None
         return found
 
 
@@ -158,6 +165,8 @@ class Message(Asked):
 
     role: Literal["system", "developer", "user", "assistant"]
     content: str | Few[Part]
+    annotations: Nothing = []
+    tool_calls: Nothing = []
 
     def said(self) -> chat_template.Message:
         """Return it as a model is told; newer clients call the system the developer."""
