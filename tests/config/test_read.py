@@ -262,7 +262,7 @@ def test_quick_without_sense_is_refused(good_file: Path, quick: object, expected
 def test_a_file_without_a_section_quick_leaves_that_of_another(tmp_path: Path) -> None:
     first, last = tmp_path / "first.yaml", tmp_path / "last.yaml"
     first.write_text(json.dumps({**GOOD, "quick": {"training": {"base": {"steps": 3}}}}))
-    last.write_text("quick:\n")
+    last.write_text("quick: {}\n")
     for paths in ([first], [first, last], [last, first]):
         assert load(paths, {"quick": True}).entry("training", "base").steps == 3
 
