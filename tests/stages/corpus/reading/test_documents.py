@@ -1,11 +1,12 @@
 """Documents are cut where the configuration says, and keep what is inside them."""
 
+import time
 from collections import Counter
 
 import pytest
 
 from gptgrid.artifact.errors import UserError
-from gptgrid.stages.corpus.reading.documents import as_lines, check_delimiter, cut
+from gptgrid.stages.corpus.reading.documents import as_lines, between_gaps, check_delimiter, cut
 from gptgrid.text import rows
 from gptgrid.text.long_text import LongText
 
@@ -100,3 +101,12 @@ def test_long_documents_are_read_in_parts(document, tmp_path, monkeypatch):
     documents = list(cut(iter(blocks), document, Counter(), tmp_path))
     assert any(isinstance(text, LongText) for text in documents)
     assert [isinstance(text, LongText) for text in documents] == [len(text) > 100 for text in documents]
+
+
+def test_many_blank_lines_of_unicode_take_no_longer_than_other_text():
+    """Of a run that does not end a piece, each looked at all behind it: these took more than a minute."""
+    pieces = ["\u2028" * 100_000 + "x", "\u2028 \t" * 100_000, "\u2028y"]
+    start = time.process_time()
+    found = list(between_gaps(pieces))
+    assert time.process_time() - start < 2
+    assert found == [pieces[0], "", pieces[1] + pieces[2], ""]

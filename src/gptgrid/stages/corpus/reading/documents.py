@@ -18,8 +18,8 @@ KINDS = ("whole", "line", "blank-line", "record")
 """What a document may be but for what stands between delimiters."""
 PARTED = re.compile("\u2029|\u2028(?:[ \t]*\u2028)+")
 """Ends a paragraph inside a line of a file: the character for it, or a blank line as Unicode writes lines."""
-GAP = re.compile("\u2028[\u2028 \t]*\\Z")
-"""What stands at the end of a text and may go on as one that is PARTED."""
+GAP = "\u2028", "\u2028 \t"
+"""What begins with the first of these at the end of a text, and goes on with these, may go on as PARTED."""
 Join = Callable[[Iterable[str]], Text]
 """Puts the parts of a text together."""
 DELIMITERS = "delimiters"
@@ -172,8 +172,9 @@ def between_gaps(pieces: Iterable[str]) -> Iterator[str]:
     held = ""
     for piece in pieces:
         text = held + piece
-        gap = GAP.search(text)
-        stop = gap.start() if gap else len(text)
+        # An expression would look at the rest of a run again from each of its characters.
+        gap = text.find(GAP[0], len(text.rstrip(GAP[1])))
+        stop = len(text) if gap < 0 else gap
         yield text[:stop]
         held = text[stop:]
     yield held
