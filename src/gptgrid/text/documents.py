@@ -21,7 +21,7 @@ import regex
 from gptgrid.artifact.errors import UserError
 from gptgrid.text import rows
 from gptgrid.text.long_text import LongText, Text, count, pieces_of, recut
-from gptgrid.text.rows import LONG, LONGEST, RowWriter, long_documents, open_file, read_texts, text_column
+from gptgrid.text.rows import LONG, LONGEST, RowWriter, open_file, read_texts, row_groups, text_column
 from gptgrid.text.writing_systems import count_spaceless
 
 Document = Text | np.ndarray
@@ -122,18 +122,14 @@ def stream_file(file: Path | BinaryIO) -> Iterator[Text] | Iterator[np.ndarray]:
     """Yield the documents of one file in order, with one row group in memory."""
     # It is open as long as one of its long texts is in use.
     source = open_file(file)
-    texts, long = source.schema_arrow.names == ["text"], long_documents(source)
-    group = row = 0
-    while group < source.num_row_groups:
-        if lengths := long.get(row):
+    texts = source.schema_arrow.names == ["text"]
+    for group, lengths in row_groups(source):
+        if lengths:
             yield LongText(source, group, lengths, 0, sum(lengths))
-            group, row = group + len(lengths), row + len(lengths)
-            continue
-        if texts:
+        elif texts:
             yield from read_texts(source, group)
         else:
             yield from (ids.values.to_numpy() for ids in source.read_row_group(group).column(0))
-        group, row = group + 1, row + source.metadata.row_group(group).num_rows
 
 
 def gather(pieces: Iterable[str], scratch: Path) -> Text:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -102,3 +103,13 @@ def long_documents(file: pq.ParquetFile) -> dict[int, list[int]]:
     """Return first row of each long document → characters of its rows, each of which is a row group."""
     found = json.loads((file.metadata.metadata or {}).get(LONG, "{}"))
     return {int(row): lengths for row, lengths in found.items()}
+
+
+def row_groups(file: pq.ParquetFile) -> Iterator[tuple[int, list[int]]]:
+    """Yield each row group, and nothing; of those of a long document the first, and characters of all."""
+    long, group, row = long_documents(file), 0, 0
+    while group < file.num_row_groups:
+        lengths = long.get(row, [])
+        yield group, lengths
+        row += len(lengths) or file.metadata.row_group(group).num_rows
+        group += len(lengths) or 1

@@ -17,6 +17,7 @@ from gptgrid.stages.tokenizer.thinning import (
     sample,
     training_spans,
 )
+from gptgrid.text import rows
 from gptgrid.text.documents import write_documents
 from gptgrid.tokens.patterns import PATTERNS
 
@@ -130,3 +131,23 @@ def test_spans_have_the_pieces_of_the_text(pattern):
 def test_no_word_is_cut_where_all_of_a_small_text_is_taken():
     texts = ["of understanding, and 天地", "a" * 3 * SPAN]
     assert list(training_spans([[text] for text in texts], size_of(texts), 1)) == texts
+
+
+def test_the_share_of_a_document_does_not_depend_on_its_rows(monkeypatch, tmp_path):
+    """Parts of it that repeat others, as a book that comes twice, are met at the same places."""
+    [text] = ["".join(chinese(0, 3000))]
+    text = (text + "".join(english(0, 500))) * 3
+    shares = []
+    for length in (2**22, 4000):
+        monkeypatch.setattr(rows, "LENGTH", length)
+        monkeypatch.setattr(rows, "ROW_LENGTH", length)
+        write_documents(tmp_path / "train-00000.parquet", [text])
+        shares.append(affordable_share(tmp_path, size_of([text]), PATTERNS["gpt4"], 10**6))
+    assert shares[0] == shares[1] < 1
+
+
+def test_a_long_document_weighs_in_a_sample_what_its_length_is(monkeypatch, tmp_path):
+    monkeypatch.setattr(rows, "LENGTH", 1000)
+    monkeypatch.setattr(rows, "ROW_LENGTH", 100)
+    write_documents(tmp_path / "train-00000.parquet", ["a" * 1000] * 8 + ["b" * 8000])
+    assert [text[0] for text in sample([tmp_path / "train-00000.parquet"], 10)] == ["a"] * 8 + ["b"] * 8

@@ -14,9 +14,12 @@ from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import regex
 
-from gptgrid.text.rows import open_file, read_texts
+from gptgrid.text import rows
+from gptgrid.text.long_text import LongText
+from gptgrid.text.rows import open_file, read_texts, row_groups
 from gptgrid.tokens.seams import cut, next_seam
 
 PER_BYTE = 60
@@ -52,18 +55,34 @@ def affordable_share(corpus: Path, size: int, pattern: str, memory: int) -> floa
 
 
 def sample(paths: list[Path], length: int) -> list[str]:
-    """Return pieces of the text of some files, of so many characters, evenly spread over their row groups."""
-    groups = [(path, group) for path in paths for group in range(open_file(path).num_row_groups)]
+    """Return pieces of the text of some files, of so many characters, evenly spread over their row groups.
+
+    A long document is sampled as the one text that it is, and stands for as many row groups as its length is.
+    """
+    groups = [(path, group) for path in paths for group in weighted_groups(path)]
     chosen = Counter(groups[spot * len(groups) // SPOTS] for spot in range(SPOTS))
     texts = []
-    for (path, group), number in chosen.items():
+    for (path, wanted), number in chosen.items():
         with open_file(path) as file:
-            text = "\n".join(read_texts(file, group))
-        # Overlapping samples would count pieces twice.
-        short = min(length, len(text) // number)
-        starts = [place * len(text) // number for place in range(number)]
-        texts += [text[start : start + short] for start in starts]
+            lengths = dict(row_groups(file))[wanted]
+            text = LongText(file, wanted, lengths, 0, sum(lengths)) if lengths else joined(file, wanted)
+            # Overlapping samples would count pieces twice.
+            short = min(length, len(text) // number)
+            starts = [place * len(text) // number for place in range(number)]
+            texts += [str(text[start : start + short]) for start in starts]
     return texts
+
+
+def weighted_groups(path: Path) -> Iterator[int]:
+    """Yield the row groups of a file; of a long document the first, as often as its text would fill one."""
+    with open_file(path) as file:
+        for group, lengths in row_groups(file):
+            yield from [group] * max(1, sum(lengths) // rows.LENGTH)
+
+
+def joined(file: pq.ParquetFile, group: int) -> str:
+    """Return the texts of a row group as one."""
+    return "\n".join(read_texts(file, group))
 
 
 def bytes_of_pieces(texts: list[str], pattern: str) -> tuple[int, int]:
