@@ -122,6 +122,21 @@ def test_queries_are_what_the_matrix_gives(preset):
         torch.testing.assert_close(torch.tensor([values for _, values in rows]), expected)
 
 
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("switches", [*MODELS.values(), {"activation": "swiglu"}])
+def test_formulas_name_each_bias(switches, bias):
+    told = walk_cell(cell(**{**switches, "bias": bias}), TEXT, read_words("en"))
+    module = told.walk.module
+    names = dict.fromkeys(("qkv", "output", "hidden", "down"), bias) | {
+        "logits": module.head.bias is not None
+    }
+    formulas = {step.key: step.formula for step in told.steps if step.key in names}
+    assert {name: "+ b" in formula for name, formula in formulas.items()} == names
+    assert (" · W_gate + b) · (x · W_up + b)" in formulas["hidden"]) == (
+        bias and "W_gate" in formulas["hidden"]
+    )
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("codec", CODECS)
 @pytest.mark.parametrize("switches", MODELS.values(), ids=MODELS)

@@ -15,6 +15,7 @@ from gptgrid.model.mask import layer_windows
 def block_steps(walk: Walk, layer: int, heads: list[int]) -> Iterator[Step]:
     """Yield the steps of a block; of attention's, the tables of some heads."""
     block, config = walk.recording.blocks[layer], walk.module.config
+    bias = " + b" if config.bias else ""
     if config.residual_mix:
         yield mix_step(walk, layer, block)
     if block.pre_norm:
@@ -23,7 +24,7 @@ def block_steps(walk: Walk, layer: int, heads: list[int]) -> Iterator[Step]:
     if config.qk_norm or config.position == "rope":
         yield changed_queries_step(walk, layer, block, heads)
     yield from attention_steps(walk, layer, block, heads)
-    yield vector_step(walk, layer, "output", walk.formula("output"), block.attention)
+    yield vector_step(walk, layer, "output", walk.formula("output", bias=bias), block.attention)
     yield sum_step(walk, layer, "attention", block.input, block.attention, block.between, block.pre_norm)
     after_attention = block.between
     if block.pre_norm:
@@ -32,7 +33,7 @@ def block_steps(walk: Walk, layer: int, heads: list[int]) -> Iterator[Step]:
         after_attention = block.attention_norm[1]
         yield norm_step(walk, layer, "attention_norm_after", after_attention)
     yield hidden_step(walk, layer, block)
-    yield vector_step(walk, layer, "down", walk.formula("down"), block.feed_forward)
+    yield vector_step(walk, layer, "down", walk.formula("down", bias=bias), block.feed_forward)
     total = block.output if block.pre_norm else block.feed_forward_norm[0]
     yield sum_step(walk, layer, "feed_forward", after_attention, block.feed_forward, total, block.pre_norm)
     if not block.pre_norm:
@@ -190,5 +191,6 @@ def sum_step(
 
 def hidden_step(walk: Walk, layer: int, block: BlockRecord) -> Step:
     """Return the step of the wide layer of the feed-forward network."""
-    formula = walk.formula(walk.module.config.activation)
+    config = walk.module.config
+    formula = walk.formula(config.activation, bias=" + b" if config.bias else "")
     return vector_step(walk, layer, "hidden", formula, block.hidden, width=block.hidden.shape[1])

@@ -87,7 +87,8 @@ def logits_step(walk: Walk) -> Step:
     module, logits = walk.module, walk.recording.logits
     config = module.config
     remarks = [walk.words(f"steps.logits.{'tied' if config.tie_embeddings else 'own'}")]
-    formulas = [walk.formula("logits" if config.tie_embeddings else "logits_own")]
+    bias = "" if module.head.bias is None else " + b"
+    formulas = [walk.formula("logits") if config.tie_embeddings else walk.formula("logits_own", bias=bias)]
     if config.logit_softcap is not None:
         remarks.append(walk.words("steps.logits.softcap", cap=config.logit_softcap))
         formulas.append(walk.formula("softcap", cap=config.logit_softcap))
