@@ -173,7 +173,10 @@ def test_a_view_that_was_edited_is_said(checkout: Checkout) -> None:
 def test_a_name_that_means_nothing_finished_is_explained(checkout: Checkout, tmp_path: Path) -> None:
     code, said = verify(checkout, "nobody")
     assert code == 1
-    assert "config/config.yaml: no trained cell matches 'nobody'; give its --configfile, or one of:" in said
+    assert (
+        "config/config.yaml: no trained cell matches 'nobody'; give its --configfile and --config (such as quick=true), or one of:"
+        in said
+    )
     assert f"\n  {CELL}" in said
     code, said = verify(Checkout(tmp_path / "new"))
     assert code == 1 and "none of its cells is trained by the present source and configuration" in said

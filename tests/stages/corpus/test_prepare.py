@@ -11,6 +11,7 @@ import pytest
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.files import file_digest
+from gptgrid.stages.corpus.make import make
 from gptgrid.stages.corpus.prepare import prepare
 from gptgrid.stages.corpus.preparing.cards import LISTED
 
@@ -24,6 +25,14 @@ def rows(job, split, column="text"):
 
 def digests(job):
     return [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(job.folder.iterdir())]
+
+
+def test_of_a_refused_text_nothing_is_left(make_job, tmp_path):
+    (tmp_path / "one.txt").write_text("Once upon a time there was one document.\n" * 500)
+    job = make_job(source="files", files={"all": [str(tmp_path / "one.txt")]}, document="blank-line")
+    with pytest.raises(UserError, match="cannot fill"):
+        make(job)
+    assert not job.scratch.exists() and not job.folder.exists()
 
 
 def test_facts_count_what_was_written(make_job):

@@ -33,9 +33,10 @@ def made(tmp_path):
         paths = [str(tmp_path / path) for path in contents]
         raw = {path: hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in paths}
         folder = tmp_path / "artifact"
+        (tmp_path / "scratch").mkdir(exist_ok=True)
         folder.mkdir(exist_ok=True)
         values = {"task": task, "files": paths, "members": None, "group": None, "before": None, **config}
-        facts = make(Job(namespace(values), {}, folder, tmp_path, raw=raw))
+        facts = make(Job(namespace(values), {}, folder, tmp_path / "scratch", raw=raw))
         found = [json.loads(line) for line in (folder / "items.jsonl").read_text().splitlines()]
         return found, facts
 

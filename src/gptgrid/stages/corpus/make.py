@@ -1,7 +1,10 @@
 """What the stage makes: a corpus, the items of a task, or dialogues."""
 
+import shutil
+from collections.abc import Callable
 from typing import Any
 
+from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.job import Job
 from gptgrid.stages.corpus.dialogues.prepare import DIALOGUES
 from gptgrid.stages.corpus.prepare import prepare
@@ -14,9 +17,19 @@ def make(job: Job) -> dict[str, Any]:
     Raises:
         UserError: what is asked for cannot be made of its source.
     """
-    config = vars(job.config)
+    try:
+        return maker(vars(job.config))(job)
+    except UserError:
+        # Mended, it is another corpus: nobody would use the copies of the text that lie there.
+        for folder in (job.scratch, job.folder):
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def maker(config: dict[str, Any]) -> Callable[[Job], dict[str, Any]]:
+    """Return what makes the kind that a configuration asks for."""
     if "task" in config:
-        return TASKS[config["task"]](job)
+        return TASKS[config["task"]]
     if "dialogues" in config:
-        return DIALOGUES[config["dialogues"]](job)
-    return prepare(job)
+        return DIALOGUES[config["dialogues"]]
+    return prepare
