@@ -100,9 +100,9 @@ class KVCache:
 
     def replace(self, rows: list[int], other: KVCache, lengths: list[int]) -> None:
         """Take sequences `rows` from a cache of the same kind, as many tokens of each as `lengths` says."""
-        end, (key_end, *_) = other.end, self.key_shape(other.end, 1)
-        self.keys[:, rows, :, :key_end] = other.keys[:, :, :, :key_end]
-        self.values[:, rows, :, :end] = other.values[:, :, :, :end]
+        end = self.key_shape(other.end, 1)[0]
+        self.keys[:, rows, :, :end] = other.keys[:, :, :, :end]
+        self.values[:, rows, :, : other.end] = other.values[:, :, :, : other.end]
         self.documents[rows, : other.end] = other.documents[:, : other.end]
         for row, length in zip(rows, lengths, strict=True):
             self.lengths[row] = length

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 BLOCK = 64
 """Tokens whose keys lie in one block, a row for each dimension. A block is read whole, filled or not."""
-
-
 LEAST_TOKENS = 1024
 """Room for tokens of all texts together from which on this cache is faster than the plain one."""
 
