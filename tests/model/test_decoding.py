@@ -46,9 +46,7 @@ def processors(decoding: Decoding) -> transformers.LogitsProcessorList:
 
 def adjusted(logits: np.ndarray, decoding: Decoding, text: list[int]) -> np.ndarray:
     """Return what a token is drawn by after a text."""
-    scores = logits.astype(np.float64)
-    adjust(scores, decoding, History(decoding, text, {EOT}))
-    return probabilities(scores, decoding)
+    return probabilities(adjust(logits, decoding, History(decoding, text, {EOT})), decoding)
 
 
 ALONE = [
@@ -143,15 +141,15 @@ def test_of_equal_tokens_the_first_ones_stay() -> None:
 
 
 def test_the_end_of_text_is_no_text() -> None:
-    decoding, scores = Decoding(repetition_penalty=5.0, no_repeat_ngram=1), np.ones(VOCAB)
-    adjust(scores, decoding, History(decoding, [EOT, 3, EOT], {EOT}))
+    decoding = Decoding(repetition_penalty=5.0, no_repeat_ngram=1)
+    scores = adjust(np.ones(VOCAB), decoding, History(decoding, [EOT, 3, EOT], {EOT}))
     assert scores[EOT] == 1
     assert scores[3] == -np.inf
 
 
 def test_a_ban_on_all_tokens_bans_none() -> None:
-    decoding, scores = Decoding(no_repeat_ngram=1), np.zeros(4)
-    adjust(scores, decoding, History(decoding, range(4), set()))
+    decoding = Decoding(no_repeat_ngram=1)
+    scores = adjust(np.zeros(4), decoding, History(decoding, range(4), set()))
     assert np.isfinite(scores).all()
 
 

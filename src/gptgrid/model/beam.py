@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Set
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -51,11 +52,10 @@ def search(
     beams, best, best_score = [Beam(0.0, [])], [], -torch.inf
     for length in range(1, limit + 1):
         logits = reader.next_logits()
-        logprobs = logits.double().log_softmax(dim=-1)
+        logprobs = logits.double().log_softmax(dim=-1).numpy()
         histories = [History(decoding, prompt + [t.id for t in beam.tokens], spared) for beam in beams]
-        for row, history in zip(logprobs.numpy(), histories, strict=True):
-            adjust(row, decoding, history)  # in place
-        scores = logprobs + torch.tensor([[beam.score] for beam in beams])
+        changed = [adjust(row, decoding, history) for row, history in zip(logprobs, histories, strict=True)]
+        scores = torch.from_numpy(np.stack(changed)) + torch.tensor([[beam.score] for beam in beams])
         # Twice as many as go on, as half of them may end.
         found = scores.flatten().topk(min(2 * decoding.beams, scores.numel()))
         kept = []

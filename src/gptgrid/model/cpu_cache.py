@@ -74,6 +74,8 @@ class CpuCache(KVCache):
         super().__init__(config, batch, like)
         self.group = config.n_head // config.n_kv_head
         """Queries that share a key."""
+        self.bags_of = (0, 0)
+        """Texts and blocks that `key_bags` is for."""
 
     def key_shape(self, tokens: int, head_dim: int) -> tuple[int, ...]:
         return blocks_of(tokens), head_dim, BLOCK
@@ -87,12 +89,14 @@ class CpuCache(KVCache):
     def begin_one(self) -> None:
         """Find for all layers at once what one more token of each text reads and writes."""
         layers, batch, kv_heads, blocks, head_dim, _ = self.keys.shape
-        # For each query, the head of a text that it looks at.
-        heads = torch.arange(batch * kv_heads, dtype=torch.int32).repeat_interleave(self.group)[:, None]
-        key_rows = torch.arange(blocks_of(self.end) * head_dim, dtype=torch.int32)
-        self.key_bags = Bags.of((heads * (blocks * head_dim) + key_rows).view(-1, head_dim))
-        value_rows = torch.arange(self.end, dtype=torch.int32)
-        self.value_bags = Bags.of(heads * self.values.shape[3] + value_rows)
+        if self.bags_of != (batch, blocks_of(self.end)):
+            self.bags_of = batch, blocks_of(self.end)
+            # For each query, the head of a text that it looks at.
+            heads = torch.arange(batch * kv_heads, dtype=torch.int32).repeat_interleave(self.group)[:, None]
+            key_rows = torch.arange(blocks_of(self.end) * head_dim, dtype=torch.int32)
+            self.key_bags = Bags.of((heads * (blocks * head_dim) + key_rows).view(-1, head_dim))
+            self.first_values = heads * self.values.shape[3]
+        self.value_bags = Bags.of(self.first_values + torch.arange(self.end, dtype=torch.int32))
         self.key_tables = self.keys.view(layers, -1, BLOCK)
         self.value_tables = self.values.view(layers, -1, head_dim)
         if isinstance(self.start, int):

@@ -146,8 +146,7 @@ def choose(
     """
     chosen = []
     for row, history, generator in zip(logits.numpy(), histories, generators, strict=True):
-        scores = row.astype(np.float64)  # in which settings near 0 do not vanish
-        adjust(scores, decoding, history)
+        scores = adjust(row, decoding, history)
         if decoding.temperature == 0:
             chosen.append(int(scores.argmax()))
         else:
@@ -156,12 +155,15 @@ def choose(
     return chosen
 
 
-def adjust(scores: np.ndarray, decoding: Decoding, history: History) -> None:
-    """Change the scores (vocabulary,) float64 by what the text has said.
+def adjust(scores: np.ndarray, decoding: Decoding, history: History) -> np.ndarray:
+    """Return scores (vocabulary,) as what was said changes them, in float64 if a setting asks for it.
 
     The repetition penalty divides positive ones by itself and multiplies others (Keskar et al. 2019). Tokens
     that would repeat an n-gram get -inf, unless none would be left.
     """
+    if decoding.repetition_penalty == 1 and not decoding.no_repeat_ngram:
+        return scores
+    scores = scores.astype(np.float64)  # in which penalties near 1 do not vanish
     if decoding.repetition_penalty != 1 and history.said:
         said, penalty = sorted(history.said), decoding.repetition_penalty
         before = scores[said]
@@ -170,14 +172,16 @@ def adjust(scores: np.ndarray, decoding: Decoding, history: History) -> None:
         scores[said] = penalized.clip(-LARGEST, LARGEST)
     if decoding.no_repeat_ngram and len(banned := history.banned()) < len(scores):
         scores[banned] = -inf
+    return scores
 
 
 def probabilities(scores: np.ndarray, decoding: Decoding) -> np.ndarray:
-    """Return what to draw by, of scores (vocabulary,) float64: 0 for tokens that the settings leave out.
+    """Return what to draw by, of scores (vocabulary,): float64, 0 for tokens that the settings leave out.
 
     Top-p leaves the likeliest tokens that together reach p (Holtzman et al. 2020); min-p those that are at
     least so likely in units of the likeliest (Nguyen et al. 2024). Of equal tokens the first ones stay.
     """
+    scores = scores.astype(np.float64)  # in which temperatures near 0 do not vanish
     # Against the largest, so that no quotient but those of the unlikely ones becomes infinite.
     with np.errstate(over="ignore"):
         chances = np.exp((scores - scores.max()) / decoding.temperature)

@@ -118,12 +118,12 @@ class Reader:
         Raises:
             UserError: they are no numbers.
         """
-        windows = [ids[start:] for ids, start in zip(self.texts, self.starts, strict=True)]
         if self.cached:
-            self.catch_up(windows)
-            last = torch.tensor([window[-1:] for window in windows], device=self.device)
+            self.catch_up()
+            last = torch.tensor([ids[-1:] for ids in self.texts], device=self.device)
             logits = self.module(last, self.cache)[:, 0]
         else:
+            windows = [ids[start:] for ids, start in zip(self.texts, self.starts, strict=True)]
             last = torch.tensor([len(window) - 1 for window in windows], device=self.device)
             logits = self.module(self.batch(windows))[torch.arange(len(last)), last]
         logits = logits.float().cpu()
@@ -133,12 +133,13 @@ class Reader:
             )
         return logits
 
-    def catch_up(self, windows: list[list[int]]) -> None:
+    def catch_up(self) -> None:
         """Let the model read all but the last token of the texts of which it has not."""
-        behind = [row for row, window in enumerate(windows) if len(window) - 1 != self.cache.lengths[row]]
+        texts = enumerate(zip(self.texts, self.starts, self.cache.lengths, strict=True))
+        behind = [row for row, (ids, start, length) in texts if len(ids) - start - 1 != length]
         if not behind:
             return
-        earlier = [windows[row][:-1] for row in behind]
+        earlier = [self.texts[row][self.starts[row] : -1] for row in behind]
         cache = self.cache.empty(len(behind))
         if any(earlier):
             self.module.read(self.batch(earlier), cache)

@@ -135,4 +135,4 @@ def rotate(x: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
         cosines: (time, head_dim), or of one token each (batch, 1, 1, head_dim).
         sines: as cosines.
     """
-    return x * cosines + x.roll(x.shape[-1] // 2, dims=-1) * sines
+    return torch.addcmul(x * cosines, x.roll(x.shape[-1] // 2, dims=-1), sines)
