@@ -41,9 +41,9 @@ def main() -> None:
         "--only", nargs="+", choices=list(SIZES), default=list(SIZES), help="some sizes alone"
     )
     arguments = parser.parse_args()
-    from gptgrid.launch.allocator import restart_with_tcmalloc
+    from gptgrid.launch.allocator import restart_with_allocator
 
-    restart_with_tcmalloc()
+    restart_with_allocator()
     for size in arguments.only:
         for preset in PRESETS:
             for precision in ("fp32", "auto"):

@@ -317,13 +317,13 @@ def transformers_trainer(size: Size, folder: Path, device: str, **precision: boo
 
 
 def gptgrid(
-    size: Size, folder: Path, device: str, tcmalloc: bool = True, run: dict | None = None, **changes: object
+    size: Size, folder: Path, device: str, chosen: bool = True, run: dict | None = None, **changes: object
 ) -> dict:
-    """gptgrid's trainer, as the `train` stage runs it."""
-    from gptgrid.launch.allocator import describe_allocator, restart_with_tcmalloc
+    """gptgrid's trainer, as the `train` stage runs it; `chosen`: with the allocator of its choice."""
+    from gptgrid.launch.allocator import describe_allocator, restart_with_allocator
 
-    if tcmalloc:
-        restart_with_tcmalloc()
+    if chosen:
+        restart_with_allocator()
     from gptgrid.artifact.identity import namespace
     from gptgrid.artifact.job import Job
     from gptgrid.config.experiment import Run
@@ -389,9 +389,9 @@ def evaluate_plain(size: Size, folder: Path, device: str) -> dict:
 
 def evaluate_gptgrid(size: Size, folder: Path, device: str, precision: str = "fp32") -> dict:
     """What the `evaluate` stage does for disjoint windows."""
-    from gptgrid.launch.allocator import restart_with_tcmalloc
+    from gptgrid.launch.allocator import restart_with_allocator
 
-    restart_with_tcmalloc()
+    restart_with_allocator()
     from gptgrid.model.device import prepare_device
     from gptgrid.model.precision import EMBEDDING, HEAD, choose_precision, round_weights
     from gptgrid.model.score import score
@@ -478,7 +478,7 @@ WAYS: dict[str, Way] = {
     "transformers bf16": lambda *given: transformers_trainer(*given, bf16=True),
     "gptgrid": gptgrid,
     "gptgrid, one thread": lambda *given: gptgrid(*given, threads=1),
-    "gptgrid, glibc": lambda *given: gptgrid(*given, tcmalloc=False),
+    "gptgrid, allocator as it comes": lambda *given: gptgrid(*given, chosen=False),
     "gptgrid bf16": lambda *given: gptgrid(*given, precision="bf16"),
     "gptgrid fp32": lambda *given: gptgrid(*given, precision="fp32"),
     "gptgrid compiled": lambda *given: gptgrid(*given, run={"compile": True}),
@@ -492,7 +492,7 @@ TRAINING = (
     "transformers fp32",
     "transformers bf16",
     "gptgrid",
-    "gptgrid, glibc",
+    "gptgrid, allocator as it comes",
     "gptgrid bf16",
     "gptgrid fp32",
 )

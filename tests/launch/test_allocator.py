@@ -14,9 +14,9 @@ import os, sys
 from gptgrid.launch import allocator
 if sys.argv[1:]:
     allocator.LIBRARIES = sys.argv[1:]
-    allocator.find_library = lambda name: name
+    allocator.find_library = lambda name: None if name == "none" else name
 print("starts", flush=True)
-allocator.restart_with_tcmalloc()
+allocator.restart_with_allocator()
 allocator.keep_freed_memory()
 print(allocator.describe_allocator(), sys.argv[1:])
 """
@@ -27,7 +27,7 @@ from gptgrid.config.models import Model
 from gptgrid.launch import allocator
 if sys.argv[1:]:
     allocator.find_library = lambda name: None
-allocator.restart_with_tcmalloc()
+allocator.restart_with_allocator()
 allocator.keep_freed_memory()
 torch.set_num_threads(1)
 from gptgrid.model.build import build
@@ -46,32 +46,50 @@ print(allocator.describe_allocator(), total.hexdigest())
 """
 
 
-def run(*arguments: str, program: str = PROGRAM) -> list[str]:
-    environment = {key: value for key, value in os.environ.items() if key != "LD_PRELOAD"}
+def run(*arguments: str, program: str = PROGRAM, extra: dict[str, str] | None = None) -> list[str]:
+    chosen = {"LD_PRELOAD", "GLIBC_TUNABLES"}
+    environment = {key: value for key, value in os.environ.items() if key not in chosen} | (extra or {})
     command = [sys.executable, "-c", program, *arguments]
     made = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=60)
     return made.stdout.splitlines()
 
 
-@pytest.mark.skipif(not any(map(find_library, allocator.LIBRARIES)), reason="tcmalloc is not installed")
+KEPT = "glibc, memory kept"
+linux = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is chosen")
+has_tcmalloc = pytest.mark.skipif(
+    not any(map(find_library, allocator.LIBRARIES)), reason="tcmalloc is not installed"
+)
+
+
+@has_tcmalloc
 def test_starts_again_once_with_tcmalloc() -> None:
     assert run() == ["starts", "starts", "tcmalloc []"]
 
 
-@pytest.mark.skipif(not any(map(find_library, allocator.LIBRARIES)), reason="tcmalloc is not installed")
+@linux
+def test_starts_again_once_with_huge_pages_where_there_is_none() -> None:
+    assert run("none") == ["starts", "starts", f"{KEPT}, huge pages ['none']"]
+
+
+@linux
+def test_what_the_user_tunes_stays() -> None:
+    tuned = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=0"}
+    assert run("none", extra=tuned) == ["starts", f"{KEPT} ['none']"]
+    other = {"GLIBC_TUNABLES": "glibc.malloc.perturb=1"}
+    assert run("none", extra=other) == ["starts", "starts", f"{KEPT}, huge pages ['none']"]
+
+
+@linux
 def test_changes_no_bit() -> None:
-    ours, theirs = (run(*arguments, program=TRAINING)[-1].split() for arguments in ((), ("without",)))
-    assert ours[0] == "tcmalloc"
-    assert theirs[0] != "tcmalloc"
-    assert ours[-1] == theirs[-1]
+    plain = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=0"}
+    ways = [run("none", program=TRAINING), run("none", program=TRAINING, extra=plain)]
+    if any(map(find_library, allocator.LIBRARIES)):
+        ways.append(run(program=TRAINING))
+    allocators, results = zip(*(way[-1].rsplit(" ", 1) for way in ways), strict=True)
+    assert allocators[:2] == (f"{KEPT}, huge pages", KEPT)
+    assert len(set(results)) == 1
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is preloaded")
+@linux
 def test_goes_on_with_glibc_where_it_cannot_be_loaded() -> None:
-    assert run("libtcmalloc_none.so") == ["starts", "starts", "glibc, memory kept ['libtcmalloc_none.so']"]
-
-
-def test_goes_on_as_it_is_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(allocator, "find_library", lambda name: None)
-    monkeypatch.setattr(os, "execve", lambda *arguments: pytest.fail("started again"))
-    allocator.restart_with_tcmalloc()
+    assert run("libtcmalloc_none.so") == ["starts", "starts", f"{KEPT} ['libtcmalloc_none.so']"]

@@ -2,7 +2,8 @@
 
 A training step makes and frees the same large tensors as the one before. The system's allocator hands their
 memory back each time and gets it anew, zeroed, page by page: a quarter to a half of the time of a small
-model. tcmalloc keeps it; where it is not installed, glibc is told to. No bit of a result depends on that.
+model. tcmalloc keeps it; where it is not installed, glibc is told to, and to ask for pages of 2 MB, which the
+processor finds faster than many small ones. No bit of a result depends on that.
 """
 
 from __future__ import annotations
@@ -15,30 +16,35 @@ from ctypes.util import find_library
 from pathlib import Path
 
 LIBRARIES = ("tcmalloc_minimal", "tcmalloc")
+TUNABLES, HUGE_PAGES = "GLIBC_TUNABLES", "glibc.malloc.hugetlb=1"
+"""How glibc 2.35 and later is told to use huge pages; an older one ignores it."""
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
 """Parameters of mallopt, from glibc's malloc.h."""
 TOP_PAD = 64 * 2**20
 """Bytes that glibc asks for at a time beyond what it needs."""
 
 
-def restart_with_tcmalloc() -> None:
-    """Start this program again with tcmalloc in front of the system's allocator, if the machine has it.
+def restart_with_allocator() -> None:
+    """Start this program again with an allocator that suits it better, if it does not have that already.
 
     An allocator can only be chosen when a process starts. Call it before anything else is done.
     """
-    environment = environment_with_tcmalloc()
+    environment = environment_with_allocator()
     if environment != os.environ and not loaded_tcmalloc():
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)
 
 
-def environment_with_tcmalloc() -> dict[str, str]:
-    """Return the environment with which a program starts on tcmalloc; as it is, if the machine has none."""
-    preload = os.environ.get("LD_PRELOAD", "")
-    library = next(filter(None, map(find_library, LIBRARIES)), None)
-    # What is asked for already, and is not loaded, cannot be.
-    if sys.platform != "linux" or library is None or library in preload.split():
+def environment_with_allocator() -> dict[str, str]:
+    """Return the environment with which a program starts on tcmalloc, or else on glibc with huge pages."""
+    if sys.platform != "linux":
         return dict(os.environ)
-    return {**os.environ, "LD_PRELOAD": f"{library} {preload}".strip()}
+    library = next(filter(None, map(find_library, LIBRARIES)), None)
+    name, value = (TUNABLES, HUGE_PAGES) if library is None else ("LD_PRELOAD", library)
+    asked = os.environ.get(name, "")
+    # What is asked for already is as the user wants it, and a library that is not loaded cannot be.
+    if value.partition("=")[0] in asked:
+        return dict(os.environ)
+    return {**os.environ, name: ":".join(filter(None, (value, asked)))}
 
 
 def keep_freed_memory() -> None:
@@ -64,4 +70,7 @@ def describe_allocator() -> str:
     """Return the allocator in a word, for the provenance."""
     if loaded_tcmalloc():
         return "tcmalloc"
-    return "glibc, memory kept" if platform.libc_ver()[0] == "glibc" else "system"
+    if platform.libc_ver()[0] != "glibc":
+        return "system"
+    huge = HUGE_PAGES in os.environ.get(TUNABLES, "")
+    return "glibc, memory kept" + ", huge pages" * huge

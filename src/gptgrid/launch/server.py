@@ -54,10 +54,10 @@ def main(stage: str, load: Callable[[], Build], description: str | None) -> None
     status = hand_over()
     # What follows is for whoever really runs the program.
     from gptgrid.artifact import program
-    from gptgrid.launch.allocator import restart_with_tcmalloc
+    from gptgrid.launch.allocator import restart_with_allocator
 
     if status is None:
-        restart_with_tcmalloc()
+        restart_with_allocator()
         program.main(stage, load, description)
     else:
         sys.exit(program.record_kill(stage) if status == KILLED else status)
@@ -95,11 +95,11 @@ def hand_over() -> int | None:
 def start_server() -> None:
     """Start it for the programs of this process, and tell them where; it ends after this process."""
     os.environ[ADDRESS] = f"{tempfile.mkdtemp(prefix='gptgrid-')}/socket"
-    from gptgrid.launch.allocator import environment_with_tcmalloc
+    from gptgrid.launch.allocator import environment_with_allocator
 
     paths = filter(None, (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")))
     environment = {
-        **environment_with_tcmalloc(),
+        **environment_with_allocator(),
         "OMP_NUM_THREADS": "1",
         "PYTHONPATH": os.pathsep.join(paths),
     }
