@@ -19,6 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from peak import fastest_product, fastest_reading
 from torch import nn
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, PreTrainedModel
 
@@ -44,7 +45,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    product, reading = peaks()
+    product, reading = fastest_product(2048, torch.float32), fastest_reading()
     print(f"{processor()}, {arguments.threads} threads: products {product / 1e9:.0f} GFLOP/s, ", end="")
     print(f"reading {reading / 1e9:.1f} GB/s")
     print("| model | batch | decoding | way | prefill, ms | peak's share | decode, tokens/s | of reading |")
@@ -155,30 +156,6 @@ def seconds(run: Callable[[int], object], new: int) -> float:
     start = time.perf_counter()
     run(new)
     return time.perf_counter() - start
-
-
-def peaks() -> tuple[float, float]:
-    """Return the operations per second of the fastest product in fp32, and the bytes per second read."""
-    x = torch.randn(2048, 2048)
-    with torch.inference_mode():
-        weight = torch.ops.mkldnn._reorder_linear_weight(x, 2048)
-        ways = (
-            lambda: torch.ops.mkldnn._linear_pointwise(x, weight, None, "none", [], ""),
-            lambda: x @ x,
-        )
-        product = 2 * 2048**3 / min(best(way) for way in ways)
-        large = torch.ones(2**26)
-        return product, 4 * 2**26 / best(large.sum)
-
-
-def best(run: Callable[[], object], repeats: int = 7) -> float:
-    """Return the shortest of some times."""
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - start)
-    return min(times)
 
 
 def processor() -> str:

@@ -10,6 +10,7 @@ from torch.nn.attention.flex_attention import BlockMask
 
 from gptgrid.model import cpu_attention, flex
 from gptgrid.model.cache import KVCache
+from gptgrid.model.linear import Linear
 from gptgrid.model.parametrization import attention_scale, head_width
 from gptgrid.model.position import AttentionInputs, rotate
 
@@ -35,8 +36,8 @@ class Attention(nn.Module):
         self.dropout = config.dropout
         # One matrix for queries, keys and values: one large product instead of three.
         heads = self.n_head + 2 * self.n_kv_head
-        self.qkv = nn.Linear(config.d_model, heads * self.head_dim, bias=config.bias)
-        self.output = nn.Linear(self.n_head * self.head_dim, config.d_model, bias=config.bias)
+        self.qkv = Linear(config.d_model, heads * self.head_dim, bias=config.bias)
+        self.output = Linear(self.n_head * self.head_dim, config.d_model, bias=config.bias)
         if config.qk_norm:
             self.query_norm = nn.RMSNorm(self.head_dim, config.norm_eps, config.norm_gain)
             self.key_norm = nn.RMSNorm(self.head_dim, config.norm_eps, config.norm_gain)

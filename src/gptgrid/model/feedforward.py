@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gptgrid.artifact.variants import Variants
+from gptgrid.model.linear import Linear
 
 if TYPE_CHECKING:
     from gptgrid.config.models import Model
@@ -57,8 +58,8 @@ class FeedForward(nn.Module):
     def __init__(self, config: Model) -> None:
         super().__init__()
         activation = ACTIVATIONS[config.activation]
-        self.up = nn.Linear(config.d_model, config.d_ff * (1 + activation.gated), bias=config.bias)
-        self.down = nn.Linear(config.d_ff, config.d_model, bias=config.bias)
+        self.up = Linear(config.d_model, config.d_ff * (1 + activation.gated), bias=config.bias)
+        self.down = Linear(config.d_ff, config.d_model, bias=config.bias)
         self.activation = activation.function
 
     def forward(self, x: Tensor) -> Tensor:

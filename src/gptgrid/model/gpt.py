@@ -22,6 +22,7 @@ from gptgrid.model.cache import KVCache
 from gptgrid.model.embedding import Embedding
 from gptgrid.model.feedforward import FeedForward
 from gptgrid.model.head import logits_of
+from gptgrid.model.linear import Linear
 from gptgrid.model.mask import layer_windows, number_documents, places_in_documents
 from gptgrid.model.norm import make_norm
 from gptgrid.model.parametrization import width_multiplier
@@ -83,7 +84,7 @@ class GPT(nn.Module):
             self.recall = nn.Parameter(torch.empty(config.n_layer))
         # After norms at the end of each sublayer, one more would do nothing.
         self.norm = make_norm(config) if config.norm_position == "pre" else nn.Identity()
-        self.head = nn.Linear(config.d_model, vocab_size, bias=False)
+        self.head = Linear(config.d_model, vocab_size, bias=False)
         if config.tie_embeddings:
             self.head.weight = self.embedding.tokens.weight
         self.logit_scale = 1 / width_multiplier(config)

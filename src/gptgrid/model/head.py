@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
+
+from gptgrid.model.linear import linear
 
 
 def logits_of(head: nn.Linear, x: Tensor, exact: bool) -> Tensor:
@@ -17,9 +18,9 @@ def logits_of(head: nn.Linear, x: Tensor, exact: bool) -> Tensor:
             is the difference of logits. Training is faster without, and does not mind.
     """
     if not exact:
-        return functional.linear(x, head.weight.to(x.dtype), head.bias)
+        return linear(x, head.weight.to(x.dtype), head.bias)
     bias = None if head.bias is None else head.bias.float()
     with torch.autocast(x.device.type, enabled=False):
         if head.weight.dtype == torch.float32:
             return head(x.float())
-        return functional.linear(x.float(), head.weight.float(), bias)
+        return linear(x.float(), head.weight.float(), bias)

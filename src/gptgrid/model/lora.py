@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gptgrid.artifact.errors import UserError
+from gptgrid.model.linear import linear
 from gptgrid.seeds import derive
 
 TARGETS = {
@@ -51,7 +52,7 @@ class AdaptedLinear(nn.Linear):
         # A CPU is much faster at the gradient of this copy than at that of B itself. Adding in place spares
         # all outputs one more reading and writing; autocast does not see it, hence `to`.
         up = self.lora_B.t().to(low.dtype).contiguous()  # (rank, out)
-        return functional.linear(x, self.weight, self.bias).addmm_(low, up, alpha=self.scale)
+        return linear(x, self.weight, self.bias).addmm_(low, up, alpha=self.scale)
 
     @torch.no_grad()
     def merged(self) -> Tensor:
@@ -82,13 +83,13 @@ def add_adapters(
         )
     ends = tuple(end for target in targets for end in TARGETS[target])
     module.requires_grad_(False)
-    for name, linear in list(module.named_modules()):
+    for name, layer in list(module.named_modules()):
         if name.endswith(ends):
-            adapted = AdaptedLinear(linear, rank, alpha, dropout)
+            adapted = AdaptedLinear(layer, rank, alpha, dropout)
             generator = torch.Generator().manual_seed(derive(seed, f"initialization/{name}.lora_A"))
             # The uniform law of nn.Linear's own weights, as the authors draw A.
-            bound = 1 / math.sqrt(linear.in_features)
-            first = torch.empty(rank, linear.in_features).uniform_(-bound, bound, generator=generator)
+            bound = 1 / math.sqrt(layer.in_features)
+            first = torch.empty(rank, layer.in_features).uniform_(-bound, bound, generator=generator)
             adapted.lora_A.data.copy_(first)
             module.set_submodule(name, adapted)
 

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from gptgrid.model.feedforward import ACTIVATIONS, FeedForward
+from gptgrid.model.linear import Linear
 
 ROWS = 16
 """Rows that a matrix is laid out for: of those tried, the best for 1 to 100, and as good for 4,096."""
@@ -82,7 +83,7 @@ def twin(module: nn.Module) -> nn.Module:
     A step that reads one token is short enough for Python to count, so both detours of `nn.Module` are left
     out: a call is `forward` and nothing else, and what belongs to a module is an attribute like any other.
     """
-    if type(module) is nn.Linear:
+    if type(module) in (nn.Linear, Linear):
         other = PackedLinear(module)
     elif type(module) is nn.RMSNorm:
         other = ShortRMSNorm(module)
