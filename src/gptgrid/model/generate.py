@@ -140,10 +140,16 @@ class Reader:
         if not behind:
             return
         earlier = [self.texts[row][self.starts[row] : -1] for row in behind]
-        cache = self.cache.empty(len(behind))
+        lengths = [len(ids) for ids in earlier]
+        everything = len(behind) == len(self.texts)
+        cache = self.cache if everything else self.cache.empty(len(behind))
+        cache.lengths = [0] * len(behind)
         if any(earlier):
             self.module.read(self.batch(earlier), cache)
-        self.cache.replace(behind, cache, [len(ids) for ids in earlier])
+        if everything:
+            cache.lengths = lengths
+        else:
+            self.cache.replace(behind, cache, lengths)
 
     def batch(self, texts: list[list[int]]) -> Tensor:
         """Return texts as one tensor (text, time); what fills up the shorter ones stands behind them."""
