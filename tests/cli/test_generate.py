@@ -1,5 +1,6 @@
 """`generate` continues texts, streams, and tells mistakes without a traceback."""
 
+import gzip
 import json
 import os
 import shutil
@@ -231,7 +232,8 @@ def test_prompts_of_a_file_one_a_line(folder, tmp_path):
     ("content", "said"),
     [
         (b"\n\n", "has no prompt"),
-        (b"ab\xff", "is no UTF-8: byte 2 does not fit"),
+        (b"ab\xff", "prompts.txt: no UTF-8: byte 2 does not fit"),
+        (gzip.compress(b"one\n", mtime=0), "prompts.txt: the file is compressed; decompress it first"),
         (None, "cannot be read: No such"),
     ],
 )

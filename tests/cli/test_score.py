@@ -1,5 +1,6 @@
 """`score` says how well a cell predicts files, and where worst."""
 
+import gzip
 import json
 from pathlib import Path
 
@@ -69,6 +70,7 @@ def test_the_standard_input_is_a_text(folder):
         (None, "there is no file "),
         (b"", "text.txt: the text has no token to score"),
         (b"ab\xffcd", "text.txt: no UTF-8: byte 2 does not fit; convert it first"),
+        (gzip.compress(b"abcd", mtime=0), "text.txt: the file is compressed; decompress it first"),
     ],
 )
 def test_what_cannot_be_scored_is_said(folder, tmp_path, content, said):

@@ -1,5 +1,6 @@
 """The command shows tokens in aligned columns, or as JSON."""
 
+import gzip
 import json
 import subprocess
 import sys
@@ -140,9 +141,17 @@ def test_what_is_no_text_is_told(codec, arguments, said):
 def test_bytes_that_are_no_text_are_told_with_their_place(codec, tmp_path):
     (tmp_path / "latin").write_bytes(b"caf\xe9")
     result = CliRunner().invoke(app, ["tokenize", codec, "--file", str(tmp_path / "latin")])
-    assert str(result.exception).endswith("latin is no UTF-8: byte 3 is 0xe9")
+    assert "latin: no UTF-8: byte 3 does not fit; convert it first" in str(result.exception)
     result = CliRunner().invoke(app, ["tokenize", codec, "-"], input=b"\xff")
-    assert str(result.exception) == "stdin is no UTF-8: byte 0 is 0xff"
+    assert str(result.exception).startswith("stdin: no UTF-8: byte 0 does not fit")
+    result = CliRunner().invoke(app, ["tokenize", codec, "-"], input=gzip.compress(b"fox"))
+    assert str(result.exception) == "stdin: the file is compressed; decompress it first"
+
+
+def test_a_byte_order_mark_is_no_part_of_a_text(codec):
+    expected = CliRunner().invoke(app, ["tokenize", codec, "-", "--json"], input=b"fox").stdout
+    read = CliRunner().invoke(app, ["tokenize", codec, "-", "--json"], input=b"\xef\xbb\xbffox").stdout
+    assert read == expected and json.loads(read)["count"]
 
 
 def test_tokenizing_does_not_wait_for_torch(codec):

@@ -1,6 +1,5 @@
 """Texts are scored in pieces as they are in one, and the worst places are found."""
 
-import io
 import math
 import random
 
@@ -13,7 +12,7 @@ from small_codecs import CODECS
 from gptgrid.artifact.errors import UserError
 from gptgrid.inference import text_score
 from gptgrid.inference.cell import TrainedCell
-from gptgrid.inference.text_score import encode, read_utf8, score_text, together, windows_in_order
+from gptgrid.inference.text_score import encode, score_text, together, windows_in_order
 from gptgrid.model.score import windows
 from gptgrid.tokens.codec import BytesCodec, IdsCodec
 
@@ -134,24 +133,6 @@ def test_a_text_with_nothing_in_it_is_refused():
     for pieces in ([], [""]):
         with pytest.raises(UserError, match="no token to score"):
             score_text(TrainedCell(tiny(257), BytesCodec()), pieces)
-
-
-def test_files_are_read_in_pieces_without_their_mark(monkeypatch):
-    for size in (1, 2, 3, 100):
-        monkeypatch.setattr(text_score, "READ", size)
-        for text in ("", "a天🪲\r\n\ufeffé", "\ufeff"):
-            assert "".join(read_utf8(io.BytesIO(text.encode("utf-8-sig")))) == text
-            assert "".join(read_utf8(io.BytesIO(text.encode()))) == text.removeprefix("\ufeff")
-
-
-@pytest.mark.parametrize("data", [b"abcd\xffef", b"\xef\xbb\xbfa\xff", b"abcd\xe5\xa4", b"ab\xe5\xa4cd"])
-def test_the_byte_that_is_no_text_is_named(monkeypatch, data):
-    with pytest.raises(UnicodeDecodeError) as error:
-        data.decode()
-    for size in (1, 2, 100):
-        monkeypatch.setattr(text_score, "READ", size)
-        with pytest.raises(UserError, match=f"no UTF-8: byte {error.value.start} does not fit; convert"):
-            list(read_utf8(io.BytesIO(data)))
 
 
 def test_weights_that_give_no_probabilities_give_no_figures():

@@ -7,7 +7,7 @@ import sys
 from collections import defaultdict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from io import StringIO
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -160,13 +160,15 @@ def read_lines(file: str) -> list[str]:
     Raises:
         UserError: it cannot be read, is no UTF-8, or has no such line.
     """
+    from gptgrid.inference.utf8 import read_utf8
+
     try:
-        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-        text = data.decode("utf-8-sig")
+        data = BytesIO(sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes())
+        text = "".join(read_utf8(data))
     except OSError as error:
         raise UserError(f"{file} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"{file} is no UTF-8: byte {error.start} does not fit; convert it first") from None
+    except UserError as error:
+        raise UserError(f"{file}: {error}") from None
     # Not those at other signs, such as U+2028, which a prompt may have.
     lines = [line for line in StringIO(text, newline=None).read().split("\n") if line]
     if not lines:

@@ -91,7 +91,8 @@ def score_file(cell: TrainedCell, name: str, worst: int) -> TextScore:
     Raises:
         UserError: it cannot be read, is no text, or has nothing to score.
     """
-    from gptgrid.inference.text_score import read_utf8, score_text
+    from gptgrid.inference.text_score import score_text
+    from gptgrid.inference.utf8 import read_utf8
 
     try:
         if name == "-":

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import redirect_stdout
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -94,15 +95,15 @@ def read_text(text: str | None, file: Path | None) -> str:
     if text is not None and text != "-":
         refuse_bytes(text, "the text")
         return text
+    from gptgrid.inference.utf8 import read_utf8
+
     try:
-        data = sys.stdin.buffer.read() if file is None else file.read_bytes()
+        data = BytesIO(sys.stdin.buffer.read() if file is None else file.read_bytes())
+        return "".join(read_utf8(data))
     except OSError as error:
         raise UserError(f"{file} cannot be read: {error}") from None
-    try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        where = "stdin" if file is None else file
-        raise UserError(f"{where} is no UTF-8: byte {error.start} is {data[error.start]:#04x}") from None
+    except UserError as error:
+        raise UserError(f"{'stdin' if file is None else file}: {error}") from None
 
 
 def sizes(tokens: Sequence[Token], text: str | None) -> dict[str, Any]:

@@ -6,19 +6,14 @@ Its tokens lie in a temporary file meanwhile, as windows overlap.
 
 from __future__ import annotations
 
-import codecs
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
-from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import BinaryIO
 
 import numpy as np
 
-from gptgrid.artifact.errors import UserError
 from gptgrid.inference.cell import Score, TrainedCell, check_nats, nothing_to_score
 from gptgrid.inference.passages import Passage, Passages
 from gptgrid.metrics import figures
@@ -26,8 +21,6 @@ from gptgrid.model.score import Batch, batch_losses, default_stride, rows_at_onc
 from gptgrid.tokens.base import Codec
 from gptgrid.tokens.shards import Shards, read_shard, write_shard
 
-READ = 2**20
-"""Bytes that are read at once."""
 PART = 2**18
 """Characters that are encoded at once."""
 BLOCK = 2**20
@@ -88,28 +81,6 @@ def together(scores: Iterable[Score]) -> Score:
         sum(score.tokens for score in scores),
         None if None in sizes else sum(sizes),
     )
-
-
-def read_utf8(file: BinaryIO) -> Iterator[str]:
-    """Yield the text of a file in pieces, without a byte order mark.
-
-    Raises:
-        UserError: it is no UTF-8.
-    """
-    decoder, done, first = codecs.getincrementaldecoder("utf-8")(), 0, True
-    for piece in chain(iter(partial(file.read, READ), b""), [b""]):
-        waiting = len(decoder.getstate()[0])
-        try:
-            text = decoder.decode(piece, final=not piece)
-        except UnicodeDecodeError as error:
-            raise UserError(
-                f"no UTF-8: byte {done - waiting + error.start} does not fit; convert it first, "
-                "such as with iconv -f ENCODING -t UTF-8"
-            ) from None
-        done += len(piece)
-        if text:
-            yield text.removeprefix("\ufeff") if first else text
-            first = False
 
 
 class Counted:
