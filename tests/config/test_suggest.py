@@ -2,11 +2,14 @@
 
 import pytest
 
+from gptgrid.config.corpora import BuiltinCorpus, FilesCorpus, HubCorpus, UrlCorpus
+from gptgrid.config.dialogues import FilesDialogues
 from gptgrid.config.experiment import Answers, ConfigurationFile, Decoding, Evaluation, Sampling
 from gptgrid.config.finetuning import Finetuning, Lora
 from gptgrid.config.models import Model
 from gptgrid.config.suggest import unknown_key
-from gptgrid.config.tokenizers import CharTokenizer
+from gptgrid.config.tasks import Task
+from gptgrid.config.tokenizers import CharTokenizer, HuggingFaceTokenizer
 from gptgrid.config.training import Training
 
 KNOWN = {
@@ -20,6 +23,13 @@ KNOWN = {
     "sampling": Sampling,
     "sampling.decodings": Decoding,
     "tokenizers": CharTokenizer,
+    "tokenizers.huggingface": HuggingFaceTokenizer,
+    "corpora.files": FilesCorpus,
+    "corpora.url": UrlCorpus,
+    "corpora.hub": HubCorpus,
+    "corpora.builtin": BuiltinCorpus,
+    "dialogues.files": FilesDialogues,
+    "evaluation.tasks": Task,
 }
 
 
@@ -77,7 +87,24 @@ KNOWN = {
         ("models", "lr", "write it as `training.NAME.lr`"),
         ("models", "vocab_size", "write it as `tokenizers.NAME.vocab_size`"),
         ("models", "n_embd", "did you mean 'd_model'?"),
-        ("tokenizers", "vocab_size", "it goes with kind bpe"),
+        ("tokenizers", "vocab_size", "`vocab_size` goes with kind bpe"),
+        ("corpora.files", "files", "did you mean 'paths'? (a list of files, folders or globs)"),
+        ("corpora.files", "file", "did you mean 'paths'?"),
+        ("corpora.files", "path", "did you mean 'paths'?"),
+        ("corpora.files", "data_files", "did you mean 'paths'?"),
+        ("corpora.files", "text_file", "did you mean 'paths'?"),
+        ("corpora.files", "train_file", "did you mean 'train'?"),
+        ("corpora.files", "text_column", "did you mean 'field'?"),
+        ("corpora.url", "files", "`paths` goes with source files, shards"),
+        ("corpora.builtin", "path", "`path` goes with source hub"),
+        ("corpora.hub", "file", "`paths` goes with source files, shards"),
+        ("dialogues.files", "files", "did you mean 'paths'?"),
+        ("evaluation.tasks", "file", "did you mean 'paths'?"),
+        ("evaluation", "files", "write it as `evaluation.tasks.NAME.paths`"),
+        ("", "files", "write it as `corpora.NAME.paths` (a list of files, folders or globs)"),
+        ("", "path", "write it as `corpora.NAME.paths`"),
+        ("tokenizers", "file", "`file` goes with kind huggingface"),
+        ("tokenizers.huggingface", "files", "did you mean 'file'?"),
         ("models", "qwertz", "known: preset, n_layer"),
         ("finetuning", "lora_r", "write it as `finetuning.NAME.lora.rank`"),
         ("finetuning", "lora_alpha", "write it as `finetuning.NAME.lora.alpha` (the product is multiplied"),

@@ -12,6 +12,7 @@ from gptgrid.config.experiment import VARIANTS, Answers, Decoding, Evaluation, R
 from gptgrid.config.finetuning import Finetuning, Lora
 from gptgrid.config.models import Model
 from gptgrid.config.tasks import Task
+from gptgrid.config.tokenizers import HuggingFaceTokenizer
 from gptgrid.config.training import Training
 from gptgrid.config.values import Section
 
@@ -136,6 +137,20 @@ SYNONYMS = {
     "eval_strategy": "eval_every",
     "evaluation_strategy": "eval_every",
     "save_total_limit": "checkpoints",
+    "file": "paths",
+    "files": "paths",
+    "path": "paths",
+    "file_path": "paths",
+    "filepath": "paths",
+    "filename": "paths",
+    "data_file": "paths",
+    "data_files": "paths",
+    "text_file": "paths",
+    "input_file": "paths",
+    "folder": "paths",
+    "directory": "paths",
+    "text_column": "field",
+    "dataset_text_field": "field",
 }
 """What other projects call our keys (nanoGPT, LLMs-from-scratch, llama, transformers, PyTorch, peft, trl)."""
 
@@ -190,6 +205,7 @@ CONVERSIONS = {
     "cutoff_len": "rows are as long as the model's context",
     "truncation": "a word: drop, cut or refuse",
     "truncation_mode": "a word: drop, cut or refuse",
+    **{name: "a list of files, folders or globs" for name, ours in SYNONYMS.items() if ours == "paths"},
 }
 """Name in other projects → how its value becomes ours, where it is another one."""
 
@@ -241,6 +257,7 @@ NO_KEYS = {
 """What other projects have a key for, where it is no key here → what there is in its place."""
 NO_BIAS = "leave it out: biases learn where all weights do, and none with `lora` (`bias: none` in peft)"
 IN_PLACE: dict[type[Section], dict[str, str]] = {
+    HuggingFaceTokenizer: dict.fromkeys(("files", "tokenizer_file"), "did you mean 'file'?"),
     Lora: {"bias": NO_BIAS},
     Finetuning: {"bias": NO_BIAS},
     Evaluation: dict.fromkeys(("tokens", "eval_tokens"), f"`bytes` takes its place: {BYTES}"),
@@ -271,7 +288,6 @@ PLACES: dict[str, tuple[type[Section], ...]] = {
     "run": (Run,),
     "sampling.decodings.NAME": (Decoding,),
     "sampling": (Sampling,),
-    "evaluation.tasks.NAME": (Task,),
     "evaluation.answers": (Answers,),
     "evaluation": (Evaluation,),
     "tokenizers.NAME": tuple(VARIANTS["tokenizers"].values()),
@@ -280,8 +296,9 @@ PLACES: dict[str, tuple[type[Section], ...]] = {
     "corpora.NAME": tuple(VARIANTS["corpora"].values()),
     "dialogues.NAME.split": (DialogueSplit,),
     "dialogues.NAME": tuple(VARIANTS["dialogues"].values()),
+    "evaluation.tasks.NAME": (Task,),
 }
-"""Where keys belong → classes that have them."""
+"""Where keys belong → classes that have them; where several have a key, the first is named."""
 
 
 def unknown(name: Any, known: Iterable[Any], what: str = "name") -> str:
@@ -316,9 +333,10 @@ def instead(key: str, known: list[str], section: str) -> str:
     if ours in known or (ours := alike):
         return f"did you mean {ours!r}?{conversion(key)}"
     entry = DISCRIMINATORS.get(section) in known
-    variants = [tag for tag, kind in VARIANTS.get(section, {}).items() if key in kind.model_fields]
-    if entry and variants:
-        return f"it goes with {DISCRIMINATORS[section]} {', '.join(variants)}"
+    for name in (key, SYNONYMS.get(key)):  # its own name first: `file` is a key of tokenizers, too
+        variants = [tag for tag, kind in VARIANTS.get(section, {}).items() if name in kind.model_fields]
+        if entry and variants:
+            return f"`{name}` goes with {DISCRIMINATORS[section]} {', '.join(variants)}"
     # The same section first: `temperature` in sampling belongs to a decoding.
     places = sorted(places_of(key), key=lambda place: place.split(".")[0] != section)
     if key in NO_KEYS and not any(place.startswith(f"{section}.") for place in places):
