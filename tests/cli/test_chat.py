@@ -52,6 +52,12 @@ def test_each_line_of_a_pipe_is_answered(folder):
     assert piped(folder, "1\n2\n") == ("AAA\nAAA\n", "")
 
 
+def test_what_has_no_effect_beside_beams_is_said_once(folder):
+    told = "gptgrid: beam search draws nothing: temperature has no effect\n"
+    assert piped(folder, "/temperature 0.5\na\n/beams 2\na\na\n")[1].count(told) == 1
+    assert told not in piped(folder, "/beams 2\na\n/beams 1\n/temperature 0.5\na\n")[1]
+
+
 def test_settings_can_be_given_at_the_start_and_changed(folder):
     said, _ = piped(
         folder, "a\n/max_new_tokens 2\na\n/set max-new-tokens=1\na\n/stop A\na\n/stop\n", "--set", "seed=4"

@@ -366,6 +366,15 @@ def test_beam_search_gives_one_text_of_each_prompt(folder):
     assert three.stderr == "gptgrid: beam search draws nothing: one text of each prompt, not 3\n"
 
 
+def test_what_has_no_effect_beside_beams_is_said_where_it_was_given(folder):
+    arguments = ["generate", str(folder), "--prompt", "a", "--beams", "2", *OPTIONS]
+    plain = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    given = [*arguments, "--temperature", "0.7", "--top-k", "9", "--repetition-penalty", "1"]
+    result = CliRunner().invoke(app, given, catch_exceptions=False)
+    assert plain.stderr == "" and result.stdout == plain.stdout
+    assert result.stderr == "gptgrid: beam search draws nothing: temperature, top_k have no effect\n"
+
+
 @pytest.mark.parametrize("as_json", [True, False])
 def test_ctrl_c_leaves_no_line_among_json(folder, monkeypatch, as_json):
     def interrupted(*values, **options):

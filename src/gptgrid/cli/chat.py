@@ -175,7 +175,7 @@ class Chat:
     def __init__(self, conversation: Conversation) -> None:
         self.conversation = conversation
         self.told: set[str] = set()
-        """What was said of a context that has no room for all."""
+        """What was said of a context that has no room for all, and of settings without effect."""
         self.saved: set[Path] = set()
 
     def take(self, line: str) -> bool:
@@ -229,10 +229,13 @@ class Chat:
 
     def show(self, pieces: Generator[str, None, None]) -> None:
         """Print an answer as it comes."""
-        notice = self.conversation.prompt.notice
-        if notice and notice not in self.told:
-            self.told.add(notice)
-            typer.echo(f"gptgrid: {notice}", err=True)
+        from gptgrid.inference.chat import without_effect
+
+        caution = without_effect(self.conversation.settings.decoding)
+        for notice in (self.conversation.prompt.notice, caution):
+            if notice and notice not in self.told:
+                self.told.add(notice)
+                typer.echo(f"gptgrid: {notice}", err=True)
         said = False
         with closing(pieces):
             for piece in pieces:

@@ -88,6 +88,7 @@ def generate(
     """
     if sum((prompt is not None, file is not None, interactive)) > 1:
         raise UserError("give one of --prompt, --file and --interactive")
+    from gptgrid.inference.chat import without_effect
     from gptgrid.model.decoding import Decoding
 
     decoding = Decoding(
@@ -105,6 +106,8 @@ def generate(
     if beams > 1 and count > 1:
         typer.echo(f"gptgrid: beam search draws nothing: one text of each prompt, not {count}", err=True)
         count = 1
+    if caution := without_effect(decoding):
+        typer.echo(f"gptgrid: {caution}", err=True)
     asked = Asked(decoding, max_new_tokens, seed, ignore_eos)
     texts = [prompt or ""] if file is None else read_lines(file)
     found = [load_cell(name, device, weights) for name in cells]

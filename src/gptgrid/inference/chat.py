@@ -20,6 +20,9 @@ from gptgrid.model.decoding import Decoding
 from gptgrid.model.generate import check
 from gptgrid.text.chat_template import ASSISTANT, USER, Message
 
+DRAW = ("temperature", "top_k", "top_p", "min_p")
+"""Settings of the draw, which a beam search does without."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -56,6 +59,15 @@ class Settings:
         if hasattr(self.decoding, name):
             return replace(self, decoding=replace(self.decoding, **{name: new}))
         return replace(self, **{name: new})
+
+
+def without_effect(decoding: Decoding) -> str | None:
+    """Return what to say of changed settings of a draw where nothing is drawn; None if there are none."""
+    start = Settings().decoding
+    names = [name for name in DRAW if getattr(decoding, name) != getattr(start, name)]
+    if decoding.beams == 1 or not names:
+        return None
+    return f"beam search draws nothing: {', '.join(names)} {'has' if len(names) == 1 else 'have'} no effect"
 
 
 def texts(value: str) -> tuple[str, ...]:
