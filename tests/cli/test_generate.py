@@ -318,7 +318,7 @@ def test_weights_are_named_behind_an_at(tmp_path, monkeypatch):
         (
             "tiny s1@4@4",
             [],
-            "^tiny s1@4 means the weights of a step, but @4 is another; name one; leave out @4$",
+            "^tiny s1@4@4 names weights twice, @4 and @4; leave one of them out$",
         ),
         ("tiny s1@first", [], "^tiny s1@first: expected best, last or the number of a step behind @$"),
     ):

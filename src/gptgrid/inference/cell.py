@@ -29,7 +29,7 @@ from gptgrid.model.decoding import Decoding, check_whole
 from gptgrid.model.device import find_device
 from gptgrid.model.load import WEIGHTS, kept_steps, load_model, read_recipe
 from gptgrid.model.score import default_stride, score
-from gptgrid.plan.names import STEP, refuse_step
+from gptgrid.plan.names import STEP, step_of
 from gptgrid.text.chat_template import ROLES, USER, Message
 from gptgrid.tokens.base import Codec
 from gptgrid.tokens.codec import read_codec
@@ -484,7 +484,10 @@ def named(name: str) -> Path:
     if train_folder(Path(name)):
         return find(name)
     if found := STEP.fullmatch(name):
-        refuse_step(found["cell"], f"@{found['weights']} is another; name one")
+        if first := step_of(found["cell"]):
+            raise UserError(
+                f"{name} names weights twice, @{first} and @{found['weights']}; leave one of them out"
+            )
         path = find(found["cell"])
         folder = trained_folder(path)
         return folder / weights_file(path, folder, found["weights"])

@@ -38,15 +38,21 @@ def match(names: str, labels: list[str]) -> list[str]:
     ]
 
 
+def step_of(name: str) -> str | None:
+    """Return what a name says behind its last @, `best`, `last` or a step; None if it says nothing there."""
+    found = STEP.fullmatch(name)
+    exists = os.path.exists(name)  # noqa: PTH110 -- a Path fails on a name that no file can have
+    return found["weights"] if found and not exists else None
+
+
 def refuse_step(name: str, why: str) -> None:
     """Refuse a name with `@STEP` behind it where a cell is meant as a whole.
 
     Raises:
         UserError: it is such a name.
     """
-    found = STEP.fullmatch(name)
-    if found and not os.path.exists(name):  # noqa: PTH110 -- a Path fails on a name that no file can have
-        raise UserError(f"{name} means the weights of a step, but {why}; leave out @{found['weights']}")
+    if step := step_of(name):
+        raise UserError(f"{name} means the weights of a step, but {why}; leave out @{step}")
 
 
 def listed(labels: list[str], most: int = 20) -> str:
