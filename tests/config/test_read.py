@@ -234,6 +234,30 @@ def test_what_a_later_file_says_goes_over_the_quick_section_of_an_earlier_one(tm
     assert load([recipe], {"quick": True}).experiment.grid == [{"seed": [7]}]
 
 
+@pytest.mark.parametrize(
+    ("later", "keys"),
+    [
+        ({"training": {"base": {"steps": 9}}}, "training.base.steps"),
+        ({"training": {"base": {"tokens": "1k"}}, "grid": [{"seed": [8]}]}, "training.base.steps, grid"),
+        ({"training": {"base": {"steps": 3, "lr": 0.1}}}, None),
+        ({"training": {"base": {"steps": 9}}, "quick": {"training": {"base": {"steps": 4}}}}, None),
+        ({"quick": {"training": {"base": {"tokens": "1k"}}}}, None),
+    ],
+)
+def test_keys_of_quick_that_a_later_file_overrides_are_named(tmp_path: Path, later: dict, keys: str) -> None:
+    first, last = tmp_path / "first.yaml", tmp_path / "last.yaml"
+    smaller = {"experiment": "small", "training": {"base": {"steps": 3}}, "grid": [{"seed": [7]}]}
+    first.write_text(json.dumps({**GOOD, "quick": smaller}))
+    last.write_text(json.dumps(later))
+    said = load([first, last], {"quick": True, "training.base.lr": 0.2}).cautions
+    assert said == (
+        [f"A later file overrides {keys} of the section `quick`; give it a section `quick`, too"]
+        if keys
+        else []
+    )
+    assert load([first, last]).cautions == []
+
+
 def test_quick_keeps_a_budget_of_its_own_unit(tmp_path: Path) -> None:
     file = tmp_path / "a.yaml"
     file.write_text(json.dumps({**GOOD, "quick": {"training": {"base": {"tokens": "1k"}}}}))

@@ -335,6 +335,12 @@ def test_no_hint_where_nothing_can_be_continued(folder: Path, change) -> None:
     assert hints(plan_of(changed(**change))) == []
 
 
+def test_what_is_said_of_the_configuration_is_shown_with_the_plan(folder: Path) -> None:
+    plan = Plan(Configuration(changed(), "my.yaml", cautions=["Take care"]))
+    plan.look()
+    assert hints(plan) == ["Take care"]
+
+
 @pytest.fixture
 def thousand_cells() -> Iterator[Plan]:
     plan = Plan(Configuration(changed(grid=[{"seed": list(range(1000))}]), "my.yaml"))

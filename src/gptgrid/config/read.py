@@ -6,7 +6,7 @@ What may stand in a file is defined in the modules of its sections; how a grid i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,19 +27,27 @@ COMMAND_LINE = "--config"
 class Configuration:
     """A checked configuration: the experiment, and its entries with `base` and overrides resolved."""
 
-    def __init__(self, data: dict[str, Any], origin: str, settings: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        data: dict[str, Any],
+        origin: str,
+        settings: dict[str, Any] | None = None,
+        cautions: Iterable[str] = (),
+    ) -> None:
         """Check a configuration.
 
         Args:
             data: what the file says, with the settings merged over it.
             origin: where it was read, for error messages.
             settings: what of it the command line said.
+            cautions: what to say to a person of how it was put together.
 
         Raises:
             ConfigError: anything in it that cannot be used.
         """
         self.origin = origin
         self.settings = settings or {}
+        self.cautions = list(cautions)
         self.resolved: dict[str, Section] = {}
         for path in unwritable(data):
             raise self.error(path, "found half a surrogate pair, which no UTF-8 text can hold; leave it out")
@@ -160,22 +168,34 @@ def load(paths: list[Path], settings: dict[str, Any] | None = None) -> Configura
         changes = merge(changes, nested(key, read_setting(value)))
     quick = read_quick(changes.pop("quick", False))
     data: dict[str, Any] = {}
-    sections = []
+    smaller: dict[str, Any] = {}
     for path in paths:
         said = read_yaml(path)
         data = merge(data, said)
         if quick:
-            sections.append(quick_section(said, path))
-            data = merge(data, sections[-1])
-    if quick and not any(sections):
+            section = quick_section(said, path)
+            data, smaller = merge(data, section), merge(smaller, section)
+    if quick and not smaller:
         raise ConfigError(
             f"{COMMAND_LINE}: quick=true: {origin} has no section `quick`, which says what to change; "
             "add one, or leave `quick=true` out"
         )
+    cautions = []
+    if keys := ", ".join(overridden(smaller, data)):
+        cautions = [f"A later file overrides {keys} of the section `quick`; give it a section `quick`, too"]
     if quick:
         data["experiment"] = f"{data.get('experiment', 'default')}-quick"
     check_entries(changes, data)
-    return Configuration(merge(data, changes), origin, changes)
+    return Configuration(merge(data, changes), origin, changes, cautions)
+
+
+def overridden(said: dict[str, Any], data: dict[str, Any], place: str = "") -> Iterator[str]:
+    """Yield the dotted keys that have other values in `data` than was said, or none."""
+    for key, value in said.items():
+        if isinstance(value, dict) and isinstance(data.get(key), dict):
+            yield from overridden(value, data[key], f"{place}{key}.")
+        elif data.get(key) != value:
+            yield f"{place}{key}"
 
 
 def read_setting(value: Any) -> Any:

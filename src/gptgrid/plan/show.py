@@ -169,7 +169,8 @@ class Raised:
 
 
 def hints(plan: Plan, causes: Causes | None = None, costs: Costs | None = None) -> list[str]:
-    """Return a line for each recipe whose budget was raised: its cells could go on from where they are.
+    """Return what a person should know before a run: what the configuration has to say of itself, and a line
+    for each recipe whose budget was raised: its cells could go on from where they are.
 
     Args:
         plan: of the experiment, after `look`.
@@ -190,12 +191,13 @@ def hints(plan: Plan, causes: Causes | None = None, costs: Costs | None = None) 
             raised = raised_budget(train, manifest, recipes[train.folder])
             found.setdefault(raised, {})[train] = manifest["facts"]["steps"]
     if not found:
-        return []
+        return plan.configuration.cautions
     if costs is None:
         from gptgrid.plan.cost import Costs  # imports torch
 
         costs = Costs(plan)
-    return [hint(plan, raised, trained, costs) for raised, trained in found.items()]
+    raises = [hint(plan, raised, trained, costs) for raised, trained in found.items()]
+    return plan.configuration.cautions + raises
 
 
 def shorter_training(plan: Plan, train: Artifact, earlier: Earlier) -> dict[str, Any] | None:
