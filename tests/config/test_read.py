@@ -238,7 +238,7 @@ def test_what_a_later_file_says_goes_over_the_quick_section_of_an_earlier_one(tm
     ("later", "keys"),
     [
         ({"training": {"base": {"steps": 9}}}, "training.base.steps"),
-        ({"training": {"base": {"tokens": "1k"}}, "grid": [{"seed": [8]}]}, "training.base.steps, grid"),
+        ({"training": {"base": {"tokens": "1k"}}, "grid": [{"seed": [8]}]}, "training.base.steps"),
         ({"training": {"base": {"steps": 3, "lr": 0.1}}}, None),
         ({"training": {"base": {"steps": 9}}, "quick": {"training": {"base": {"steps": 4}}}}, None),
         ({"quick": {"training": {"base": {"tokens": "1k"}}}}, None),

@@ -181,6 +181,7 @@ def load(paths: list[Path], settings: dict[str, Any] | None = None) -> Configura
             "add one, or leave `quick=true` out"
         )
     cautions = []
+    smaller.pop("grid", None)  # a later file with a grid, such as an exercise, is there for it
     if keys := ", ".join(overridden(smaller, data)):
         cautions = [f"A later file overrides {keys} of the section `quick`; give it a section `quick`, too"]
     if quick:
