@@ -101,8 +101,8 @@ class CpuCache(KVCache):
         self.value_tables = self.values.view(layers, -1, head_dim)
         if isinstance(self.start, int):
             block, place = divmod(self.start, BLOCK)
-            self.key_places = self.keys[:, :, :, block, :, place]
-            self.value_places = self.values[:, :, :, self.start]
+            self.key_places = self.keys[:, :, :, block, :, place].unsqueeze(3)
+            self.value_places = self.values[:, :, :, self.start : self.end]
 
     def attend(
         self,
@@ -116,7 +116,7 @@ class CpuCache(KVCache):
         batch, heads, time, head_dim = queries.shape
         if time > 1:
             return super().attend(attention, layer, queries, keys, values, mask)
-        self.add_one(layer, keys.squeeze(2), values.squeeze(2))
+        self.add_one(layer, keys, values)
         weights = queries.expand(batch, heads, blocks_of(self.end), head_dim) * attention.scale
         scores = self.key_bags.sums(self.key_tables[layer], weights)  # (batch · head · block, BLOCK)
         scores = scores.view(batch, heads, 1, -1).narrow(3, 0, self.end)
@@ -125,14 +125,14 @@ class CpuCache(KVCache):
         return self.value_bags.sums(self.value_tables[layer], scores.softmax(-1)).view_as(queries)
 
     def add_one(self, layer: int, keys: Tensor, values: Tensor) -> None:
-        """Add keys and values (batch, kv_head, head_dim) of one token of each text to one layer."""
+        """Add keys and values (batch, kv_head, 1, head_dim) of one token of each text to one layer."""
         if isinstance(self.start, int):
             self.key_places[layer].copy_(keys)
             self.value_places[layer].copy_(values)
         else:
             texts = torch.arange(len(keys))
-            self.keys[layer][texts, :, self.start // BLOCK, :, self.start % BLOCK] = keys
-            self.values[layer][texts, :, self.start] = values
+            self.keys[layer][texts, :, self.start // BLOCK, :, self.start % BLOCK] = keys.squeeze(2)
+            self.values[layer][texts, :, self.start] = values.squeeze(2)
 
     def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         all_keys, all_values = self.keys[layer], self.values[layer]
