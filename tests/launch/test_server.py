@@ -113,6 +113,20 @@ def test_signals_reach_the_fork(start, number):
     assert program.returncode == 40 + number
 
 
+def test_a_fork_keeps_the_allocator_of_the_server(start) -> None:
+    process = start(
+        """
+        from gptgrid.launch.allocator import describe_allocator, restart_with_allocator
+        restart_with_allocator()
+        print(describe_allocator())
+        """
+    )
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+    if sys.platform == "linux":
+        assert out.strip() in ("tcmalloc", "glibc, memory kept, huge pages")
+
+
 def test_a_fork_does_not_outlive_its_program(start):
     program = start("print(os.getpid(), flush=True)\ntime.sleep(60)")
     fork = int(program.stdout.readline())

@@ -30,7 +30,8 @@ def restart_with_allocator() -> None:
     An allocator can only be chosen when a process starts. Call it before anything else is done.
     """
     environment = environment_with_allocator()
-    if environment != os.environ and not loaded_tcmalloc():
+    # A fork of the server has the allocator of the server, whatever its own environment says.
+    if environment != os.environ and not (loaded_tcmalloc() or has_huge_pages()):
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)
 
 
@@ -66,11 +67,16 @@ def loaded_tcmalloc() -> bool:
     return maps.is_file() and "libtcmalloc" in maps.read_text()
 
 
+def has_huge_pages() -> bool:
+    """Say whether this process, or the one that it is a fork of, was started with huge pages."""
+    start = Path("/proc/self/environ")
+    return start.is_file() and HUGE_PAGES.encode() in start.read_bytes()
+
+
 def describe_allocator() -> str:
     """Return the allocator in a word, for the provenance."""
     if loaded_tcmalloc():
         return "tcmalloc"
     if platform.libc_ver()[0] != "glibc":
         return "system"
-    huge = HUGE_PAGES in os.environ.get(TUNABLES, "")
-    return "glibc, memory kept" + ", huge pages" * huge
+    return "glibc, memory kept" + ", huge pages" * has_huge_pages()
