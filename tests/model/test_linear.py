@@ -84,6 +84,20 @@ def test_is_taken_for_rows_of_fp32_alone() -> None:
         assert layer(rows).dtype == torch.bfloat16
 
 
+@pytest.mark.usefixtures("everywhere")
+def test_a_second_derivative_is_refused() -> None:
+    layer, rows = Linear(4, 3), torch.randn(2, 4, requires_grad=True)
+    (grad,) = torch.autograd.grad(layer(rows).square().sum(), rows, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        grad.sum().backward()
+
+
+def test_a_compiled_model_is_one_graph() -> None:
+    layer, rows = Linear(512, 512), torch.randn(64, 512)
+    compiled = torch.compile(layer, backend="eager", fullgraph=True)
+    torch.testing.assert_close(compiled(rows), layer(rows), rtol=1e-4, atol=1e-5)
+
+
 def test_is_taken_where_it_pays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(products, "mkl_is_slow", lambda: True)
     weight = torch.empty(64, 128)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 LEAST_PRODUCTS = 2**23
@@ -35,10 +36,10 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 def pays(x: Tensor, weight: Tensor) -> bool:
     """Say whether oneDNN should multiply x: (…, in) by weight: (out, in)."""
-    large = x.dim() == 2 and x.shape[0] * weight.numel() >= LEAST_PRODUCTS
-    if not large or not mkl_is_slow() or torch.compiler.is_compiling():
+    if torch.compiler.is_compiling() or x.dim() != 2 or x.shape[0] * weight.numel() < LEAST_PRODUCTS:
         return False
-    return x.is_cpu and x.dtype == weight.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
+    fp32 = x.is_cpu and x.dtype == weight.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
+    return fp32 and mkl_is_slow()
 
 
 @cache
@@ -60,6 +61,7 @@ class OneDNNLinear(torch.autograd.Function):
         return product(x, weight, bias)
 
     @staticmethod
+    @once_differentiable  # the products below are no part of a graph
     def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of x, weight and bias."""
         x, weight = ctx.saved_tensors
