@@ -32,8 +32,9 @@ def score(
 
     Each file is one document, of any size. It is scored as the evaluation
     scores: on windows that overlap by half a context, each token once. The
-    worst places are passages of about a hundred bytes. Of a file that cannot be
-    scored an error is told, and the others have their figures all the same.
+    worst places are passages of about a hundred bytes. A name without a file is
+    refused before anything is scored; of a file that cannot be scored an error
+    is told, and the others have their figures all the same.
 
     Examples:
 
