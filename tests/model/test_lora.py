@@ -115,6 +115,7 @@ def test_dropout_is_of_the_adapter_alone() -> None:
 
 
 def test_under_autocast_a_layer_computes_in_few_digits() -> None:
+    torch.manual_seed(0)
     x, layer = torch.randn(4, 5), AdaptedLinear(nn.Linear(5, 7), rank=3, alpha=6.0, dropout=0.0)
     layer.lora_B.data.normal_()
     with torch.autocast("cpu", torch.bfloat16):
