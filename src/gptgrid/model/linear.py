@@ -71,6 +71,16 @@ class OneDNNLinear(torch.autograd.Function):
         return grad_x, grad_weight, grad.sum(0) if wants_bias else None
 
 
-def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Return x Wᵀ + b by oneDNN, for x: (row, in), W: (out, in) and b: (out,), in any layout."""
-    return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
+def product(
+    x: Tensor, weight: Tensor, bias: Tensor | None = None, activation: str = "none", variant: str = ""
+) -> Tensor:
+    """Return x Wᵀ + b by oneDNN, for x: (row, in), W: (out, in) and b: (out,), in any layout.
+
+    Args:
+        x: fp32 or bf16.
+        weight: as x, or packed by oneDNN.
+        bias: None for none.
+        activation: what oneDNN applies to the sum while it is still in its registers.
+        variant: of the activation.
+    """
+    return torch.ops.mkldnn._linear_pointwise(x, weight, bias, activation, [], variant)

@@ -1,9 +1,7 @@
 """A model whose matrices lie in memory as oneDNN reads them fastest, for a CPU that scores or generates.
 
-torch multiplies fp32 by MKL, which on processors that are not Intel's takes twice as long, and four times for
-a few rows. oneDNN has the faster kernels, but torch offers them only to what its compiler makes: without
-that, they are reached by the operators that it calls. The numbers are those of fp32, summed in another order.
-GELU is applied inside of the product before it.
+Products are oneDNN's, as in `linear.py`: for a few rows MKL takes four times as long. The numbers are those
+of fp32, summed in another order. GELU is applied inside of the product before it.
 """
 
 from __future__ import annotations
@@ -17,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from gptgrid.model.feedforward import ACTIVATIONS, FeedForward
-from gptgrid.model.linear import Linear
+from gptgrid.model.linear import Linear, product
 
 ROWS = 16
 """Rows that a matrix is laid out for: of those tried, the best for 1 to 100, and as good for 4,096."""
@@ -54,9 +52,7 @@ class PackedLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map x: (row, in) to (row, out)."""
-        return torch.ops.mkldnn._linear_pointwise(
-            x, self.packed, self.bias, self.activation, [], self.variant
-        )
+        return product(x, self.packed, self.bias, self.activation, self.variant)
 
 
 def packed(module: nn.Module) -> nn.Module:
