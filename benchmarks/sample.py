@@ -3,19 +3,23 @@
     python benchmarks/sample.py                       # two threads, GPT-2 and Llama, a few minutes
     python benchmarks/sample.py --threads 1 --models llama --vocabulary 50257
 
-Six layers of 384, context 256, in fp32, without a stop. `prefill` is the time to the first token behind
-prompts of 128 tokens each; `decode` are the tokens per second behind that one. The ways take turns in one
-process; medians, and of decode the lowest and highest. Beside them stands what the machine could do: the
-fastest product of matrices in fp32, of which prefill takes a share, and the bytes that it reads in a second,
-of which decode does.
+Six layers of 384, context 256, without a stop; each way in fp32 and with weights in bf16, which gptgrid has
+with `precision: auto` where the processor multiplies them (its output matrix stays fp32; that of transformers
+does not). `prefill` is the time to the first token behind prompts of 128 tokens each; `decode` are the tokens
+per second behind that one. The ways take turns in one process; medians, of decode the lowest and highest, and
+what they are of the first way's. Beside them stands what the machine could do: the fastest product of
+matrices in the same type, of which prefill takes a share, and the bytes that it reads in a second, of which
+decode does.
 """
 
 import argparse
+import copy
 import statistics
 import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -29,10 +33,12 @@ from gptgrid.model.cost import count_parameters
 from gptgrid.model.decoding import Decoding
 from gptgrid.model.generate import Rows
 from gptgrid.model.huggingface import read_weights
+from gptgrid.model.precision import round_for_prediction
 
 LAYERS, HEADS, WIDTH, CONTEXT, PROMPT, NEW = 6, 6, 384, 256, 128, 120
 DECODINGS = {"greedy": Decoding(temperature=0), "drawn": Decoding(temperature=0.8, top_p=0.95)}
 CACHES = {"transformers": None, "transformers, static": "static"}
+TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
 def main() -> None:
@@ -45,8 +51,10 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    product, reading = fastest_product(2048, torch.float32), fastest_reading()
-    print(f"{processor()}, {arguments.threads} threads: products {product / 1e9:.0f} GFLOP/s, ", end="")
+    products = {name: fastest_product(2048, dtype) for name, dtype in TYPES.items()}
+    reading = fastest_reading()
+    print(f"{processor()}, {arguments.threads} threads: products in GFLOP/s ", end="")
+    print(*(f"{name} {rate / 1e9:.0f}, " for name, rate in products.items()), end="")
     print(f"reading {reading / 1e9:.1f} GB/s")
     print("| model | batch | decoding | way | prefill, ms | peak's share | decode, tokens/s | of reading |")
     print("|---|---|---|---|---|---|---|---|")
@@ -55,7 +63,7 @@ def main() -> None:
         ours = same(theirs, arguments.vocabulary)
         for batch in arguments.batches:
             for decoding in arguments.decodings:
-                compare(name, theirs, ours, batch, decoding, arguments.repeats, product, reading)
+                compare(name, theirs, ours, batch, decoding, arguments.repeats, products, reading)
 
 
 def compare(
@@ -65,17 +73,20 @@ def compare(
     batch: int,
     decoding: str,
     repeats: int,
-    product: float,
+    products: dict[str, float],
     reading: float,
 ) -> None:
     """Print a row for each way."""
     prompts = torch.randint(ours.vocab_size, (batch, PROMPT), generator=torch.Generator().manual_seed(1))
     settings = DECODINGS[decoding]
-    ways: dict[str, Callable[[int], object]] = {
-        way: lambda new, cache=cache: continue_theirs(theirs, prompts, settings, cache, new)
-        for way, cache in CACHES.items()
-    }
-    ways["gptgrid"] = lambda new: continue_ours(ours, prompts, settings, new)
+    ways: dict[tuple[str, str], Callable[[int], object]] = {}
+    for kind, dtype in TYPES.items():
+        model, module = copy.deepcopy(theirs).to(dtype), copy.deepcopy(ours)
+        if kind != "fp32" and round_for_prediction(module, "auto") == "fp32":
+            continue  # bf16 is slower on this processor
+        for way, cache in CACHES.items():
+            ways[way, kind] = partial(continue_theirs, model, prompts, settings, cache)
+        ways["gptgrid", kind] = partial(continue_ours, module, prompts, settings)
     prefill, decode = defaultdict(list), defaultdict(list)
     for repeat in range(repeats + 1):
         for way, run in ways.items():
@@ -83,18 +94,21 @@ def compare(
             if repeat:  # the first warms up
                 prefill[way].append(first)
                 decode[way].append(batch * (NEW - 1) / (all_of_them - first))
-    parameters = count_parameters(ours.config, ours.vocab_size)
-    read_once = ours.embedding.tokens.weight.numel() if ours.config.tie_embeddings else 0
-    products = 2 * batch * PROMPT * (parameters - ours.embedding.tokens.weight.numel())
-    cached = 2 * LAYERS * WIDTH * (PROMPT + NEW / 2)
-    for way in ways:
-        first, rate = statistics.median(prefill[way]), statistics.median(decode[way])
-        bytes_read = 4 * (parameters - ours.embedding.tokens.weight.numel() + read_once + batch * cached)
+    body = count_parameters(ours.config, ours.vocab_size) - ours.embedding.tokens.weight.numel()
+    head = ours.head.weight.numel()
+    blocks = body if ours.config.tie_embeddings else body - head
+    cached = batch * 2 * LAYERS * WIDTH * (PROMPT + NEW / 2)
+    first_way = next(iter(ways))
+    for way, kind in ways:
+        first, rate = statistics.median(prefill[way, kind]), statistics.median(decode[way, kind])
+        size = TYPES[kind].itemsize
+        bytes_read = size * (blocks + cached) + (4 if way == "gptgrid" else size) * head
+        share = 2 * batch * PROMPT * blocks / first / products[kind]
         print(
-            f"| {name} | {batch} | {decoding} | {way} | {first * 1e3:.1f}, "
-            f"×{statistics.median(prefill['transformers']) / first:.2f} | {products / first / product:.0%} | "
-            f"{rate:,.0f} ({min(decode[way]):,.0f} to {max(decode[way]):,.0f}), "
-            f"×{rate / statistics.median(decode['transformers']):.2f} | "
+            f"| {name} | {batch} | {decoding} | {way}, {kind} | {first * 1e3:.1f}, "
+            f"×{statistics.median(prefill[first_way]) / first:.2f} | {share:.0%} | "
+            f"{rate:,.0f} ({min(decode[way, kind]):,.0f} to {max(decode[way, kind]):,.0f}), "
+            f"×{rate / statistics.median(decode[first_way]):.2f} | "
             f"{bytes_read * rate / batch / reading:.0%} |",
             flush=True,
         )

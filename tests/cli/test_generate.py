@@ -52,6 +52,16 @@ def test_every_setting_reaches_the_model(folder):
     assert invoke("generate", str(folder), "--prompt", "a", *flags, *OPTIONS) == f"a{expected}\n"
 
 
+@pytest.mark.parametrize("command", ["generate", "chat", "serve"])
+def test_the_precision_is_that_of_the_model(folder, monkeypatch, command):
+    asked = []
+    monkeypatch.setattr("gptgrid.inference.cell.round_for_prediction", lambda _, name: asked.append(name))
+    monkeypatch.setattr("gptgrid.inference.serve.run.serve", lambda *_: None)
+    invoke(command, str(folder), "--precision", "auto", *(["--port", "0"] if command == "serve" else []))
+    invoke(command, str(folder), *(["--port", "0"] if command == "serve" else []))
+    assert asked == ["auto", "fp32"]
+
+
 def test_every_key_of_a_decoding_is_an_option(folder, monkeypatch):
     asked = []
 
@@ -126,6 +136,7 @@ def test_interactive_goes_on_after_a_prompt_that_a_cell_cannot_read(tmp_path):
         (["--top-p", "0"], "top_p is 0.0"),
         (["--repetition-penalty", "-1"], "repetition_penalty is -1.0"),
         (["--device", "gpu"], "device is 'gpu'"),
+        (["--precision", "bf16"], "precision is 'bf16'; expected fp32 or auto"),
     ],
 )
 def test_what_cannot_be_generated_is_said_before_anything_is_printed(folder, options, said):

@@ -88,7 +88,7 @@ def test_reference_and_schema_know_keys_with_a_neutral_value() -> None:
     "section",
     [
         Training(steps=10, betas=(0.8, 0.9), eval_bytes=100),
-        Sampling(count=2, decodings={"beam": BEAM}),
+        Sampling(count=2, precision="auto", decodings={"beam": BEAM}),
         Run(),
         UrlCorpus(source="url", url=[{"url": "https://a/b", "sha256": "0" * 64}], marks="special"),
     ],

@@ -6,15 +6,17 @@ from models import documents, make
 
 from gptgrid.model import cpu_cache
 from gptgrid.model.cache import KVCache
-from gptgrid.model.cpu_cache import BLOCK, LEAST_TOKENS, CpuCache
+from gptgrid.model.cpu_cache import BLOCK, LEAST, CpuCache
 
 CONTEXT = 2 * BLOCK + 9
 
 
-def logits_of(monkeypatch: pytest.MonkeyPatch, plain: bool, switches: dict) -> list[torch.Tensor]:
+def logits_of(
+    monkeypatch: pytest.MonkeyPatch, plain: bool, switches: dict, dtype: torch.dtype = torch.float32
+) -> list[torch.Tensor]:
     """Return what a model predicts while two texts of unlike lengths go over the end of a block."""
-    monkeypatch.setattr(cpu_cache, "supports", lambda like, tokens: not plain)
-    module = make(context=CONTEXT, **switches).requires_grad_(False)
+    monkeypatch.setattr(cpu_cache, "supports", lambda like, size: not plain)
+    module = make(context=CONTEXT, **switches).requires_grad_(False).to(dtype)
     cache = module.new_cache(2)
     assert type(cache) is (KVCache if plain else CpuCache)
     given = documents(2, CONTEXT)
@@ -40,6 +42,20 @@ def test_it_reads_as_the_plain_cache_does(monkeypatch, switches):
         torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("switches", [{}, {"n_kv_head": 2, "qk_norm": True, "window": 7}], ids=str)
+def test_in_bf16_it_is_as_near_to_exact_ones_as_the_plain_cache_is(monkeypatch, switches):
+    exact, plain, found = (
+        torch.cat([part.float().flatten(0, 1) for part in logits_of(monkeypatch, *which)])
+        for which in (
+            (True, switches),
+            (True, switches, torch.bfloat16),
+            (False, switches, torch.bfloat16),
+        )
+    )
+    error, of_plain = ((other - exact).square().mean().sqrt() for other in (found, plain))
+    assert 0 < error < 1.3 * of_plain < 0.1 * exact.std()
+
+
 def test_texts_side_by_side_are_as_alone_to_the_bit():
     """Attention of a text does not depend on its neighbours; products of several rows may be summed otherwise."""
     module = make(context=CONTEXT)
@@ -57,8 +73,14 @@ def test_texts_side_by_side_are_as_alone_to_the_bit():
     assert torch.equal(last(slice(5))[3:4], last(slice(3, 4)))
 
 
-def test_other_weights_and_few_tokens_have_the_plain_cache():
-    assert type(make(context=LEAST_TOKENS).new_cache(1)) is CpuCache
-    assert type(make(context=LEAST_TOKENS).to(torch.bfloat16).new_cache(1)) is KVCache
-    assert type(make(context=LEAST_TOKENS // 2).new_cache(1)) is KVCache
-    assert type(make(context=LEAST_TOKENS // 2).new_cache(2)) is CpuCache
+@pytest.mark.parametrize("dtype", LEAST)
+def test_it_is_for_more_numbers_than_a_few(dtype):
+    context = LEAST[dtype] // 32  # the width of all heads together
+    assert type(make(context=context).to(dtype).new_cache(1)) is CpuCache
+    assert type(make(context=context // 2).to(dtype).new_cache(1)) is KVCache
+    assert type(make(context=context // 2).to(dtype).new_cache(2)) is CpuCache
+    assert type(make(context=context, n_kv_head=2).to(dtype).new_cache(1)) is KVCache
+
+
+def test_weights_of_other_types_have_the_plain_cache():
+    assert type(make(context=LEAST[torch.float32]).to(torch.float16).new_cache(1)) is KVCache

@@ -1,13 +1,17 @@
 """Texts are continued side by side as if each were alone, and the cache changes nothing."""
 
+import copy
+
 import pytest
 import torch
-from models import CHOICES, CONTEXT, ENCODERS, EOT, GPTS, VOCAB, make, named
+from models import CHOICES, CONTEXT, ENCODERS, EOT, GPTS, VOCAB, documents, make, named
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.model import cpu_cache, generate
 from gptgrid.model.decoding import Decoding
 from gptgrid.model.generate import Reader, Rows, check
+from gptgrid.model.packed import ShortRMSNorm
+from gptgrid.model.precision import EMBEDDING, HEAD, round_weights
 
 GREEDY = Decoding(temperature=0)
 POSITIONS = [choice["position"] for choice in CHOICES["position"]]
@@ -32,7 +36,8 @@ def uncached(module: torch.nn.Module, ids: list[int], start: int) -> torch.Tenso
 def short_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the keys of a short context lie in several blocks."""
     monkeypatch.setattr(cpu_cache, "BLOCK", 5)
-    monkeypatch.setattr(cpu_cache, "LEAST_TOKENS", 2 * CONTEXT)  # texts side by side have it, one has not
+    least = 2 * CONTEXT * 32  # texts side by side have it, one has not
+    monkeypatch.setattr(cpu_cache, "LEAST", dict.fromkeys(cpu_cache.LEAST, least))
 
 
 class Alone:
@@ -269,6 +274,39 @@ def test_one_logit_that_is_no_number_is_refused(value: float, place: int) -> Non
         module.head.bias[place] = value
     with pytest.raises(UserError, match="the model's predictions are no numbers"):
         continued(module, 1, temperature=0)
+
+
+@pytest.mark.skipif(not torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="needs products of bf16")
+@pytest.mark.parametrize("switches", [*GPTS, *ENCODERS[:1]], ids=named)
+def test_with_weights_in_bf16_it_is_as_near_to_exact_ones_as_the_plain_model_is(
+    switches: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exact = make(**switches)
+    rounded = copy.deepcopy(exact)
+    round_weights(rounded, "bf16_weights", exact=(EMBEDDING, HEAD))
+    text = documents(4)[:, : CONTEXT - 1]
+
+    def error(module: torch.nn.Module) -> float:
+        with torch.inference_mode():
+            reader = Reader(module, text[:, :5].tolist())
+            for ids in text[:, 5:].T.tolist():
+                found = reader.next_logits()
+                reader.append(ids)
+            return float((found - exact(text)[:, -2]).square().mean().sqrt())
+
+    learns = error(rounded)
+    packed = error(rounded.requires_grad_(False))
+    assert 0 < packed < 2 * learns
+
+
+def test_a_short_norm_rounds_once() -> None:
+    norm = torch.nn.RMSNorm(64, eps=1e-5)
+    torch.nn.init.normal_(norm.weight, 1, 0.3, generator=torch.Generator().manual_seed(0))
+    x = torch.randn(8, 64, generator=torch.Generator().manual_seed(1)).bfloat16()
+    exact = norm(x.float())
+    torch.testing.assert_close(ShortRMSNorm(norm)(x), exact.bfloat16(), rtol=2**-7, atol=0)
+    # The gain is not rounded a second time: errors are half a unit in the last place at most, and a little.
+    assert ((ShortRMSNorm(norm)(x).float() - exact).abs() <= 1.001 * 2**-8 * exact.abs()).all()
 
 
 def test_a_model_is_packed_once_and_forgotten_with_it() -> None:

@@ -23,9 +23,15 @@ Weights = Annotated[
     typer.Option(help="best, last, or a step that was kept. Default: those that the cell's figures are of."),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+Precision = Annotated[
+    str,
+    typer.Option(help="fp32: exact. auto: in the blocks bf16, where the device multiplies it faster."),
+]
 
 
-def load_cell(name: str, device: str, weights: str | None) -> tuple[Path, TrainedCell]:
+def load_cell(
+    name: str, device: str, weights: str | None, precision: str = "fp32"
+) -> tuple[Path, TrainedCell]:
     """Return the cell that is meant and where it lies; say on stderr which one, and whether its training
     diverged.
 
@@ -35,7 +41,7 @@ def load_cell(name: str, device: str, weights: str | None) -> tuple[Path, Traine
     from gptgrid.inference.cell import divergence, load, named
 
     folder = named(name)
-    cell = load(folder, device, weights)
+    cell = load(folder, device, weights, precision)
     if str(folder) != name:
         typer.echo(f"gptgrid: {folder}", err=True)
     if reason := divergence(folder):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gptgrid.artifact.errors import UserError
-from gptgrid.cli.cells import CellName, Device, Weights, load_cell
+from gptgrid.cli.cells import CellName, Device, Precision, Weights, load_cell
 from gptgrid.cli.console import refuse_bytes
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def chat(
     ] = None,
     weights: Weights = None,
     device: Device = "auto",
+    precision: Precision = "fp32",
 ) -> None:
     """Talk with a trained cell.
 
@@ -67,7 +68,7 @@ def chat(
     """
     from gptgrid.inference.chat import Conversation
 
-    _, trained = load_cell(cell, device, weights)
+    _, trained = load_cell(cell, device, weights, precision)
     conversation = Conversation(trained)
     for setting in settings or []:
         conversation.set(*parted(setting, "="))

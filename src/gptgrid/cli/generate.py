@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gptgrid.artifact.errors import UserError
-from gptgrid.cli.cells import CellNames, Device, Weights, load_cell
+from gptgrid.cli.cells import CellNames, Device, Precision, Weights, load_cell
 from gptgrid.cli.console import refuse_bytes
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ def generate(
     ] = False,
     weights: Weights = None,
     device: Device = "auto",
+    precision: Precision = "fp32",
 ) -> None:
     """Continue texts with trained cells.
 
@@ -110,7 +111,7 @@ def generate(
         typer.echo(f"gptgrid: {caution}", err=True)
     asked = Asked(decoding, max_new_tokens, seed, ignore_eos)
     texts = [prompt or ""] if file is None else read_lines(file)
-    found = [load_cell(name, device, weights) for name in cells]
+    found = [load_cell(name, device, weights, precision) for name in cells]
 
     def write(texts: list[str]) -> None:
         for path, cell in found:

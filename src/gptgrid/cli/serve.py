@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gptgrid.cli.cells import CellNames, Device, Weights, load_cell
+from gptgrid.cli.cells import CellNames, Device, Precision, Weights, load_cell
 
 
 def serve(
@@ -21,6 +21,7 @@ def serve(
     ] = None,
     weights: Weights = None,
     device: Device = "auto",
+    precision: Precision = "fp32",
 ) -> None:
     r"""Serve trained cells: an API as OpenAI's under /v1, and a page to try them.
 
@@ -53,7 +54,7 @@ def serve(
     from gptgrid.inference.serve.names import names_of
     from gptgrid.inference.serve.run import serve as run
 
-    found = dict(load_cell(cell, device, weights) for cell in cells)
+    found = dict(load_cell(cell, device, weights, precision) for cell in cells)
     loaded = {name: found[path] for name, path in names_of(found).items()}
     typer.echo(f"gptgrid serves {', '.join(loaded)}\npage: {url_of(taken)}/\nAPI:  {url_of(taken)}/v1")
     run(loaded, taken, token)

@@ -28,6 +28,7 @@ from gptgrid.model.continuation import complete, stream
 from gptgrid.model.decoding import Decoding, check_whole
 from gptgrid.model.device import find_device
 from gptgrid.model.load import WEIGHTS, kept_steps, load_model, read_recipe
+from gptgrid.model.precision import round_for_prediction
 from gptgrid.model.score import default_stride, score
 from gptgrid.plan.names import STEP, step_of
 from gptgrid.text.chat_template import ROLES, USER, Message
@@ -412,7 +413,12 @@ def drawing(settings: dict[str, Any]) -> Decoding:
     return Decoding(**{**DRAWN, **settings, "stop": texts_of("stop", settings.get("stop", ()))})
 
 
-def load(path: str | Path, device: str = "auto", weights: str | int | None = None) -> TrainedCell:
+def load(
+    path: str | Path,
+    device: str = "auto",
+    weights: str | int | None = None,
+    precision: str = "fp32",
+) -> TrainedCell:
     """Read a trained cell.
 
     Args:
@@ -425,10 +431,12 @@ def load(path: str | Path, device: str = "auto", weights: str | int | None = Non
             (`checkpoints` of the training recipe). Default: the file that `path` names, or those that the
             cell's figures are of (`use` of the training recipe), the best for a `train` folder that was
             copied alone.
+        precision: fp32, exact; or auto, the weights inside the blocks in bf16 where the device multiplies
+            them faster.
 
     Raises:
         UserError: the folder is not a trained cell, none or several have such a name, there are no such
-            weights, or the machine has no such device.
+            weights or precision, or the machine has no such device.
     """
     path = path_of(path)
     folder = trained_folder(path)
@@ -441,7 +449,9 @@ def load(path: str | Path, device: str = "auto", weights: str | int | None = Non
             f"{recipe['vocab_size']:,}: they are of different cells"
         )
     file = weights_file(path, folder, weights)
-    return TrainedCell(load_model(folder, find_device(device), file), codec, recipe)
+    module = load_model(folder, find_device(device), file)
+    round_for_prediction(module, precision)
+    return TrainedCell(module, codec, recipe)
 
 
 def trained_folder(path: Path) -> Path:

@@ -23,15 +23,16 @@ if TYPE_CHECKING:
 
 BLOCK = 64
 """Tokens whose keys lie in one block, a row for each dimension. A block is read whole, filled or not."""
-LEAST_TOKENS = 1024
-"""Room for tokens of all texts together from which on this cache is faster than the plain one."""
+LEAST = {torch.float32: 3 * 2**17, torch.bfloat16: 2**16}
+"""Type of the weights → texts · context · kv_head · head_dim from which on this cache is faster than the
+plain one, whose kernel takes longer for bf16 than for fp32."""
 
 
-def supports(like: Tensor, tokens: int) -> bool:
-    """Say whether a model with such weights should have this cache, for so many tokens of all texts."""
+def supports(like: Tensor, size: int) -> bool:
+    """Say whether a model with such weights should have this cache, for so many numbers in a layer's keys."""
     has_kernel = "fbgemm" in torch.backends.quantized.supported_engines
-    fp32 = like.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
-    return like.is_cpu and fp32 and has_kernel and tokens >= LEAST_TOKENS
+    here = like.is_cpu and has_kernel and not torch.is_autocast_enabled("cpu")
+    return here and like.dtype in LEAST and size >= LEAST[like.dtype]
 
 
 def blocks_of(tokens: int) -> int:

@@ -25,7 +25,7 @@ from gptgrid.model.head import logits_of
 from gptgrid.model.linear import Linear
 from gptgrid.model.mask import layer_windows, number_documents, places_in_documents
 from gptgrid.model.norm import make_norm
-from gptgrid.model.parametrization import width_multiplier
+from gptgrid.model.parametrization import head_width, width_multiplier
 from gptgrid.model.position import AttentionInputs, Positions
 
 if TYPE_CHECKING:
@@ -148,7 +148,8 @@ class GPT(nn.Module):
     def new_cache(self, batch: int = 1) -> KVCache:
         """Return an empty key-value cache for `batch` sequences, on the model's device and in its type."""
         weight = self.blocks[0].attention.qkv.weight
-        kind = cpu_cache.CpuCache if cpu_cache.supports(weight, batch * self.config.context) else KVCache
+        size = batch * self.config.context * self.config.n_kv_head * head_width(self.config)
+        kind = cpu_cache.CpuCache if cpu_cache.supports(weight, size) else KVCache
         return kind(self.config, batch, weight)
 
 

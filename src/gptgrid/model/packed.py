@@ -1,7 +1,7 @@
 """A model whose matrices lie in memory as oneDNN reads them fastest, for a CPU that scores or generates.
 
 Products are oneDNN's, as in `linear.py`: for a few rows MKL takes four times as long. The numbers are those
-of fp32, summed in another order. GELU is applied inside of the product before it.
+of the weights' type, summed in another order. GELU is applied inside of the product before it.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ TWINS: WeakKeyDictionary[nn.Module, nn.Module] = WeakKeyDictionary()
 
 
 class ShortRMSNorm(nn.Module):
-    """The RMSNorm of another in four operations; that of torch takes ten."""
+    """The RMSNorm of another in four operations, in fp32; that of torch takes ten."""
 
     def __init__(self, norm: nn.RMSNorm) -> None:
         super().__init__()
         width = norm.normalized_shape[-1]
-        gain = torch.ones(()) if norm.weight is None else norm.weight.detach()
+        gain = torch.ones(()) if norm.weight is None else norm.weight.detach().float()
         self.gain = gain * math.sqrt(width)
         self.least = torch.tensor(math.sqrt(width * norm.eps))
 
     def forward(self, x: Tensor) -> Tensor:
         """Map x: (…, width)."""
-        length = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
-        return (x * self.gain).div_(length.hypot_(self.least))
+        length = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.float32)
+        return (x * self.gain).div_(length.hypot_(self.least)).to(x.dtype)
 
 
 class PackedLinear(nn.Module):
@@ -59,18 +59,26 @@ def packed(module: nn.Module) -> nn.Module:
     """Return a model that computes the same, faster where that can be; otherwise the model itself.
 
     It shares the weights, so they must not change any more: a model that may learn (`requires_grad`) is left
-    as it is. Under autocast it is left so, too: what is packed computes in fp32 only. It needs room for the
-    matrices a second time, and is made once.
+    as it is. Under autocast it is left so, too: what is packed computes in the type of its weights. It needs
+    room for the matrices a second time, and is made once.
     """
     parameters = list(module.parameters())
     frozen = not any(parameter.requires_grad for parameter in parameters)
-    fp32 = all(parameter.is_cpu and parameter.dtype == torch.float32 for parameter in parameters)
-    rounded = torch.is_autocast_enabled("cpu")
-    if rounded or not (frozen and fp32 and torch.backends.mkldnn.is_available()):
+    multiplied = all(parameter.is_cpu and parameter.dtype in types() for parameter in parameters)
+    if not (frozen and multiplied) or torch.is_autocast_enabled("cpu"):
         return module
     if module not in TWINS:
         TWINS[module] = twin(module)
     return TWINS[module]
+
+
+@cache
+def types() -> tuple[torch.dtype, ...]:
+    """Return the types of weights that oneDNN multiplies here."""
+    if not torch.backends.mkldnn.is_available():
+        return ()
+    bf16 = torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return (torch.float32, torch.bfloat16) if bf16 else (torch.float32,)
 
 
 def twin(module: nn.Module) -> nn.Module:

@@ -7,12 +7,16 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor, nn
 
+from gptgrid.artifact.errors import UserError
+
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 EMBEDDING = "embedding."
 """Begin of the names of parameters that are never rounded: a row of their gradient is a sum over many
 tokens, which bf16 would cut off."""
 HEAD = "head."
 """The same of the output matrix, which makes the logits."""
+PREDICTION = ("fp32", "auto")
+"""What a model that learns no more may be asked to compute in."""
 LEAST_ACTIVATIONS = 2**14
 """Tokens of a forward pass × d_model from which rounding pays on a CPU: products become faster, but each
 takes more calls. A step in bf16_weights, measured with d_model from 16 to 128 and 64 to 4,096 tokens, needs
@@ -38,6 +42,29 @@ def choose_precision(precision: str, device: torch.device, activations: int = LE
     if device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
         return "bf16_weights"
     return "fp32"
+
+
+def round_for_prediction(module: nn.Module, precision: str) -> str:
+    """Round, in place, the weights inside the blocks of a model that learns no more, where that pays.
+
+    What would be autocast in training can as well be rounded once. Embeddings and the output matrix stay as
+    they are, and logits are fp32.
+
+    Args:
+        module: the model, on its device.
+        precision: fp32, or auto.
+
+    Returns:
+        What it computes in: fp32 or bf16_weights.
+
+    Raises:
+        UserError: there is no such precision.
+    """
+    if precision not in PREDICTION:
+        raise UserError(f"precision is {precision!r}; expected {' or '.join(PREDICTION)}")
+    chosen = choose_precision(precision, next(module.parameters()).device)
+    round_weights(module, chosen, exact=(EMBEDDING, HEAD))
+    return chosen
 
 
 def autocast(precision: str, device: torch.device, cast_once: bool = True) -> AbstractContextManager:

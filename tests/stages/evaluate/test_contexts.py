@@ -95,7 +95,7 @@ def test_a_context_that_comes_again_is_scored_once(tmp_path):
 
 def test_rounded_weights_stay_rounded(tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "gptgrid.stages.evaluate.evaluation.choose_precision",
+        "gptgrid.model.precision.choose_precision",
         lambda precision, device: {"auto": "bf16_weights", "fp32": "fp32"}[precision],
     )
     module = tiny(257, d_model=32, preset="llama")

@@ -13,7 +13,7 @@ from cells import evaluation_job, tiny, token_by_token, uniform
 from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.job import Job
 from gptgrid.metrics import DENOMINATORS
-from gptgrid.stages.evaluate import evaluation as evaluating
+from gptgrid.model import precision as precisions
 from gptgrid.stages.evaluate.evaluation import evaluate
 from gptgrid.tokens.codec import BytesCodec, CharCodec, IdsCodec
 from gptgrid.tokens.document_scores import COUNTS, nats_column, read_document_scores, scores_path
@@ -359,23 +359,16 @@ def test_other_weights_of_a_diverged_training_are_scored(make_job):
 
 
 @pytest.mark.parametrize("switches", [{}, {"preset": "llama", "tie_embeddings": True}, {"preset": "encoder"}])
-def test_auto_rounds_the_blocks_alone_and_fp32_nothing(make_job, monkeypatch, switches):
+def test_auto_rounds_and_fp32_does_not(make_job, monkeypatch, switches):
     """On a machine without bf16 instructions, too: there the choice alone is another."""
     chosen = {"auto": "bf16_weights", "fp32": "fp32"}
-    monkeypatch.setattr(evaluating, "choose_precision", lambda precision, device: chosen[precision])
-    rounded, round_weights = [], evaluating.round_weights
-
-    def note(*args, **options):
-        rounded.extend(round_weights(*args, **options))
-
-    monkeypatch.setattr(evaluating, "round_weights", note)
+    monkeypatch.setattr(precisions, "choose_precision", lambda precision, device: chosen[precision])
     module = tiny(257, d_model=32, init_std=0.05, **switches)
     figures = {}
     for precision in ("fp32", "auto"):
         job = make_job(module, precision=precision)
         evaluate(job)
         figures[precision] = evaluation(job)["nats"]
-    assert rounded and not any(name.startswith(("embedding.", "head.")) for name in rounded)
     exact = obvious(module.double(), IDS, 8, 4)
     assert figures["fp32"] == pytest.approx(exact, rel=1e-7)
     assert 1e-7 < abs(figures["auto"] / exact - 1) < 1e-3

@@ -1,5 +1,6 @@
 """samples.jsonl has a row for each prompt, decoding and number, and each row depends on its own draw alone."""
 
+import copy
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ from cells import tiny, uniform, write_cell, write_corpus
 from gptgrid.artifact.errors import UserError
 from gptgrid.artifact.identity import namespace
 from gptgrid.artifact.job import Job
+from gptgrid.model import precision as precisions
 from gptgrid.model.continuation import complete, stream
 from gptgrid.model.decoding import Decoding
 from gptgrid.seeds import derive
@@ -51,6 +53,7 @@ def make(tmp_path):
         test=TEST,
         status="finished",
         max_new_tokens=12,
+        precision="fp32",
         **decodings,
     ) -> tuple[list[dict], dict]:
         folder = Path(tmp_path / str(len(list(tmp_path.iterdir()))))
@@ -68,6 +71,7 @@ def make(tmp_path):
             "use": use,
             "marks": marks,
             "private": private,
+            "precision": precision,
             "decodings": decodings or {"greedy": GREEDY, "nucleus": NUCLEUS},
         }
         run = SimpleNamespace(device="cpu", cells_per_gpu=1)
@@ -79,6 +83,7 @@ def make(tmp_path):
         assert (facts["samples"], facts["tokens"]) == (len(rows), sum(row["tokens"] for row in rows))
         assert all(json.dumps(row["prompt"], ensure_ascii=False) in text for row in rows)
         assert job.provenance["tokens_per_second"] >= 0
+        assert job.provenance["precision"] == precisions.choose_precision(precision, torch.device("cpu"))
         assert ("bytes_per_second" in job.provenance) == (not isinstance(codec, IdsCodec))
         return rows, facts
 
@@ -109,6 +114,22 @@ def test_every_prompt_under_every_decoding_in_order(run):
 def written(module, prompt, decoding, seed, codec=None, **options):
     """Return the continuation of a single prompt."""
     return complete(module, codec or BytesCodec(), [prompt], Decoding(**decoding), 12, [seed], **options)[0]
+
+
+def test_auto_samples_from_rounded_weights(run, monkeypatch):
+    """On a machine without bf16 instructions, too: there the choice alone is another."""
+    monkeypatch.setattr(
+        precisions, "choose_precision", lambda asked, device: "bf16_weights" if asked == "auto" else asked
+    )
+    prompts, module = list("abcdefghijklmnop"), tiny(257, d_model=32, init_std=0.5)
+    rounded = copy.deepcopy(module)
+    precisions.round_weights(rounded, "bf16_weights", exact=(precisions.EMBEDDING, precisions.HEAD))
+    texts = {
+        precision: [row["text"] for row in run(module, prompts, precision=precision, greedy=GREEDY)]
+        for precision in ("fp32", "auto")
+    }
+    rounded.requires_grad_(False)
+    assert texts["auto"] == [written(rounded, prompt, GREEDY, 0).text for prompt in prompts] != texts["fp32"]
 
 
 def test_a_row_is_what_its_prompt_alone_gives(run):

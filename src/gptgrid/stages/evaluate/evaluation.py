@@ -22,7 +22,7 @@ from gptgrid.metrics import DENOMINATORS
 from gptgrid.model.device import describe_device, prepare_device
 from gptgrid.model.load import kept_steps, load_model, read_recipe
 from gptgrid.model.memory import check_inference
-from gptgrid.model.precision import EMBEDDING, HEAD, choose_precision, round_weights
+from gptgrid.model.precision import round_for_prediction
 from gptgrid.model.score import rows_at_once
 from gptgrid.stages.evaluate.audit import check_text, in_train
 from gptgrid.stages.evaluate.breakdowns import Bins, Breakdowns
@@ -131,10 +131,7 @@ def read_model(job: Job, recipe: dict[str, Any], device: torch.device, use: str)
     context, vocab_size = recipe["model"]["context"], recipe["vocab_size"]
     check_inference(namespace(recipe["model"]), vocab_size, rows_at_once(vocab_size, context), device)
     module = load_model(job.inputs["train"], device, use)
-    # No weight is updated: what would be autocast in training can as well be rounded once.
-    precision = "fp32" if choose_precision(job.config.precision, device) == "fp32" else "bf16_weights"
-    round_weights(module, precision, exact=(EMBEDDING, HEAD))
-    return module, precision
+    return module, round_for_prediction(module, job.config.precision)
 
 
 def open_text(job: Job, split: str, vocab_size: int) -> ScoredText:

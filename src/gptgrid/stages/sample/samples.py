@@ -16,6 +16,7 @@ from gptgrid.artifact.job import Job
 from gptgrid.model.device import describe_device, prepare_device
 from gptgrid.model.load import load_model, read_recipe
 from gptgrid.model.memory import rows_that_fit
+from gptgrid.model.precision import round_for_prediction
 from gptgrid.seeds import derive
 from gptgrid.stages.sample.continuing import continue_all, decoding_of
 from gptgrid.stages.sample.prompts import BYTES_PER_TOKEN, Prompt, document_prompts
@@ -53,6 +54,7 @@ def sample(job: Job) -> dict[str, Any]:
         namespace(recipe["model"]), recipe["vocab_size"], len(prompts) * config.count, device
     )
     module = load_model(job.inputs["train"], device, config.use)
+    job.provenance["precision"] = round_for_prediction(module, config.precision)
     samples: list[Sample] = []
     start = time.perf_counter()
     for name, decoding in decodings.items():
