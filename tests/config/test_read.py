@@ -71,7 +71,15 @@ def broken(path: str, value: object) -> dict:
         ("run", {"processes": 2, "cells_per_gpu": 2}, "set one of them to 1"),
         ("training/base/batch_tokens", 1000, "not a multiple of context 128; the nearest that are: 896, 1024"),
         ("corpora/mine", {"source": "file"}, "corpora.mine.source: unknown source 'file'; did you mean 'files'?"),
-        ("corpora/mine", {"paths": ["a"]}, "corpora.mine: the key `source` is missing; known: builtin"),
+        ("corpora/mine", {}, "corpora.mine: the key `source` is missing; known: builtin"),
+        ("corpora/mine", {"paths": ["a"], "encoding": "auto"}, "corpora.mine: the key `source` is missing; add `source: files`"),
+        ("corpora/mine", {"files": "a", "encoding": "auto"}, "corpora.mine: the key `source` is missing; add `source: files`"),
+        ("corpora/mine", {"url": "https://a/b"}, "corpora.mine: the key `source` is missing; add `source: url`"),
+        ("corpora/mine", {"paths": ["a"], "temperature": 1}, "corpora.mine: the key `source` is missing; known: builtin"),
+        ("tokenizers/mine", {"memory": 300}, "tokenizers.mine: the key `kind` is missing; add `kind: bpe`"),
+        ("name", "mine", "top level: unknown key 'name'; did you mean 'experiment'?"),
+        ("training/base/lr", "fast", "training.base.lr: found 'fast', expected a number"),
+        ("training/base/steps", 1.5, "training.base.steps: found 1.5, expected a whole number"),
         ("corpora/mine", {"source": "files"}, "give either `paths`"),
         ("corpora/mine", {"source": "url", "url": "https://a/b"}, "give the sha256"),
         ("corpora/mine", {"source": "url", "url": "http://a/b", "sha256": "0" * 64}, "not an https:// address"),
@@ -108,7 +116,7 @@ def broken(path: str, value: object) -> dict:
         ("sampling/decodings", {"g": {"temp": 1}}, "sampling.decodings.g: unknown key 'temp'"),
         ("sampling/temperature", 1, "sampling: unknown key 'temperature'; write it as `sampling.decodings.NAME.temperature`"),
         ("training/base/lr", float("inf"), "training.base.lr: found inf; input should be a finite number"),
-        ("training/base/lr", "1,5e-3", "training.base.lr: found '1,5e-3'; input should be a valid number, unable to parse string as a number; numbers have a point and no commas"),
+        ("training/base/lr", "1,5e-3", "training.base.lr: found '1,5e-3', expected a number; numbers have a point and no commas"),
         ("training/base", {"steps": 10, "lr": 1, 5e-3: None}, "training.base: found the key 0.005, expected text; "),
         ("models/small/n_layer", float("nan"), "models.small.n_layer: found nan"),
         ("models/small/n_layr", 2, "models.small: unknown key 'n_layr'"),
@@ -212,10 +220,12 @@ def test_yaml_reads_numbers_as_people_mean_them(tmp_path: Path) -> None:
 
 def test_quick_changes_values_and_the_experiment(tmp_path: Path) -> None:
     file = tmp_path / "a.yaml"
-    file.write_text(json.dumps({**GOOD, "quick": {"training": {"base": {"steps": 3}}}}))
+    file.write_text(
+        json.dumps({**GOOD, "quick": {"training.base.steps": 3, "training": {"base": {"lr": 0.5}}}})
+    )
     assert load([file]).entry("training", "base").steps == 10
     quick = load([file], {"quick": True})
-    assert quick.entry("training", "base").steps == 3
+    assert (quick.entry("training", "base").steps, quick.entry("training", "base").lr) == (3, 0.5)
     assert quick.experiment.experiment == "default-quick"
 
 

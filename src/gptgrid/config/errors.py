@@ -13,7 +13,7 @@ from gptgrid.artifact.errors import UserError
 from gptgrid.config.experiment import VARIANTS, ConfigurationFile
 from gptgrid.config.finetuning import Finetuning
 from gptgrid.config.models import Model
-from gptgrid.config.suggest import meant, unknown, unknown_key
+from gptgrid.config.suggest import meant, unknown, unknown_key, variants_with
 from gptgrid.config.training import Training
 from gptgrid.config.values import IN_WORDS, Section
 from gptgrid.net.address import public
@@ -81,7 +81,10 @@ def describe(path: list[str], finding: Any) -> str:
             return f"{inside}: {unknown_key(key, known_keys(path, finding), (parents or [''])[0])}"
         case "union_tag_not_found":
             tag = finding["ctx"]["discriminator"].strip("'")
-            return f"{where}: the key `{tag}` is missing; known: {', '.join(VARIANTS[path[0]])}"
+            fit = variants_with(path[0], finding["input"])
+            known = f"known: {', '.join(VARIANTS[path[0]])}"
+            add = f"add {' or '.join(f'`{tag}: {variant}`' for variant in fit)}"
+            return f"{where}: the key `{tag}` is missing; {add if fit else known}"
         case "union_tag_invalid":
             tag = finding["ctx"]["discriminator"].strip("'")
             if finding["input"][tag] is None:
@@ -117,11 +120,14 @@ def expectation(finding: Any) -> str:
     message = finding["msg"][0].lower() + finding["msg"][1:]
     if kind == "int_parsing":
         return ", expected a whole number without commas, such as 20000, 20k, 2M or 1G"
+    if kind == "int_from_float":
+        return ", expected a whole number"
     if kind == "float_parsing":
         if re.search("[0-9],[0-9]", value):
-            return f"; {message}; {NUMBERS}"
+            return f", expected a number; {NUMBERS}"
         if percent := re.fullmatch(r"\s*([0-9.]+)\s*%\s*", value):
-            return f"; {message}; a share is written as a number: {float(percent[1]) / 100:g}"
+            return f", expected a number; a share is written as a number: {float(percent[1]) / 100:g}"
+        return ", expected a number"
     return f"; {message}"
 
 

@@ -288,6 +288,7 @@ class ConfigurationFile(Section):
     `model`, `training`, `finetuning`, `seed`, and overrides such as `model.n_layer: [2, 4]`. Lists named in
     `zip` advance together; cells that match an entry of `exclude` are left out."""
     quick: dict[str, Any] = {}
-    """What `--config quick=true` changes; results go to <experiment>-quick."""
+    """What `--config quick=true` changes, in sections or by dotted keys (`training.base.steps: 50`); results
+    go to <experiment>-quick."""
     run: Run = Run()
     """How, not what: never part of an identity."""

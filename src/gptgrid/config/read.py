@@ -217,11 +217,14 @@ def read_quick(value: Any) -> bool:
 
 
 def quick_section(said: dict[str, Any], path: Path) -> dict[str, Any]:
-    """Return the section `quick` of a file; nothing if it has none."""
+    """Return the section `quick` of a file, of which keys may be dotted; nothing if it has none."""
     quick = said.get("quick") or {}
     if not isinstance(quick, dict):
         raise ConfigError(f"{path}: quick: expected keys, found {quick!r}")
-    return quick
+    section: dict[str, Any] = {}
+    for key, value in quick.items():
+        section = merge(section, nested(key, value) if isinstance(key, str) else {key: value})
+    return section
 
 
 def check_entries(changes: dict[str, Any], data: dict[str, Any]) -> None:

@@ -8,7 +8,15 @@ from typing import Any
 
 from gptgrid.config.corpora import Clean, Split
 from gptgrid.config.dialogues import DialogueSplit
-from gptgrid.config.experiment import VARIANTS, Answers, Decoding, Evaluation, Run, Sampling
+from gptgrid.config.experiment import (
+    VARIANTS,
+    Answers,
+    ConfigurationFile,
+    Decoding,
+    Evaluation,
+    Run,
+    Sampling,
+)
 from gptgrid.config.finetuning import Finetuning, Lora
 from gptgrid.config.models import Model
 from gptgrid.config.tasks import Task
@@ -257,6 +265,7 @@ NO_KEYS = {
 """What other projects have a key for, where it is no key here → what there is in its place."""
 NO_BIAS = "leave it out: biases learn where all weights do, and none with `lora` (`bias: none` in peft)"
 IN_PLACE: dict[type[Section], dict[str, str]] = {
+    ConfigurationFile: {"name": "did you mean 'experiment'?"},
     HuggingFaceTokenizer: dict.fromkeys(("files", "tokenizer_file"), "did you mean 'file'?"),
     Lora: {"bias": NO_BIAS},
     Finetuning: {"bias": NO_BIAS},
@@ -344,6 +353,16 @@ def instead(key: str, known: list[str], section: str) -> str:
     if places:
         return f"write it as `{places[0]}`{conversion(key)}"
     return nearest(key, known)
+
+
+def variants_with(section: str, entry: dict[str, Any]) -> list[str]:
+    """Return the values of the key that says what an entry is, `files` of `source`, that its other keys go
+    with; none where there are no others."""
+    return [
+        tag
+        for tag, kind in VARIANTS[section].items()
+        if entry and all({key, SYNONYMS.get(key)} & kind.model_fields.keys() for key in entry)
+    ]
 
 
 def conversion(key: str) -> str:
