@@ -51,7 +51,11 @@ KNOWN = {
         ),
         ("training", "checkpoint_dir", "leave it out: results lie under results/<experiment>/cells"),
         ("training", "grad_accum", "did you mean 'micro_batch'? (rows that go through at once"),
-        ("training", "dtype", "did you mean 'precision'? (a word: fp32, bf16 or fp16)"),
+        (
+            "training",
+            "dtype",
+            "did you mean 'precision'? (a word: fp32 or auto, in a training also bf16 or fp16)",
+        ),
         (
             "training",
             "save_checkpoint_every",

@@ -166,7 +166,7 @@ SYNONYMS = {
 ROWS = "tokens, not rows: rows × context, so 32 rows of 128 are 4096"
 AT_ONCE = "rows that go through at once; batch_tokens stays the whole batch"
 BOTH = "both in one list: [0.9, 0.95]"
-PRECISION = "a word: fp32, bf16 or fp16"
+PRECISION = "a word: fp32 or auto, in a training also bf16 or fp16"
 CONVERSIONS = {
     "batch_size": ROWS,
     "train_batch_size": ROWS,
@@ -286,8 +286,15 @@ VALUES = {
     "alpaca": "instruction",
     "prompt-completion": "question",
     "prompt_completion": "question",
+    "bfloat16": "bf16",
+    "float16": "fp16",
+    "half": "fp16",
+    "float32": "fp32",
+    "bf16": "auto",
+    "bf16_weights": "auto",
 }
-"""What other projects call a format of dialogues → its name here."""
+"""What others, or other sections, call a format of dialogues or a precision → its name here; where that is no
+valid value, it is looked up in turn."""
 
 PLACES: dict[str, tuple[type[Section], ...]] = {
     "models.NAME": (Model,),
@@ -372,8 +379,10 @@ def conversion(key: str) -> str:
 
 def meant(value: Any, known: Iterable[Any]) -> str | None:
     """Return which of the valid values another project's word for one means; None if none is."""
-    ours = VALUES.get(str(value).lower())
-    return ours if ours in known else None
+    ours, valid = str(value).lower(), set(known)
+    while ours in VALUES and ours not in valid:
+        ours = VALUES[ours]
+    return ours if ours in valid else None
 
 
 def places_of(key: str) -> list[str]:
