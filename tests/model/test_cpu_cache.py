@@ -12,11 +12,24 @@ CONTEXT = 2 * BLOCK + 9
 
 
 def logits_of(
-    monkeypatch: pytest.MonkeyPatch, plain: bool, switches: dict, dtype: torch.dtype = torch.float32
+    monkeypatch: pytest.MonkeyPatch,
+    plain: bool,
+    switches: dict,
+    dtype: torch.dtype = torch.float32,
+    offset: float = 0,
 ) -> list[torch.Tensor]:
-    """Return what a model predicts while two texts of unlike lengths go over the end of a block."""
+    """Return what a model predicts while two texts of unlike lengths go over the end of a block.
+
+    Args:
+        offset: what biases add to all scores.
+    """
     monkeypatch.setattr(cpu_cache, "supports", lambda like, size: not plain)
-    module = make(context=CONTEXT, **switches).requires_grad_(False).to(dtype)
+    module = make(context=CONTEXT, **switches).requires_grad_(False)
+    for block in module.blocks if offset else ():
+        attention = block.attention
+        queries, keys, _ = attention.qkv.bias.view(3, -1)
+        queries[:] = keys[:] = (offset / attention.scale / attention.head_dim) ** 0.5
+    module = module.to(dtype)
     cache = module.new_cache(2)
     assert type(cache) is (KVCache if plain else CpuCache)
     given = documents(2, CONTEXT)
@@ -42,14 +55,19 @@ def test_it_reads_as_the_plain_cache_does(monkeypatch, switches):
         torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("switches", [{}, {"n_kv_head": 2, "qk_norm": True, "window": 7}], ids=str)
-def test_in_bf16_it_is_as_near_to_exact_ones_as_the_plain_cache_is(monkeypatch, switches):
+@pytest.mark.parametrize(
+    ("switches", "offset"),
+    [({}, 0), ({"n_kv_head": 2, "qk_norm": True, "window": 7}, 0), ({}, 100)],
+    ids=str,
+)
+def test_in_bf16_it_is_as_near_to_exact_ones_as_the_plain_cache_is(monkeypatch, switches, offset):
+    """Where all scores are large, too: their common part is nothing to the softmax."""
     exact, plain, found = (
-        torch.cat([part.float().flatten(0, 1) for part in logits_of(monkeypatch, *which)])
+        torch.cat([part.float()[:, 0] for part in logits_of(monkeypatch, *which)[2:]])  # single tokens
         for which in (
-            (True, switches),
-            (True, switches, torch.bfloat16),
-            (False, switches, torch.bfloat16),
+            (True, switches, torch.float32, offset),
+            (True, switches, torch.bfloat16, offset),
+            (False, switches, torch.bfloat16, offset),
         )
     )
     error, of_plain = ((other - exact).square().mean().sqrt() for other in (found, plain))
@@ -73,13 +91,16 @@ def test_texts_side_by_side_are_as_alone_to_the_bit():
     assert torch.equal(last(slice(5))[3:4], last(slice(3, 4)))
 
 
-@pytest.mark.parametrize("dtype", LEAST)
-def test_it_is_for_more_numbers_than_a_few(dtype):
-    context = LEAST[dtype] // 32  # the width of all heads together
-    assert type(make(context=context).to(dtype).new_cache(1)) is CpuCache
-    assert type(make(context=context // 2).to(dtype).new_cache(1)) is KVCache
-    assert type(make(context=context // 2).to(dtype).new_cache(2)) is CpuCache
-    assert type(make(context=context, n_kv_head=2).to(dtype).new_cache(1)) is KVCache
+def test_in_fp32_it_is_for_more_numbers_than_a_few():
+    context = LEAST[torch.float32] // 32  # the width of all heads together
+    assert type(make(context=context).new_cache(1)) is CpuCache
+    assert type(make(context=context // 2).new_cache(1)) is KVCache
+    assert type(make(context=context // 2).new_cache(2)) is CpuCache
+    assert type(make(context=context, n_kv_head=2).new_cache(1)) is KVCache
+
+
+def test_in_bf16_a_text_has_it_alone_and_beside_others():
+    assert {type(make(context=2).to(torch.bfloat16).new_cache(texts)) for texts in (1, 99)} == {CpuCache}
 
 
 def test_weights_of_other_types_have_the_plain_cache():

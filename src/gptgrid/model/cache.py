@@ -38,7 +38,7 @@ class KVCache:
 
     def empty(self, batch: int) -> Self:
         """Return an empty cache of the same kind for `batch` sequences."""
-        return type(self)(self.config, batch, self.keys)
+        return type(self)(self.config, batch, self.values)
 
     def key_shape(self, tokens: int, head_dim: int) -> tuple[int, ...]:
         """Return the shape of the keys of so many tokens, of one head in one layer."""

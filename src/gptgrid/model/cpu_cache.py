@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 
 BLOCK = 64
 """Tokens whose keys lie in one block, a row for each dimension. A block is read whole, filled or not."""
-LEAST = {torch.float32: 3 * 2**17, torch.bfloat16: 2**16}
-"""Type of the weights → texts · context · kv_head · head_dim from which on this cache is faster than the
-plain one, whose kernel takes longer for bf16 than for fp32."""
+LEAST = {torch.float32: 3 * 2**17, torch.bfloat16: 0}
+"""Type of the weights → texts · context · kv_head · head_dim from which on a model has this cache.
+
+In fp32 it is faster from there on. In bf16 it is from 2¹⁶ on, and hardly slower before; but rounding shows
+there, and with one cache for all a text does not depend on how many others are continued beside it."""
 
 
 def supports(like: Tensor, size: int) -> bool:
@@ -68,11 +70,15 @@ class Bags:
 
 
 class CpuCache(KVCache):
-    """As KVCache, but the keys are (layer, batch, kv_head, block, head_dim, BLOCK)."""
+    """As KVCache, but the keys are (layer, batch, kv_head, block, head_dim, BLOCK), and always fp32.
+
+    FBGEMM gives sums in the type of the rows, and where all scores are large, bf16 is too coarse for them.
+    """
 
     def __init__(self, config: Model, batch: int, like: Tensor) -> None:
         """Make an empty cache."""
         super().__init__(config, batch, like)
+        self.keys = self.keys.float()
         self.group = config.n_head // config.n_kv_head
         """Queries that share a key."""
         self.bags_of = (0, 0)
@@ -118,12 +124,13 @@ class CpuCache(KVCache):
         if time > 1:
             return super().attend(attention, layer, queries, keys, values, mask)
         self.add_one(layer, keys, values)
-        weights = queries.expand(batch, heads, blocks_of(self.end), head_dim) * attention.scale
+        weights = queries.float().expand(batch, heads, blocks_of(self.end), head_dim) * attention.scale
         scores = self.key_bags.sums(self.key_tables[layer], weights)  # (batch · head · block, BLOCK)
         scores = scores.view(batch, heads, 1, -1).narrow(3, 0, self.end)
         if mask is not None:
             scores = scores + mask
-        return self.value_bags.sums(self.value_tables[layer], scores.softmax(-1)).view_as(queries)
+        weights = scores.softmax(-1).to(values.dtype)
+        return self.value_bags.sums(self.value_tables[layer], weights).view_as(queries)
 
     def add_one(self, layer: int, keys: Tensor, values: Tensor) -> None:
         """Add keys and values (batch, kv_head, 1, head_dim) of one token of each text to one layer."""
@@ -132,7 +139,7 @@ class CpuCache(KVCache):
             self.value_places[layer].copy_(values)
         else:
             texts = torch.arange(len(keys))
-            self.keys[layer][texts, :, self.start // BLOCK, :, self.start % BLOCK] = keys.squeeze(2)
+            self.keys[layer][texts, :, self.start // BLOCK, :, self.start % BLOCK] = keys.squeeze(2).float()
             self.values[layer][texts, :, self.start] = values.squeeze(2)
 
     def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
@@ -144,4 +151,5 @@ class CpuCache(KVCache):
             all_keys[:, :, block, :, first - block * BLOCK : last - block * BLOCK] = new
         if self.start == 0:
             return keys, values
-        return all_keys.transpose(3, 4).flatten(2, 3)[:, :, : self.end], all_values[:, :, : self.end]
+        read = all_keys.transpose(3, 4).flatten(2, 3)[:, :, : self.end]
+        return read.to(keys.dtype), all_values[:, :, : self.end]

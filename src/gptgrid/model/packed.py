@@ -31,7 +31,7 @@ class ShortRMSNorm(nn.Module):
     def __init__(self, norm: nn.RMSNorm) -> None:
         super().__init__()
         width = norm.normalized_shape[-1]
-        gain = torch.ones(()) if norm.weight is None else norm.weight.detach().float()
+        gain = torch.ones(width) if norm.weight is None else norm.weight.detach().float()
         self.gain = gain * math.sqrt(width)
         self.least = torch.tensor(math.sqrt(width * norm.eps))
 
