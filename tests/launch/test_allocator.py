@@ -80,6 +80,14 @@ def test_what_the_user_tunes_stays() -> None:
 
 
 @linux
+def test_only_the_value_1_of_the_tunable_itself_is_huge_pages() -> None:
+    assert run("none", extra={"GLIBC_TUNABLES": "glibc.malloc.hugetlb=10"})[-1] == f"{KEPT} ['none']"
+    both = {"GLIBC_TUNABLES": "glibc.malloc.perturb=1:glibc.malloc.hugetlb=1"}
+    assert run("none", extra=both) == ["starts", f"{KEPT}, huge pages ['none']"]
+    assert run("none", extra={"NOTE": "glibc.malloc.hugetlb=1"})[:2] == ["starts", "starts"]
+
+
+@linux
 def test_changes_no_bit() -> None:
     plain = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=0"}
     ways = [run("none", program=TRAINING), run("none", program=TRAINING, extra=plain)]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+import re
 import sys
 from ctypes.util import find_library
 from pathlib import Path
@@ -70,7 +71,11 @@ def loaded_tcmalloc() -> bool:
 def has_huge_pages() -> bool:
     """Say whether this process, or the one that it is a fork of, was started with huge pages."""
     start = Path("/proc/self/environ")
-    return start.is_file() and HUGE_PAGES.encode() in start.read_bytes()
+    if not start.is_file():
+        return False
+    # glibc writes a NUL over the colon behind each setting that it has read.
+    settings = re.split("[:\0]", start.read_bytes().decode(errors="replace"))
+    return HUGE_PAGES in settings or f"{TUNABLES}={HUGE_PAGES}" in settings
 
 
 def describe_allocator() -> str:
