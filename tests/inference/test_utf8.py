@@ -44,5 +44,22 @@ def test_what_is_compressed_is_called_so(pack):
         list(read_utf8(io.BytesIO(pack("The fox and the hens, 天地玄黄.\n".encode() * 9))))
 
 
+def test_an_empty_archive_is_called_compressed_though_its_bytes_are_utf8():
+    with zipfile.ZipFile(file := io.BytesIO(), "w"):
+        pass
+    with pytest.raises(UserError, match="the file is compressed; decompress it first"):
+        list(read_utf8(io.BytesIO(file.getvalue())))
+
+
+@pytest.mark.parametrize(("data", "place"), [("The fox".encode("utf-16-le"), 1), ("é\0".encode(), 2)])
+def test_zeros_are_no_text(monkeypatch, data, place):
+    for size in (1, 2, 100):
+        monkeypatch.setattr(utf8, "READ", size)
+        with pytest.raises(UserError, match=f"no UTF-8: byte {place} is zero, as in UTF-16"):
+            list(read_utf8(io.BytesIO(data)))
+
+
 def test_a_text_may_begin_as_a_compressed_file_does():
+    with pytest.raises(UserError, match="no UTF-8: byte 5 does not fit"):
+        list(read_utf8(io.BytesIO("BZh: über allem".encode("latin-1"))))
     assert list(read_utf8(io.BytesIO(b"BZh, said the fly"))) == ["BZh, said the fly"]

@@ -19,7 +19,7 @@ def read_utf8(file: BinaryIO) -> Iterator[str]:
     """Yield the text of a file in pieces, without a byte order mark.
 
     Raises:
-        UserError: it is no UTF-8.
+        UserError: it is no UTF-8, or has a zero, which no text has and ASCII in UTF-16 is full of.
     """
     decoder, start, done, first = codecs.getincrementaldecoder("utf-8")(), b"", 0, True
     for piece in chain(iter(partial(file.read, READ), b""), [b""]):
@@ -28,17 +28,19 @@ def read_utf8(file: BinaryIO) -> Iterator[str]:
         try:
             text = decoder.decode(piece, final=not piece)
         except UnicodeDecodeError as error:
-            raise no_utf8(start, done - waiting + error.start) from None
+            raise no_utf8(start, done - waiting + error.start, "does not fit") from None
+        if b"\0" in piece:
+            raise no_utf8(start, done + piece.index(b"\0"), "is zero, as in UTF-16 or a binary file")
         done += len(piece)
         if text:
             yield text.removeprefix("\ufeff") if first else text
             first = False
 
 
-def no_utf8(start: bytes, place: int) -> UserError:
-    """Return what to say of a file whose byte at `place` does not fit."""
+def no_utf8(start: bytes, place: int, fault: str) -> UserError:
+    """Return what to say of a file of whose byte at `place` something is wrong."""
     if start.startswith((*PACKED, *ZIP)):
         return UserError("the file is compressed; decompress it first")
     return UserError(
-        f"no UTF-8: byte {place} does not fit; convert it first, such as with iconv -f ENCODING -t UTF-8"
+        f"no UTF-8: byte {place} {fault}; convert it first, such as with iconv -f ENCODING -t UTF-8"
     )

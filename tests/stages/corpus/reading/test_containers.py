@@ -67,11 +67,13 @@ def read(tmp_path):
 def test_packed_text(read, ending):
     assert read(PACKERS[ending](TEXT), name=f"my.jsonl.{ending}") == {"my.jsonl": TEXT}
     assert read(PACKERS[ending](TEXT) + PACKERS[ending](b"more"), name="x") == {"x": TEXT + b"more"}
+    assert read(PACKERS[ending](b"")) == {"x": b""}
 
 
 def test_plain_text_comes_as_it_is_and_can_be_sought(read, tmp_path):
     assert read(TEXT, name="x.gz") == {"x.gz": TEXT}
     assert read(b"") == {"x": b""}
+    assert read(b"BZh, said the fly") == {"x": b"BZh, said the fly"}
     (tmp_path / "plain").write_bytes(TEXT)
     assert [stream.seekable() for _, stream in open_members(tmp_path / "plain", "x", None)] == [True]
 

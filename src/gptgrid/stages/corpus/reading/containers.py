@@ -108,11 +108,13 @@ class Streams:
         return rest
 
 
+BZ2 = [b"BZh%d" % level + first for level in range(1, 10) for first in (b"1AY&SY", b"\x17rE8P\x90")]
+"""A text may begin with BZh: what a stream begins with is its level, and then a block, or the end."""
 PACKED: dict[bytes, Callable[[BinaryIO], BinaryIO]] = {
     b"\x1f\x8b": gzip.open,
     b"\x28\xb5\x2f\xfd": open_zst,
     b"\x50\x2a\x4d\x18": open_zst,  # with a frame to skip first, as pzstd writes
-    b"BZh": open_bz2,
+    **dict.fromkeys(BZ2, open_bz2),
     b"\xfd7zXZ\x00": open_xz,
 }
 """First bytes → how to unpack."""
@@ -205,7 +207,7 @@ def open_members(
 
 def unpacked(stream: BinaryIO, name: str, budget: Budget) -> tuple[BinaryIO, str]:
     """Return the content and name of what may be packed; what is not comes back as it is."""
-    head = stream.peek(8)
+    head = stream.peek(16)
     for magic, opener in PACKED.items():
         if head.startswith(magic):
             return guard(opener(stream), name, budget), ENDINGS.sub("", name)
