@@ -242,7 +242,7 @@ def test_prompts_of_a_file_one_a_line(folder, tmp_path):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"\n\n", "has no prompt"),
+        (b"\n\n", "prompts.txt: the text has no prompt"),
         (b"ab\xff", "prompts.txt: no UTF-8: byte 2 does not fit"),
         (gzip.compress(b"one\n", mtime=0), "prompts.txt: the file is compressed; decompress it first"),
         (None, "cannot be read: No such"),
@@ -253,6 +253,12 @@ def test_a_file_without_prompts_is_said(folder, tmp_path, content, said):
         (tmp_path / "prompts.txt").write_bytes(content)
     result = CliRunner().invoke(app, ["generate", str(folder), "--file", str(tmp_path / "prompts.txt")])
     assert isinstance(result.exception, UserError) and said in str(result.exception)
+
+
+@pytest.mark.parametrize("command", [["generate", "--file", "-"], ["score", "-"]])
+def test_a_standard_input_that_is_no_text_is_called_so(folder, command):
+    result = CliRunner().invoke(app, [command[0], str(folder), *command[1:]], input=b"\xff")
+    assert str(result.exception).startswith("stdin: no UTF-8: byte 0 does not fit")
 
 
 def test_prompts_come_from_one_place(folder):

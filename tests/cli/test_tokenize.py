@@ -129,7 +129,7 @@ def test_the_tokenizer_that_parts_of_a_name_mean_is_said(tmp_path, monkeypatch):
         (["a\udcff"], "the text is no text: character 1 is a byte"),
         ([], "give one of a text, --file and --table"),
         (["a", "--table"], "give one of a text, --file and --table"),
-        (["--file", "missing"], "missing cannot be read"),
+        (["--file", "missing"], "missing cannot be read: No such file or directory"),
     ],
 )
 def test_what_is_no_text_is_told(codec, arguments, said):
@@ -146,6 +146,13 @@ def test_bytes_that_are_no_text_are_told_with_their_place(codec, tmp_path):
     assert str(result.exception).startswith("stdin: no UTF-8: byte 0 does not fit")
     result = CliRunner().invoke(app, ["tokenize", codec, "-"], input=gzip.compress(b"fox"))
     assert str(result.exception) == "stdin: the file is compressed; decompress it first"
+
+
+def test_a_file_may_be_stdin_and_is_called_so(codec):
+    expected = CliRunner().invoke(app, ["tokenize", codec, "fox"]).stdout
+    assert CliRunner().invoke(app, ["tokenize", codec, "--file", "-"], input="fox").stdout == expected
+    result = CliRunner().invoke(app, ["tokenize", codec, "--file", "-"], input=b"\xff")
+    assert str(result.exception).startswith("stdin: no UTF-8: byte 0 does not fit")
 
 
 def test_a_byte_order_mark_is_no_part_of_a_text(codec):

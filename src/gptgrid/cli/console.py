@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gptgrid.artifact.errors import UserError
@@ -36,6 +38,26 @@ def refuse_bytes(text: str, what: str) -> None:
             f"{what} is no text: character {found.start()} is a byte that is not {sys.stdin.encoding}; "
             "give it in that encoding, or set LANG to that of the terminal"
         )
+
+
+@contextmanager
+def text_of(file: str) -> Iterator[Iterator[str]]:
+    """Give the text of a file, or of stdin for `-`, in pieces. What is raised meanwhile gets its name.
+
+    Raises:
+        UserError: it cannot be read, or is no UTF-8.
+    """
+    from gptgrid.inference.utf8 import read_utf8
+
+    stdin = file == "-"
+    name = "stdin" if stdin else file
+    try:
+        with nullcontext(sys.stdin.buffer) if stdin else Path(file).open("rb") as opened:
+            yield read_utf8(opened)
+    except OSError as error:
+        raise UserError(f"{name} cannot be read: {error.strerror}") from None
+    except UserError as error:
+        raise UserError(f"{name}: {error}") from None
 
 
 def aligned(rows: Sequence[Sequence[str]], numbers: int) -> Iterator[str]:

@@ -7,7 +7,7 @@ import sys
 from collections import defaultdict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from io import BytesIO, StringIO
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +15,7 @@ import typer
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.cli.cells import CellNames, Device, Precision, Weights, load_cell
-from gptgrid.cli.console import refuse_bytes
+from gptgrid.cli.console import refuse_bytes, text_of
 
 if TYPE_CHECKING:
     from gptgrid.inference.cell import TrainedCell
@@ -164,20 +164,12 @@ def read_lines(file: str) -> list[str]:
     Raises:
         UserError: it cannot be read, is no UTF-8, or has no such line.
     """
-    from gptgrid.inference.utf8 import read_utf8
-
-    try:
-        data = BytesIO(sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes())
-        text = "".join(read_utf8(data))
-    except OSError as error:
-        raise UserError(f"{file} cannot be read: {error.strerror}") from None
-    except UserError as error:
-        raise UserError(f"{file}: {error}") from None
-    # Not those at other signs, such as U+2028, which a prompt may have.
-    lines = [line for line in StringIO(text, newline=None).read().split("\n") if line]
-    if not lines:
-        raise UserError(f"{file} has no prompt: all its lines are empty")
-    return lines
+    with text_of(file) as pieces:
+        # Not those at other signs, such as U+2028, which a prompt may have.
+        lines = StringIO("".join(pieces), newline=None).read().split("\n")
+        if not any(lines):
+            raise UserError("the text has no prompt: all its lines are empty")
+    return [line for line in lines if line]
 
 
 def write_text(path: Path | None, cell: TrainedCell, prompts: list[str], asked: Asked, echo: bool) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
@@ -13,7 +12,7 @@ import typer
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.cli.cells import CellName, Device, Weights, load_cell
-from gptgrid.cli.console import wide_console
+from gptgrid.cli.console import text_of, wide_console
 
 if TYPE_CHECKING:
     from gptgrid.inference.cell import Score, TrainedCell
@@ -93,17 +92,9 @@ def score_file(cell: TrainedCell, name: str, worst: int) -> TextScore:
         UserError: it cannot be read, is no text, or has nothing to score.
     """
     from gptgrid.inference.text_score import score_text
-    from gptgrid.inference.utf8 import read_utf8
 
-    try:
-        if name == "-":
-            return score_text(cell, read_utf8(sys.stdin.buffer), worst)
-        with Path(name).open("rb") as file:
-            return score_text(cell, read_utf8(file), worst)
-    except OSError as error:
-        raise UserError(f"{name} cannot be read: {error.strerror}") from None
-    except UserError as error:
-        raise UserError(f"{name}: {error}") from None
+    with text_of(name) as pieces:
+        return score_text(cell, pieces, worst)
 
 
 def as_data(folder: Path, found: dict[str, TextScore], all_of_them: Score) -> dict:

@@ -6,7 +6,6 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import redirect_stdout
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +13,7 @@ import typer
 
 from gptgrid.artifact.errors import UserError
 from gptgrid.cli.completion import codec_names
-from gptgrid.cli.console import aligned, refuse_bytes
+from gptgrid.cli.console import aligned, refuse_bytes, text_of
 
 if TYPE_CHECKING:
     from gptgrid.inference.vocabulary import Merge, Token
@@ -95,15 +94,8 @@ def read_text(text: str | None, file: Path | None) -> str:
     if text is not None and text != "-":
         refuse_bytes(text, "the text")
         return text
-    from gptgrid.inference.utf8 import read_utf8
-
-    try:
-        data = BytesIO(sys.stdin.buffer.read() if file is None else file.read_bytes())
-        return "".join(read_utf8(data))
-    except OSError as error:
-        raise UserError(f"{file} cannot be read: {error}") from None
-    except UserError as error:
-        raise UserError(f"{'stdin' if file is None else file}: {error}") from None
+    with text_of("-" if file is None else str(file)) as pieces:
+        return "".join(pieces)
 
 
 def sizes(tokens: Sequence[Token], text: str | None) -> dict[str, Any]:
