@@ -230,7 +230,7 @@ class Chat:
 
     def show(self, pieces: Generator[str, None, None]) -> None:
         """Print an answer as it comes."""
-        from gptgrid.inference.chat import without_effect
+        from gptgrid.model.decoding import without_effect
 
         caution = without_effect(self.conversation.settings.decoding)
         for notice in (self.conversation.prompt.notice, caution):

@@ -89,8 +89,7 @@ def generate(
     """
     if sum((prompt is not None, file is not None, interactive)) > 1:
         raise UserError("give one of --prompt, --file and --interactive")
-    from gptgrid.inference.chat import without_effect
-    from gptgrid.model.decoding import Decoding
+    from gptgrid.model.decoding import Decoding, without_effect
 
     decoding = Decoding(
         temperature=temperature,

@@ -25,7 +25,7 @@ from gptgrid.inference.find import FILES, find, lacking, train_folder
 from gptgrid.inference.reading import reading_of
 from gptgrid.metrics import figures
 from gptgrid.model.continuation import complete, stream
-from gptgrid.model.decoding import Decoding, check_whole
+from gptgrid.model.decoding import UNASKED, Decoding, check_whole
 from gptgrid.model.device import find_device
 from gptgrid.model.load import WEIGHTS, kept_steps, load_model, read_recipe
 from gptgrid.model.precision import round_for_prediction
@@ -36,9 +36,6 @@ from gptgrid.tokens.base import Codec
 from gptgrid.tokens.codec import read_codec
 from gptgrid.tokens.conversation import Conversations, conversations_of
 from gptgrid.tokens.shards import Shards
-
-DRAWN = {"temperature": 0.8, "top_p": 0.95}
-"""Settings of the decoding that differ from its neutral ones where a person says nothing."""
 
 
 @dataclass(frozen=True)
@@ -410,7 +407,7 @@ def drawing(settings: dict[str, Any]) -> Decoding:
     known = [field.name for field in fields(Decoding)]
     if unknown := settings.keys() - set(known):
         raise UserError(f"there is no setting {min(unknown)!r}; there are {', '.join(known)}")
-    return Decoding(**{**DRAWN, **settings, "stop": texts_of("stop", settings.get("stop", ()))})
+    return replace(UNASKED, **{**settings, "stop": texts_of("stop", settings.get("stop", ()))})
 
 
 def load(

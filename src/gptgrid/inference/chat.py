@@ -16,19 +16,16 @@ from gptgrid.artifact.errors import UserError
 from gptgrid.inference.cell import TrainedCell
 from gptgrid.inference.reading import Prompt, reading_of
 from gptgrid.model.continuation import Piece, stream
-from gptgrid.model.decoding import Decoding
+from gptgrid.model.decoding import UNASKED, Decoding
 from gptgrid.model.generate import check
 from gptgrid.text.chat_template import ASSISTANT, USER, Message
-
-DRAW = ("temperature", "top_k", "top_p", "min_p")
-"""Settings of the draw, which a beam search does without."""
 
 
 @dataclass(frozen=True)
 class Settings:
     """How answers are drawn; those of `gptgrid generate` at the start."""
 
-    decoding: Decoding = Decoding(temperature=0.8, top_p=0.95)  # noqa: RUF009 -- it is frozen
+    decoding: Decoding = UNASKED
     max_new_tokens: int = 100
     seed: int = 0
     """Of the first answer; each further one, also to the same message, has the next one."""
@@ -59,15 +56,6 @@ class Settings:
         if hasattr(self.decoding, name):
             return replace(self, decoding=replace(self.decoding, **{name: new}))
         return replace(self, **{name: new})
-
-
-def without_effect(decoding: Decoding) -> str | None:
-    """Return what to say of changed settings of a draw where nothing is drawn; None if there are none."""
-    start = Settings().decoding
-    names = [name for name in DRAW if getattr(decoding, name) != getattr(start, name)]
-    if decoding.beams == 1 or not names:
-        return None
-    return f"beam search draws nothing: {', '.join(names)} {'has' if len(names) == 1 else 'have'} no effect"
 
 
 def texts(value: str) -> tuple[str, ...]:

@@ -21,6 +21,8 @@ from gptgrid.artifact.errors import UserError
 
 MOST_BEAMS = 256
 """Each has a cache of its own of all that it has read."""
+DRAW = ("temperature", "top_k", "top_p", "min_p")
+"""Settings of the draw, which a beam search does without."""
 SPAN = 256
 """Chances that are summed in one go."""
 LARGEST = np.finfo(np.float64).max
@@ -76,6 +78,18 @@ class Decoding:
         }.items():
             if not valid:
                 raise UserError(f"{name} is {getattr(self, name)}; {expected}")
+
+
+UNASKED = Decoding(temperature=0.8, top_p=0.95)
+"""Where a person asks for nothing: tokens are drawn, and not among the unlikely ones."""
+
+
+def without_effect(decoding: Decoding) -> str | None:
+    """Return what to say of changed settings of a draw where nothing is drawn; None if there are none."""
+    names = [name for name in DRAW if getattr(decoding, name) != getattr(UNASKED, name)]
+    if decoding.beams == 1 or not names:
+        return None
+    return f"beam search draws nothing: {', '.join(names)} {'has' if len(names) == 1 else 'have'} no effect"
 
 
 def check_type(name: str, value: Any, kind: type) -> None:
