@@ -23,6 +23,7 @@ from gptgrid.cli.plans import accept, plan, verify
 from gptgrid.cli.score import score
 from gptgrid.cli.serve import serve
 from gptgrid.cli.store import store
+from gptgrid.cli.synonyms import CommandWithHints
 from gptgrid.cli.tokenize import tokenize
 from gptgrid.cli.walk import walk
 
@@ -70,7 +71,7 @@ for command in (
     accept,
     compare,
 ):
-    app.command()(command)
+    app.command(cls=CommandWithHints)(command)
 app.add_typer(store, name="store")
 
 
