@@ -578,6 +578,21 @@ def test_differing_devices_precisions_and_versions_are_told(tmp_path):
     )
 
 
+def test_a_precision_that_the_grid_varies_is_no_warning(tmp_path):
+    varied = ({"training.precision": "fp32"}, {"training.precision": "auto"})
+    experiment = Experiment(tmp_path, ("tales",), ("bpe",), ("llama",), overrides=varied)
+    for seed in (1, 2):
+        experiment.change(
+            f"train:tales.bpe.llama+precision=auto.base.s{seed}", "provenance", precision="bf16"
+        )
+    assert not any("precision" in warning for warning in warnings_of(experiment.report()))
+    experiment.change("train:tales.bpe.llama+precision=auto.base.s1", "provenance", precision="fp32")
+    assert warnings_of(experiment.report()) == [
+        "Not all trainings were made with the same precision: fp32 (3 cells), bf16 (1 cell). Figures may "
+        "differ for that reason alone."
+    ]
+
+
 def test_a_differing_precision_of_scoring_is_told(tmp_path):
     experiment = Experiment(tmp_path, ("tales",), ("bpe",), ("gpt2", "llama"))
     experiment.change("evaluate:tales.bpe.llama.base.s2", "provenance", precision="bf16_weights")
