@@ -161,11 +161,11 @@ def test_made_again_with_other_bits_is_an_error(programs: Programs) -> None:
     before = file_digest(programs.workshop.folder(request) / "part.txt")
     process = programs.start("--again", "--record-failure")
     out, _ = process.communicate(timeout=20)
-    assert process.returncode == 0 and "the same bits (1 files)" in out
+    assert process.returncode == 0 and "the same bits (1 file)" in out
     process = programs.start("--again", "--record-failure", "--run", '{"text": "other"}')
     _, errors = process.communicate(timeout=20)
     assert process.returncode == 1
-    assert "made again, and 1 of 1 files have other bits: part.txt. The store keeps the first" in errors
+    assert "made again, and 1 of 1 file has other bits: part.txt. The store keeps the first" in errors
     assert file_digest(programs.workshop.folder(request) / "part.txt") == before
     assert first_damage(VIEW) is None
 

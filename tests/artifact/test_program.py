@@ -437,7 +437,7 @@ def test_made_again_with_the_same_bits(workshop: Workshop, capsys) -> None:
     assert workshop.make(request, build, again=True) == first
     assert build.calls == 2
     assert read_provenance(workshop.folder(request))["note"] == 1
-    assert "made again: corpus" in (said := capsys.readouterr().out) and "the same bits (1 files)" in said
+    assert "made again: corpus" in (said := capsys.readouterr().out) and "the same bits (1 file)" in said
     assert folders(workshop) == [""]
 
 

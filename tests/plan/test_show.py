@@ -276,7 +276,7 @@ def test_an_interrupted_training_goes_on(folder: Path) -> None:
         shutil.rmtree(made)
         plan.store.receipt_path("train", plan.keys[train]).unlink()
     assert "training.steps: 4 → 8 (goes on from its checkpoint)" in line(config)
-    assert "start anew" not in said(config)
+    assert "starts anew" not in said(config)
 
 
 # ------------------------------------------------------------------------------------------ hints
@@ -315,9 +315,14 @@ def test_a_raised_budget_could_go_on_and_the_proposed_recipe_does(folder, before
     assert all(map(plan.there.get, plan.of_stage("train")))
 
 
+def test_one_cell_is_no_plural(folder: Path) -> None:
+    one = changed(grid=[{"training": "base", "seed": 1}])
+    assert "1 cell, 10 artifacts: " in said(one)
+
+
 def test_a_hint_gives_both_costs(folder: Path) -> None:
     (hint,) = hints(plan_of(changed(training={"base": {"steps": 6}})))
-    assert "start anew (768 tokens, " in hint
+    assert "starts anew (768 tokens, " in hint
     assert "To go on from there (256 tokens, " in hint
 
 

@@ -56,7 +56,7 @@ def test_garbage_says_why_and_what_keeps_the_rest(workshop: Workshop) -> None:
     text = said(show_garbage, workshop.store, garbage(workshop.store))
     folder = workshop.folder(workshop.request("unused"))
     assert [line.split()[0] for line in text.splitlines() if "no experiment uses it" in line] == [str(folder)]
-    assert "1 folders" in text
+    assert "1 folder, " in text
     assert "anna" in text
 
 
@@ -66,7 +66,7 @@ def test_a_question_is_asked_before_anything_goes(workshop: Workshop) -> None:
     assert corpora(workshop) == 2
     result = gc(workshop, input="y\n")
     assert (result.exit_code, corpora(workshop)) == (0, 1)
-    assert "deleted 1 folders" in result.output
+    assert "deleted 1 folder, " in result.output
     assert workshop.folder(workshop.request("used")).is_dir()
     unused = workshop.request("unused")
     assert workshop.store.request("corpus", unused.key) is None

@@ -33,6 +33,7 @@ from gptgrid.artifact.request import Request
 from gptgrid.artifact.store import Store, provenance_digest
 from gptgrid.artifact.variants import Variants
 from gptgrid.artifact.view import link_view, owners, view_lock
+from gptgrid.words import counted, verb
 
 AGAIN = "run the same command again"
 
@@ -383,14 +384,16 @@ class Program:
         )
         differing = sorted(name for name in stored.keys() | made.keys() if stored.get(name) != made.get(name))
         if not differing:
-            print(f"made again: {stage} {identity[:12]}, the same bits ({len(made)} files)", flush=True)
+            files = counted(len(made), "file")
+            print(f"made again: {stage} {identity[:12]}, the same bits ({files})", flush=True)
             return None
         aside = self.store.folder(stage, f"{identity}.again")
         shutil.rmtree(aside, ignore_errors=True)
         folder.rename(aside)
         return (
-            f"made again, and {len(differing)} of {len(made)} files have other bits: {', '.join(differing)}. "
-            f"The store keeps the first; the second lies in {aside}. `gptgrid verify` says what differs"
+            f"made again, and {len(differing)} of {counted(len(made), 'file')} "
+            f"{verb(len(differing), 'have')} other bits: {', '.join(differing)}. The store keeps the first; "
+            f"the second lies in {aside}. `gptgrid verify` says what differs"
         )
 
     def finish(self, receipt: Receipt) -> None:

@@ -14,6 +14,7 @@ import typer
 from gptgrid.artifact.errors import UserError
 from gptgrid.cli.completion import codec_names
 from gptgrid.cli.console import aligned, refuse_bytes, text_of
+from gptgrid.words import counted
 
 if TYPE_CHECKING:
     from gptgrid.inference.vocabulary import Merge, Token
@@ -112,18 +113,13 @@ def sizes(tokens: Sequence[Token], text: str | None) -> dict[str, Any]:
 
 def told(facts: dict[str, Any]) -> str:
     """Return these sizes as a sentence."""
-    tokens = number(facts["count"], "token")
+    tokens = counted(facts["count"], "token")
     if facts["bytes"] is None:
         return tokens
     return (
-        f"{tokens}, {number(facts['bytes'], 'byte')}, {number(facts['characters'], 'character')}: "
+        f"{tokens}, {counted(facts['bytes'], 'byte')}, {counted(facts['characters'], 'character')}: "
         f"{facts['bytes_per_token']:.2f} bytes and {facts['characters_per_token']:.2f} characters a token"
     )
-
-
-def number(count: int, what: str) -> str:
-    """Return a number of things."""
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def echo_tokens(tokens: Iterable[Token], last_only: bool = False) -> None:

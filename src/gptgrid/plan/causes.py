@@ -19,6 +19,7 @@ from gptgrid.artifact.roots import roots
 from gptgrid.plan.artifacts import TRAININGS, Artifact
 from gptgrid.plan.plan import Plan
 from gptgrid.plan.verify import differences
+from gptgrid.words import counted
 
 MOST = 3
 """Changed values that are named."""
@@ -164,7 +165,7 @@ class Causes:
 def listed(artifact: Artifact, names: list[str]) -> str:
     """Return inputs in words: `its shards and tokenizer`; of an overview's or a judge's many, how many."""
     if artifact.stage in OVERVIEWS or artifact.partial:
-        return f"{len(names)} of its {len(artifact.inputs)} inputs"
+        return f"{len(names)} of its {counted(len(artifact.inputs), 'input')}"
     return f"its {' and '.join(names)}"
 
 

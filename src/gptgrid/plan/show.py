@@ -18,6 +18,7 @@ from gptgrid.plan.artifacts import TRAININGS, Artifact, home_of, is_imported
 from gptgrid.plan.causes import Causes, Earlier
 from gptgrid.plan.plan import Plan
 from gptgrid.text.readable import duration
+from gptgrid.words import counted, verb
 
 if TYPE_CHECKING:
     from gptgrid.plan.cost import Cost, Costs
@@ -73,8 +74,8 @@ def show_plan(plan: Plan, console: Console, everything: bool = False) -> None:
     counts = Counter(plan.action(artifact) for artifact in plan.artifacts.values())
     finetuned = sum(len(cell.finetuned) for cell in plan.cells)
     notes.append(
-        f"{len(plan.cells)} cells, {f'{finetuned} fine-tuned from them, ' * bool(finetuned)}"
-        f"{len(plan.artifacts)} artifacts: {counts['keep']} are there, "
+        f"{counted(len(plan.cells), 'cell')}, {f'{finetuned} fine-tuned from them, ' * bool(finetuned)}"
+        f"{counted(len(plan.artifacts), 'artifact')}: {counts['keep']} {verb(counts['keep'], 'are')} there, "
         f"{counts['restore']} would be restored from the store, {counts['run']} would run"
     )
     if seconds:
@@ -242,11 +243,11 @@ def hint(plan: Plan, raised: Raised, trained: dict[Artifact, int], costs: Costs)
         name += "-longer"
     batch = f", batch_tokens: {raised.batch_tokens}" if raised.batch_tokens else ""
     entry = f"{name}: {{base: {recipe}, {unit}: {now}{batch}, continues: {recipe}}}"
-    cells = "1 cell is" if len(trained) == 1 else f"{len(trained)} cells are"
     return (
-        f"{cells} trained to `{unit}: {before}`. With `{unit}: {now}` in training.{recipe} they start anew"
-        f"{effort(costs, dict.fromkeys(trained, 0))}. To go on from there{effort(costs, trained)}, leave "
-        f"training.{recipe} as it was, add `{entry}` to `training:`, and name it in the grid."
+        f"{counted(len(trained), 'cell')} {verb(len(trained), 'are')} trained to `{unit}: {before}`. With "
+        f"`{unit}: {now}` in training.{recipe} all starts anew{effort(costs, dict.fromkeys(trained, 0))}. To "
+        f"go on from there{effort(costs, trained)}, leave training.{recipe} as it was, add `{entry}` to "
+        "`training:`, and name it in the grid."
     )
 
 

@@ -21,6 +21,7 @@ from gptgrid.artifact.garbage import (
 from gptgrid.artifact.roots import counting_roots
 from gptgrid.artifact.store import Store
 from gptgrid.text.readable import duration
+from gptgrid.words import counted
 
 SHORT = 12
 """Digits of an identity that tell artifacts apart."""
@@ -43,7 +44,7 @@ def show_store(store: Store, console: Console) -> None:
         table.add_row(*map(Text, (entry.stage, entry.identity[:SHORT], made, megabytes(size), user)))
     if table.row_count:
         console.print(table, soft_wrap=True)
-    say(console, f"{store.root}: {table.row_count} artifacts, {megabytes(total)} MB")
+    say(console, f"{store.root}: {counted(table.row_count, 'artifact')}, {megabytes(total)} MB")
     show_roots(store, console)
 
 
@@ -72,7 +73,7 @@ def show_garbage(store: Store, items: list[Garbage], console: Console) -> None:
         table.add_row(*map(Text, (str(item.folder), megabytes(item.bytes), item.why)))
     if items:
         console.print(table, soft_wrap=True)
-    say(console, f"{len(items)} folders, {megabytes(sum(item.bytes for item in items))} MB may be deleted")
+    say(console, f"{told(items)} may be deleted")
     say(console, "what these experiments use stays, and what their runs of the last day used:")
     show_roots(store, console)
 
@@ -81,7 +82,12 @@ def prune(store: Store, items: list[Garbage], console: Console) -> None:
     """Delete what is still not used, with requests that nobody asks any more, and say so."""
     deleted = delete(store, items)
     delete_old_requests(store)
-    say(console, f"deleted {len(deleted)} folders, {megabytes(sum(item.bytes for item in deleted))} MB")
+    say(console, f"deleted {told(deleted)}")
+
+
+def told(items: list[Garbage]) -> str:
+    """Return how many folders these are, and how large."""
+    return f"{counted(len(items), 'folder')}, {megabytes(sum(item.bytes for item in items))} MB"
 
 
 def check_writable(store: Store) -> None:

@@ -29,6 +29,7 @@ from gptgrid.artifact.view import shows
 from gptgrid.plan.artifacts import TRAININGS, Artifact, home_of
 from gptgrid.plan.names import listed, match, refuse_step
 from gptgrid.plan.plan import SCRIPTS, Plan
+from gptgrid.words import counted
 
 NOT_ENVIRONMENT = ("time", "tokens_per_second", "train_seconds", "peak_memory_mb", "commit", "dirty")
 """What provenance.json says of the run, and of a source whose fingerprint says better whether it matters."""
@@ -209,10 +210,11 @@ def compare(item: Finished, old: Path, new: Path) -> tuple[bool, list[str]]:
         commit = f"; then it was of commit {was['commit'][:12]}" if was.get("commit") else ""
         source = [f"the source of {item.request.stage} changed{commit}"]
     if not differing:
-        return True, [f"{item.name}: the same bits ({len(names)} files)", *source]
+        return True, [f"{item.name}: the same bits ({counted(len(names), 'file')})", *source]
     here = [f"environment: {line}" for line in differences(environment(was), environment(now))]
     return False, [
-        f"{item.name}: other bits in {len(differing)} of {len(names)} files: {', '.join(differing)}",
+        f"{item.name}: other bits in {len(differing)} of {counted(len(names), 'file')}: "
+        f"{', '.join(differing)}",
         *source,
         *(
             f"{name}: {line}"

@@ -25,6 +25,7 @@ from gptgrid.stages.compare.cells import DIVERGED
 from gptgrid.stages.compare.contrasts import Group, contrasts, spread_of, summarize_group
 from gptgrid.stages.compare.selection import LEVEL, half_width, holm, two_sided
 from gptgrid.tokens.document_scores import nats_column, read_document_scores, scores_path
+from gptgrid.words import counted
 
 MADE_WITH = ("commit", "device", "precision", "python", "torch")
 """What of the provenance of a training may change its figures."""
@@ -347,7 +348,7 @@ def name_of(cell: Cell) -> str:
 def texts_of(result: Result) -> str:
     """Return the texts of a result for a message."""
     return ", ".join(
-        f"{name_of(cell)} ({cell.evaluation['documents']:,} documents, sha256 {text[1][:12]}…)"
+        f"{name_of(cell)} ({counted(cell.evaluation['documents'], 'document')}, sha256 {text[1][:12]}…)"
         for text, cell in result.texts.items()
     )
 

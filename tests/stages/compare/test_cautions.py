@@ -173,7 +173,7 @@ def test_a_text_with_fewer_pairs_than_the_vocabulary_asks_for(sound):
 def test_a_handful_of_steps(sound):
     edit(sound, "train:tales.bpe.llama.base.s1", steps=6, best_step=6)
     assert said(sound) == [
-        "1 of 4 trainings have fewer than 100 steps (the shortest 6), in which a model hardly begins to learn; "
+        "1 of 4 trainings has fewer than 100 steps (the shortest 6), in which a model hardly begins to learn; "
         "raise `epochs`, `tokens` or `steps`, or lower `batch_tokens`"
     ]
 
@@ -189,7 +189,7 @@ def test_a_handful_of_steps_for_want_of_patience(sound):
 def test_less_than_an_epoch_of_a_short_text(sound):
     train_for(sound, "tales.bpe.llama.base.s1", 0.2)
     assert said(sound) == [
-        "1 of 4 trainings have not seen all of their short text (the shortest 20%); raise `epochs`"
+        "1 of 4 trainings has not seen all of a short text (the shortest 20%); raise `epochs`"
     ]
     # Overlapping windows read the same tokens again, and have not seen more of the text.
     for seed in (1, 2):

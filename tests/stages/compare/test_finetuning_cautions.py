@@ -68,7 +68,7 @@ def test_few_steps(experiment):
     experiment.change(f"finetune:{GPT2}.s1.lora", steps=40)
     experiment.change(f"finetune:{GPT2}.s2.lora", steps=10, status="diverged")
     (sentence,) = said(experiment)
-    assert sentence.startswith("1 of 3 fine-tunings have fewer than 100 steps (the shortest 40)")
+    assert sentence.startswith("1 of 3 fine-tunings has fewer than 100 steps (the shortest 40)")
 
 
 @pytest.mark.parametrize(

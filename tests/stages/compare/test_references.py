@@ -84,7 +84,10 @@ def test_best_is_a_group_though_a_reference_takes_less(tmp_path):
     assert set(facts["best"].values()) == {row.group for row in groups if row.best == "True"}
     assert all(".gpt2." in name or ".llama." in name for name in facts["best"].values())
     cautions = (job.folder / "cautions.csv").read_text()
-    assert "6 of 6 groups take more on the test split than what needs no network (tales.bpe.llama" in cautions
+    assert (
+        "6 of 6 groups take more bits per byte on the test split than what needs no network (tales.bpe.llama"
+        in cautions
+    )
 
 
 def test_who_loses_to_what_is_marked(tmp_path):
@@ -107,8 +110,10 @@ def test_of_bare_ids_nats_per_token_are_compared(tmp_path):
         for name, loss in (("unigram", 0.5), ("kneser-ney", 50.0))
     }
     experiment.put("references:ids@noise", {}, references_json=json.dumps(found))
-    _, summary, groups, _ = run(experiment)
+    _, summary, groups, job = run(experiment)
     assert {row.loses_to for row in split(summary)[0] + split(groups)[0]} == {"unigram"}
+    caution = "1 of 1 group takes more nats per token on the test split than what needs no network (noise.ids"
+    assert caution in (job.folder / "cautions.csv").read_text()
 
 
 def test_other_documents_are_not_compared(tmp_path):

@@ -189,7 +189,7 @@ def test_without_a_finished_cell_there_is_no_law(tmp_path):
 def test_texts_read_many_times_are_told(tmp_path):
     """900,000 bytes at 3.1 a token."""
     [row], _ = Study(tmp_path, product(SIZES, [200])).tables()
-    assert "5 of 5 cells read their text more than 4 times" in row.cautions
+    assert "5 of 5 cells read the text more than 4 times" in row.cautions
 
 
 def test_the_same_cells_give_the_same_bytes(tmp_path):

@@ -187,7 +187,7 @@ def test_scores_of_an_older_source_cost_the_verdict_and_not_the_table(tmp_path):
     scores_path(experiment.inputs["evaluate:tales.bpe.gpt2.base.s2"]).unlink()
     found = run(experiment)
     assert found["verdict"].fillna("").tolist() == ["", "best", "worse"]
-    assert any(line.startswith("1 of 2 groups have no verdict") for line in cautions(experiment))
+    assert any(line.startswith("1 of 2 groups has no verdict") for line in cautions(experiment))
 
 
 def test_documents_must_be_the_same(tmp_path):

@@ -11,6 +11,7 @@ from gptgrid.inference.export.loaded import Loaded
 from gptgrid.inference.export.origins import made_from
 from gptgrid.model.load import WEIGHTS
 from gptgrid.stages.corpus.preparing.cards import bullets, code, table
+from gptgrid.words import counted
 
 TEXT = {
     "test_loss": "nats per token",
@@ -59,7 +60,7 @@ def text_sections(found: dict[str, Any], split: str) -> Iterator[str]:
         split: which it is.
     """
     conventions = [name for name, value in found.items() if isinstance(value, dict) and "definition" in value]
-    yield f"On {split}, {found['documents']:,} documents of {size_of(found)}:"
+    yield f"On {split}, {counted(found['documents'], 'document')} of {size_of(found)}:"
     yield table(
         ["convention", *TEXT.values()],
         [[name, *(number(found[name].get(key)) for key in TEXT)] for name in conventions],

@@ -21,6 +21,7 @@ from gptgrid.stages.compare.guessing import GUESSING, learned_by_document
 from gptgrid.stages.compare.references import of_references
 from gptgrid.stages.compare.trainings import LONGER, of_best, of_trainings
 from gptgrid.stages.compare.verdicts import BETTER, UNDECIDED
+from gptgrid.words import counted, verb
 
 Row = dict[str, Any]
 
@@ -85,7 +86,7 @@ def of_groups(rivals: list[Row]) -> Iterator[str]:
         )
     elif lost := [group["group"] for group in measured if not group["learned"]]:
         yield (
-            f"{len(lost)} of {len(rivals)} groups cannot be told from {GUESSING} "
+            f"{len(lost)} of {counted(len(rivals), 'group')} cannot be told from {GUESSING} "
             f"({some(lost)}); train them longer, or {more}"
         )
     # Of a checkpoint of others there are no seeds to give.
@@ -103,8 +104,8 @@ def of_groups(rivals: list[Row]) -> Iterator[str]:
     for group in measured[:1]:
         if group["failed"]:
             yield (
-                f"{group['failed']} of {group['seeds']} cells of {group['group']} failed, and its figures "
-                "are those of the others; run the same command again"
+                f"{group['failed']} of {counted(group['seeds'], 'cell')} of {group['group']} failed, and its "
+                "figures are those of the others; run the same command again"
             )
 
 
@@ -134,8 +135,9 @@ def of_verdicts(measured: list[Row], more: str) -> Iterator[str]:
     best, others = measured[0], measured[1:]
     if open_ones := [group for group in others if group["verdict"] == UNDECIDED]:
         yield (
-            f"{len(open_ones)} of {len(others)} groups cannot be told from the best, {best['group']}, on the "
-            f"test documents ({some([group['group'] for group in open_ones])}); {remedy(open_ones, more)}"
+            f"{len(open_ones)} of {counted(len(others), 'group')} cannot be told from the best, "
+            f"{best['group']}, on the test documents ({some([group['group'] for group in open_ones])}); "
+            f"{remedy(open_ones, more)}"
         )
     if any(group["covers"] in ("seeds", "nothing") for group in others):
         yield (
@@ -154,8 +156,9 @@ def of_verdicts(measured: list[Row], more: str) -> Iterator[str]:
         )
     if unknown := [group["group"] for group in others if pd.isna(group["verdict"])]:
         yield (
-            f"{len(unknown)} of {len(others)} groups have no verdict ({some(unknown)}), as an older source "
-            f"evaluated them or the best, and wrote no scores by document; {TAKE_BACK}"
+            f"{len(unknown)} of {counted(len(others), 'group')} {verb(len(unknown), 'have')} no verdict "
+            f"({some(unknown)}), as an older source evaluated them or the best, and wrote no scores by "
+            f"document; {TAKE_BACK}"
         )
 
 

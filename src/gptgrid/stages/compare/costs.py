@@ -13,6 +13,7 @@ import pandas as pd
 
 from gptgrid.stages.compare.cells import DIVERGED, FAILED
 from gptgrid.stages.compare.facts import Inputs
+from gptgrid.words import counted
 
 BUDGETS = ("tokens", "bytes", "flops", "seconds")
 """What a training spends: tokens that its loss counts, UTF-8 bytes of their text, FLOPs, seconds without
@@ -85,7 +86,7 @@ def why_without_figures(group: list[Row]) -> str | None:
     if not measured(group):
         return "all cells failed"
     if diverged := sum(row["status"] == DIVERGED for row in group):
-        return f"{diverged} of {len(group)} cells diverged"
+        return f"{diverged} of {counted(len(group), 'cell')} diverged"
     return None
 
 

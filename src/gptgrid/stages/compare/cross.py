@@ -35,6 +35,7 @@ from gptgrid.stages.compare.facts import Inputs
 from gptgrid.stages.compare.groups import STATISTICS, summarize
 from gptgrid.stages.compare.selection import LEVEL, half_width, holm, two_sided
 from gptgrid.stages.compare.verdicts import BETTER, UNDECIDED, WORSE
+from gptgrid.words import counted, verb
 
 FIGURES = tuple(f"bpb_{statistic}" for statistic in STATISTICS)
 FOUND = ("difference", "difference_low", "difference_high", "p", "verdict", "df", "covers")
@@ -170,11 +171,14 @@ def doubts(found: Row) -> Iterator[str]:
     """
     if seen := (found["in_train"] or {}).get("documents"):
         share = found["in_train"]["share"]
-        yield f"{seen:,} of these documents ({share:.2%}) stand in the text that it was trained on"
+        yield (
+            f"{seen:,} of these documents ({share:.2%}) {verb(seen, 'stand')} in the text that it was "
+            "trained on"
+        )
     if marks := found["strange_marks"]:
         yield (
-            f"{marks:,} tokens of this text are marks, which it has never seen: it was trained on a text of "
-            "`marks: text`"
+            f"{counted(marks, 'token')} of this text {verb(marks, 'are')} marks, which it has never "
+            "seen: it was trained on a text of `marks: text`"
         )
 
 

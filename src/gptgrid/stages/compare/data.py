@@ -9,6 +9,7 @@ from typing import Any
 from gptgrid.artifact.identity import ABOUT
 from gptgrid.stages.compare.facts import Inputs
 from gptgrid.stages.compare.guessing import resolution
+from gptgrid.words import counted, verb
 
 Row = dict[str, Any]
 
@@ -96,12 +97,11 @@ def of_split(split: str, text: Row, cut_in_order: bool) -> Iterator[str]:
         )
     if (tokens := text["scored_tokens"]) < FEW_TOKENS:
         yield (
-            f"{tokens:,} tokens of the {split} split were scored, which cannot tell models apart that differ "
-            f"by less than {resolution(tokens):.2g} nats per token; {more}"
+            f"{counted(tokens, 'token')} of the {split} split {verb(tokens, 'were')} scored, which cannot "
+            f"tell models apart that differ by less than {resolution(tokens):.2g} nats per token; {more}"
         )
     elif few and not part and not cut_in_order:
-        noun = "document" if documents == 1 else "documents"
-        yield f"the {split} split has {documents} {noun}, which may be unlike the rest; {more}"
+        yield f"the {split} split has {counted(documents, 'document')}, which may be unlike the rest; {more}"
 
 
 def of_tokenizer(name: str, shards: Row, made: Row | None) -> Iterator[str]:

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from gptgrid.stages.compare.cells import DIVERGED
 from gptgrid.stages.compare.facts import Inputs
 from gptgrid.stages.compare.trainings import of_steps
+from gptgrid.words import counted, verb
 
 FEW = 30
 """Short answers, or dialogues: of fewer a share is known to about ±20 points."""
@@ -32,7 +33,7 @@ def of_finetuning(inputs: Inputs) -> list[tuple[str, str]]:
         for sentence in (
             *of_test(inputs, entries),
             *of_validation(inputs, entries),
-            *of_steps([inputs.facts(f"finetune:{entry.cell}") for entry in entries], "fine-tunings"),
+            *of_steps([inputs.facts(f"finetune:{entry.cell}") for entry in entries], "fine-tuning"),
             *of_length(inputs, entries),
         )
     ]
@@ -46,9 +47,10 @@ def of_test(inputs: Inputs, entries: list[SimpleNamespace]) -> Iterator[str]:
     fewest = min(found, key=lambda answers: answers["asked"]["items"] or answers["asked"]["asked"])
     asked, items, there = fewest["asked"]["asked"], fewest["asked"]["items"], fewest["dialogues"]
     if 0 < (items or asked) < FEW:
-        what = f"{items} short answers" if items else f"{asked} answers"
+        number = items or asked
+        what = f"{counted(number, 'short answer' if items else 'answer')} {verb(number, 'were')}"
         more = "raise `evaluation.answers.documents`" if asked < there else "give the test more dialogues"
-        yield f"{what} were compared, so few that others could change the figures much; {more}"
+        yield f"{what} compared, so few that others could change the figures much; {more}"
 
 
 def of_validation(inputs: Inputs, entries: list[SimpleNamespace]) -> Iterator[str]:
@@ -60,8 +62,8 @@ def of_validation(inputs: Inputs, entries: list[SimpleNamespace]) -> Iterator[st
     ]
     if used and min(used) < FEW:
         yield (
-            f"{min(used)} validation dialogues chose the weights, so few that the lowest loss may be chance; "
-            "give validation more of them (`split: {valid: …}`), or take `use: last`"
+            f"{counted(min(used), 'validation dialogue')} chose the weights, so few that the lowest loss may "
+            "be chance; give validation more of them (`split: {valid: …}`), or take `use: last`"
         )
 
 
@@ -78,7 +80,8 @@ def of_length(inputs: Inputs, entries: list[SimpleNamespace]) -> Iterator[str]:
         share, train = shares[worst]
         learned = "parts of them" if train["cut"] else "the short ones"
         yield (
-            f"in {len(shares)} of {len(entries)} fine-tunings most training dialogues are longer than the "
-            f"context ({share:.0%} in {worst}: {train['dropped']:,} left out, {train['cut']:,} cut), so that "
-            f"it has learned from {learned}; take a model with a longer context, or shorter dialogues"
+            f"in {len(shares)} of {counted(len(entries), 'fine-tuning')} most training dialogues are longer "
+            f"than the context ({share:.0%} in {worst}: {train['dropped']:,} left out, {train['cut']:,} "
+            f"cut), so that it has learned from {learned}; take a model with a longer context, or shorter "
+            "dialogues"
         )

@@ -30,6 +30,7 @@ from gptgrid.stages.compare.cells import (
 )
 from gptgrid.stages.compare.documents import Scores
 from gptgrid.stages.compare.guessing import has_learned, learned_by_document
+from gptgrid.words import counted
 
 STATISTICS = ("mean", "std", "low", "high")
 FINISHED = "finished"
@@ -87,7 +88,7 @@ def group_reason(cells: pd.DataFrame) -> str | None:
         cells: the rows of its cells.
     """
     lost = [
-        f"{len(of)} of {len(cells)} seeds {status}: {'; '.join(of.dropna().unique())}"
+        f"{len(of)} of {counted(len(cells), 'seed')} {status}: {'; '.join(of.dropna().unique())}"
         for status in (DIVERGED, FAILED)
         if len(of := cells["reason"][cells["status"] == status])
     ]

@@ -15,6 +15,7 @@ import pandas as pd
 
 from gptgrid.stages.compare.cells import DEFINITION, FIGURES, SCORED, TEST, VALIDATION
 from gptgrid.stages.compare.facts import Inputs
+from gptgrid.words import counted, verb
 
 REFERENCE = "reference"
 """The status of their rows."""
@@ -129,7 +130,10 @@ def of_references(rivals: list[Row]) -> Iterator[str]:
     lost = [f"{group['group']} than {group[LOSES_TO]}" for group in rivals if pd.notna(group[LOSES_TO])]
     if lost:
         more = "; …" if len(lost) > 3 else ""
+        text = any(pd.notna(group["bpb_mean"]) for group in rivals)
+        unit = "bits per byte" if text else "nats per token"  # of bare ids
         yield (
-            f"{len(lost)} of {len(rivals)} groups take more on the test split than what needs no network "
-            f"({'; '.join(lost[:3])}{more}); train them longer, on more text, or take a larger model"
+            f"{len(lost)} of {counted(len(rivals), 'group')} {verb(len(lost), 'take')} more {unit} on the "
+            f"test split than what needs no network ({'; '.join(lost[:3])}{more}); train them longer, on "
+            "more text, or take a larger model"
         )

@@ -15,6 +15,7 @@ import pandas as pd
 from gptgrid.stages.compare.facts import Inputs
 from gptgrid.stages.compare.scaling_law import EXPONENTS, HUBER, LEAST, Law, bootstrap, fit
 from gptgrid.stages.compare.studies import NEAR, SCALES, STUDY, steps, studies, why_left_out
+from gptgrid.words import counted, verb
 
 LETTERS = {"parameters": ("A", "alpha"), "train_tokens": ("B", "beta")}
 """What a term of the law is of → its coefficient and its exponent."""
@@ -129,7 +130,7 @@ def terms_of(used: pd.DataFrame, sizes: pd.Series, budgets: pd.Series) -> tuple[
     if d < FEWEST_BUDGETS:
         return (), f"{d} budgets; it takes one, or {FEWEST_BUDGETS}"
     if len(both) < FEWEST_PLACES:
-        return (), f"{len(both)} pairs of size and budget; it takes {FEWEST_PLACES}"
+        return (), f"{counted(len(both), 'pair')} of size and budget; it takes {FEWEST_PLACES}"
     return SCALES, None
 
 
@@ -208,13 +209,14 @@ def cautions(used: pd.DataFrame, law: Law, scales: tuple[str, ...], row: Row) ->
         )
     if repeated := sum(used["epochs"] > EPOCHS):
         found.append(
-            f"{repeated} of {len(used)} cells read their text more than {EPOCHS} times, which is worth less "
-            "than new text"
+            f"{repeated} of {counted(len(used), 'cell')} {verb(repeated, 'read')} the text more than "
+            f"{EPOCHS} times, which is worth less than new text"
         )
     if continued := sum(used["continued"]):
         found.append(
-            f"{continued} of {len(used)} cells continue a shorter training that had another learning rate or "
-            "weight decay than one of their budget has from the start, whose loss would be another"
+            f"{continued} of {counted(len(used), 'cell')} {verb(continued, 'continue')} a shorter training "
+            "that had another learning rate or weight decay than one of their budget has from the start, "
+            "whose loss would be another"
         )
     if "held_out" not in row:
         found.append("too few cells to predict the largest from the others")

@@ -11,6 +11,7 @@ from gptgrid.stages.compare.cells import DIVERGED, IMPORTED, STOPPED
 from gptgrid.stages.compare.costs import costs_of
 from gptgrid.stages.compare.facts import Inputs
 from gptgrid.stages.compare.guessing import GUESSING, guessing_of, has_learned, scored_tokens
+from gptgrid.words import counted, verb
 
 FEW_STEPS = 100
 """About as many take the warmup and AdamW's running means, which decay by 0.95 to 0.999 a step, to settle."""
@@ -37,24 +38,24 @@ def of_trainings(inputs: Inputs, cells: list[SimpleNamespace]) -> Iterator[str]:
     yield from of_amounts(inputs, left, kept)
 
 
-def of_steps(trainings: list[dict[str, Any]], what: str = "trainings") -> Iterator[str]:
+def of_steps(trainings: list[dict[str, Any]], what: str = "training") -> Iterator[str]:
     """Yield that trainings have few steps, as they were to have, or for want of patience.
 
     Args:
         trainings: facts of those that did not diverge.
-        what: they are called.
+        what: one is called.
     """
     short = [facts for facts in trainings if facts["steps"] < FEW_STEPS]
     if few := [facts["steps"] for facts in short if facts["status"] != STOPPED]:
         yield (
-            f"{len(few)} of {len(trainings)} {what} have fewer than {FEW_STEPS} steps (the shortest "
-            f"{min(few)}), in which a model hardly begins to learn; raise `epochs`, `tokens` or `steps`, or "
-            "lower `batch_tokens`"
+            f"{len(few)} of {counted(len(trainings), what)} {verb(len(few), 'have')} fewer than {FEW_STEPS} "
+            f"steps (the shortest {min(few)}), in which a model hardly begins to learn; raise `epochs`, "
+            "`tokens` or `steps`, or lower `batch_tokens`"
         )
     if few := [facts["steps"] for facts in short if facts["status"] == STOPPED]:
         yield (
-            f"{len(few)} of {len(trainings)} {what} stopped early within fewer than {FEW_STEPS} steps "
-            f"(the shortest {min(few)}), in which a model hardly begins to learn; raise `patience` or "
+            f"{len(few)} of {counted(len(trainings), what)} stopped early within fewer than {FEW_STEPS} "
+            f"steps (the shortest {min(few)}), in which a model hardly begins to learn; raise `patience` or "
             "`eval_every`"
         )
 
@@ -80,14 +81,14 @@ def of_reading(
                 passes.append(epochs)
     if partial := [number for number in passes if number < MOST]:
         yield (
-            f"{len(partial)} of {len(passes)} trainings have not seen all of their short text (the shortest "
-            f"{min(partial):.0%}); raise `epochs`"
+            f"{len(partial)} of {counted(len(passes), 'training')} {verb(len(partial), 'have')} not seen all "
+            f"of a short text (the shortest {min(partial):.0%}); raise `epochs`"
         )
     if partial := [share for share in shares if share < MOST]:
         yield (
-            f"in {len(partial)} of {len(shares)} trainings an epoch reads less than the training text (the "
-            f"least {min(partial):.0%}), as what does not fit into the windows is left out; give another "
-            "`context`, or other `windows`"
+            f"in {len(partial)} of {counted(len(shares), 'training')} an epoch reads less than the training "
+            f"text (the least {min(partial):.0%}), as what does not fit into the windows is left out; give "
+            "another `context`, or other `windows`"
         )
 
 

@@ -21,6 +21,7 @@ from gptgrid.stages.corpus.reading.fields import ListedError
 from gptgrid.stages.corpus.sources.source import Source
 from gptgrid.stages.corpus.sources.table import SOURCES
 from gptgrid.text.documents import SPLITS
+from gptgrid.words import counted
 
 READING_ORDER = ("test", "valid", "train", "all")
 """A published test keeps its documents; copies of them are taken from the other parts."""
@@ -111,7 +112,7 @@ def write_splits(job: Job, source: Source, parts: dict[str, StagedDocuments]) ->
             distribute(documents, decision, [files[name] for name in names])
     files["train"].check_shards()
     for name, split in files.items():
-        print(f"{name}: {len(split.lengths):,} documents", flush=True)
+        print(f"{name}: {counted(len(split.lengths), 'document')}", flush=True)
     return files
 
 

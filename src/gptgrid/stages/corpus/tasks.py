@@ -22,6 +22,7 @@ from gptgrid.stages.corpus.reading.json_records import record_of
 from gptgrid.stages.corpus.reading.line_ends import with_line_feeds
 from gptgrid.stages.corpus.sources.source import SourceFile, own_file
 from gptgrid.text.writing_systems import SPACELESS
+from gptgrid.words import counted
 
 ITEMS = "items.jsonl"
 GROUP = "UID"
@@ -159,7 +160,7 @@ def write_items(job: Job, item_of: Callable[[Line, str | None], dict[str, Any]])
             items += 1
     if not items:
         raise UserError(f"{', '.join(file['name'] for file in files)}: no items; each line is to be one")
-    print(f"{items:,} items", flush=True)
+    print(counted(items, "item"), flush=True)
     return {"format": config.task, "items": items, ABOUT: {"source": {"files": files}, "group": field}}
 
 

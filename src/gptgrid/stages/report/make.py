@@ -7,6 +7,7 @@ from typing import Any
 from gptgrid.artifact.job import Job
 from gptgrid.stages.report.experiment import read_experiment
 from gptgrid.stages.report.render import render
+from gptgrid.words import counted
 
 
 def make_report(job: Job) -> dict[str, Any]:
@@ -16,5 +17,5 @@ def make_report(job: Job) -> dict[str, Any]:
     with job.timing("render"):
         html = render(experiment)
     (job.folder / "report.html").write_text(html, encoding="utf-8")
-    print(f"report.html: {len(experiment.cells)} cells, {len(html) / 1e6:.1f} MB", flush=True)
+    print(f"report.html: {counted(len(experiment.cells), 'cell')}, {len(html) / 1e6:.1f} MB", flush=True)
     return {"cells": len(experiment.cells), "groups": len(experiment.groups)}

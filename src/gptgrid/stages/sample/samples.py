@@ -23,6 +23,7 @@ from gptgrid.stages.sample.prompts import BYTES_PER_TOKEN, Prompt, document_prom
 from gptgrid.stages.sample.units import unit_of
 from gptgrid.stages.sample.worth import Sample, measure
 from gptgrid.tokens.codec import read_codec
+from gptgrid.words import counted
 
 BASELINE = SimpleNamespace(documents=50, take=0.5, **{"from": "test"})
 """The documents whose second halves show what a fresh text has, where prompts are given texts."""
@@ -61,7 +62,7 @@ def sample(job: Job) -> dict[str, Any]:
         # Nothing is drawn by a greedy decoding: its continuations of a prompt are all the same.
         count = config.count if decoding.temperature and decoding.beams == 1 else 1
         asked = [(prompt, number) for prompt in prompts for number in range(count)]
-        print(f"{name}: {len(asked)} continuations", flush=True)
+        print(f"{name}: {counted(len(asked), 'continuation')}", flush=True)
         written = continue_all(
             module,
             codec,

@@ -9,7 +9,8 @@ from typing import Any
 from gptgrid.stages.corpus.preparing.cards import bullets, code, opening, table
 from gptgrid.stages.corpus.preparing.cautions import NAMES, copied_files, lost_characters
 from gptgrid.stages.corpus.preparing.doubts import reading_doubts
-from gptgrid.stages.corpus.preparing.split import count, misses
+from gptgrid.stages.corpus.preparing.split import misses
+from gptgrid.words import counted
 
 FIELDS = 30
 """Names of fields in a line."""
@@ -68,7 +69,7 @@ def format_lines(source: dict[str, Any]) -> Iterator[str]:
     """Yield in which formats the files have their dialogues, and what of their records is not read."""
     files = source.get("files", ())
     for name, number in sorted(sum((Counter(file["dialogue_formats"]) for file in files), Counter()).items()):
-        yield f"the format {name}: {number:,} file{'' if number == 1 else 's'}"
+        yield f"the format {name}: {counted(number, 'file')}"
     if unread := unread_text(files):
         yield f"not read of the records: {unread}"
 
@@ -80,7 +81,7 @@ def unread_text(files: Sequence[dict[str, Any]]) -> str:
         files: facts of each.
     """
     if hidden := max((file.get("unread_fields", 0) for file in files), default=0):
-        return count(hidden, "field")
+        return counted(hidden, "field")
     unread = sum((Counter(file.get("unread", {})) for file in files), Counter())
     named = [f"{code(field)} (in {number:,} of them)" for field, number in unread.items()]
     return ", ".join([*named[:FIELDS], *["…"][: len(named) > FIELDS]])

@@ -27,6 +27,7 @@ from gptgrid.text.dialogues import read_dialogue_file
 from gptgrid.text.documents import SPLITS, first_characters
 from gptgrid.text.readable import excerpt
 from gptgrid.text.writing_systems import count_scripts
+from gptgrid.words import counted
 
 EXAMPLES, MESSAGES, EXCERPT = 3, 4, 300
 """Dialogues that the card shows, messages of each, and characters of each message."""
@@ -110,7 +111,7 @@ def write_splits(job: Job, parts: dict[str, StagedDialogues]) -> dict[str, Split
             shares = [getattr(config.split, name) for name in names[1:]]
             files |= write_part(stack, job.folder, staged, names, staged.cut(shares, remedy))
     for name in SPLITS:
-        print(f"{name}: {files[name].counts['dialogues']:,} dialogues", flush=True)
+        print(f"{name}: {counted(files[name].counts['dialogues'], 'dialogue')}", flush=True)
     return files
 
 

@@ -18,10 +18,11 @@ from gptgrid.artifact.errors import UserError
 from gptgrid.stages.corpus.dialogues.order import ALSO_IN, COPY, LeftOut
 from gptgrid.stages.corpus.dialogues.questions import QuestionCollector, Questions, text_of
 from gptgrid.stages.corpus.preparing.clean import LOST
-from gptgrid.stages.corpus.preparing.split import Sizes, by_document, count
+from gptgrid.stages.corpus.preparing.split import Sizes, by_document
 from gptgrid.text.chat_template import ASSISTANT, SYSTEM, Message
 from gptgrid.text.dialogues import DialogueWriter, read_dialogue_file
 from gptgrid.text.documents import utf8_size
+from gptgrid.words import counted
 
 
 @dataclass
@@ -100,8 +101,8 @@ class StagedDialogues:
         number = len(np.unique(groups))
         if number <= len(shares):
             raise UserError(
-                f"{count(len(groups), 'dialogue')} with {count(number, 'different question')} cannot fill "
-                f"{len(shares) + 1} splits, as those that ask the same stay together; {remedy}"
+                f"{counted(len(groups), 'dialogue')} with {counted(number, 'different question')} cannot "
+                f"fill {len(shares) + 1} splits, as those that ask the same stay together; {remedy}"
             )
         sizes = Sizes(groups, np.ones(len(groups), dtype=np.int64))
         return by_document(sizes, [Fraction(str(share)) for share in shares], remedy).splits

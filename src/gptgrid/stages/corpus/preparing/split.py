@@ -23,6 +23,7 @@ import numpy as np
 from gptgrid.artifact.errors import UserError
 from gptgrid.seeds import derive
 from gptgrid.text.documents import Document, utf8_parts
+from gptgrid.words import counted
 
 
 @dataclass(frozen=True)
@@ -184,7 +185,7 @@ def inside_documents(lengths: np.ndarray, starts: list[Fraction]) -> Inside:
     total = int(ends[-1])
     if total <= len(starts):
         raise UserError(
-            f"{count(total, 'character')} cannot fill {len(starts) + 1} splits; give a longer text"
+            f"{counted(total, 'character')} cannot fill {len(starts) + 1} splits; give a longer text"
         )
     edges = [0, *separate([floor(start * total) for start in starts], total), total]
     return Inside(edges, ends - lengths)
@@ -201,9 +202,4 @@ def separate(borders: list[int], total: int) -> list[int]:
 def check_number(number: int, splits: int, noun: str, remedy: str) -> None:
     """Raise a UserError if there are fewer documents than splits."""
     if number < splits:
-        raise UserError(f"{count(number, noun)} cannot fill {splits} splits; {remedy}")
-
-
-def count(number: int, noun: str) -> str:
-    """Return `1 document`, `2 documents`."""
-    return f"{number} {noun}" + ("" if number == 1 else "s")
+        raise UserError(f"{counted(number, noun)} cannot fill {splits} splits; {remedy}")
