@@ -15,6 +15,7 @@ from gptgrid.launch.server import start_server
 from gptgrid.plan.outcome import outcome
 from gptgrid.plan.plan import COMPUTING, Plan, count_gpus, on_device, read_configuration
 from gptgrid.plan.requests import Requests
+from gptgrid.words import counted, verb
 
 # This file lies in workflow/rules of the checkout, whichever Snakefile includes it.
 ROOT = Path(workflow.current_basedir).resolve().parents[1]
@@ -218,7 +219,10 @@ def finish():
         for line in outcome(plan):
             print(line, file=sys.stderr, flush=True)
     if failures := plan.failures():
-        lines = [f"{reason} ({len(names)} artifacts lack it)" for reason, names in failures.items()]
+        lines = [
+            f"{reason} ({counted(len(names), 'artifact')} {verb(len(names), 'lack')} it)"
+            for reason, names in failures.items()
+        ]
         raise WorkflowError(
             "\n".join(["Some of it could not be made; the same command tries again.", *lines])
         )
