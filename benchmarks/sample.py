@@ -4,12 +4,12 @@
     python benchmarks/sample.py --threads 1 --models llama --vocabulary 50257
 
 Six layers of 384, context 256, without a stop; each way in fp32 and with weights in bf16, which gptgrid has
-with `precision: auto` where the processor multiplies them (its output matrix stays fp32; that of transformers
-does not). `prefill` is the time to the first token behind prompts of 128 tokens each; `decode` are the tokens
-per second behind that one. The ways take turns in one process; medians, of decode the lowest and highest, and
-what they are of the first way's. Beside them stands what the machine could do: the fastest product of
-matrices in the same type, of which prefill takes a share, and the bytes that it reads in a second, of which
-decode does.
+with `precision: auto` where the processor multiplies them (its output matrix and its keys stay fp32; those of
+transformers do not). `prefill` is the time to the first token behind prompts of 128 tokens each; `decode` are
+the tokens per second behind that one. The ways take turns in one process; medians, of decode the lowest and
+highest, and what they are of the first way's. Beside them stands what the machine could do: the fastest
+product of matrices in the same type, of which prefill takes a share, and the bytes that it reads in a second,
+of which decode does.
 """
 
 import argparse
@@ -102,7 +102,8 @@ def compare(
     for way, kind in ways:
         first, rate = statistics.median(prefill[way, kind]), statistics.median(decode[way, kind])
         size = TYPES[kind].itemsize
-        bytes_read = size * (blocks + cached) + (4 if way == "gptgrid" else size) * head
+        exact = 4 if way == "gptgrid" else size  # of the output matrix and the keys
+        bytes_read = size * (blocks + cached / 2) + exact * (head + cached / 2)
         share = 2 * batch * PROMPT * blocks / first / products[kind]
         print(
             f"| {name} | {batch} | {decoding} | {way}, {kind} | {first * 1e3:.1f}, "

@@ -25,7 +25,7 @@ from gptgrid.inference.find import FILES, find, lacking, train_folder
 from gptgrid.inference.reading import reading_of
 from gptgrid.metrics import figures
 from gptgrid.model.continuation import complete, stream
-from gptgrid.model.decoding import UNASKED, Decoding, check_whole
+from gptgrid.model.decoding import DEFAULT, Decoding, check_whole
 from gptgrid.model.device import find_device
 from gptgrid.model.load import WEIGHTS, kept_steps, load_model, read_recipe
 from gptgrid.model.precision import round_for_prediction
@@ -407,7 +407,7 @@ def drawing(settings: dict[str, Any]) -> Decoding:
     known = [field.name for field in fields(Decoding)]
     if unknown := settings.keys() - set(known):
         raise UserError(f"there is no setting {min(unknown)!r}; there are {', '.join(known)}")
-    return replace(UNASKED, **{**settings, "stop": texts_of("stop", settings.get("stop", ()))})
+    return replace(DEFAULT, **{**settings, "stop": texts_of("stop", settings.get("stop", ()))})
 
 
 def load(

@@ -16,7 +16,7 @@ from gptgrid.artifact.errors import UserError
 from gptgrid.inference.cell import TrainedCell
 from gptgrid.inference.reading import Prompt, reading_of
 from gptgrid.model.continuation import Piece, stream
-from gptgrid.model.decoding import UNASKED, Decoding
+from gptgrid.model.decoding import DEFAULT, Decoding
 from gptgrid.model.generate import check
 from gptgrid.text.chat_template import ASSISTANT, USER, Message
 
@@ -25,7 +25,7 @@ from gptgrid.text.chat_template import ASSISTANT, USER, Message
 class Settings:
     """How answers are drawn; those of `gptgrid generate` at the start."""
 
-    decoding: Decoding = UNASKED
+    decoding: Decoding = DEFAULT
     max_new_tokens: int = 100
     seed: int = 0
     """Of the first answer; each further one, also to the same message, has the next one."""

@@ -80,13 +80,13 @@ class Decoding:
                 raise UserError(f"{name} is {getattr(self, name)}; {expected}")
 
 
-UNASKED = Decoding(temperature=0.8, top_p=0.95)
+DEFAULT = Decoding(temperature=0.8, top_p=0.95)
 """Where a person asks for nothing: tokens are drawn, and not among the unlikely ones."""
 
 
 def without_effect(decoding: Decoding) -> str | None:
     """Return what to say of changed settings of a draw where nothing is drawn; None if there are none."""
-    names = [name for name in DRAW if getattr(decoding, name) != getattr(UNASKED, name)]
+    names = [name for name in DRAW if getattr(decoding, name) != getattr(DEFAULT, name)]
     if decoding.beams == 1 or not names:
         return None
     return f"beam search draws nothing: {', '.join(names)} {'has' if len(names) == 1 else 'have'} no effect"
