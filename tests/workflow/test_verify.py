@@ -14,7 +14,7 @@ from gptgrid.artifact.manifest import describe_outputs, read_manifest, write_man
 
 CELL = "mine.bytes.gpt2.base.s1"
 FOLDER = f"results/small/cells/{CELL}"
-SAME = r"the same bits \(\d+ files\)"
+SAME = r"the same bits \(\d+ files?\)"
 
 
 def verify(checkout: Checkout, *names: str) -> tuple[int, str]:
