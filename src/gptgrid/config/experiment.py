@@ -194,8 +194,8 @@ class Sampling(Section):
     """Seed of the draws."""
     precision: Annotated[Literal["auto", "fp32"], Neutral("fp32")] = "fp32"
     """As in `evaluation`: `fp32` is exact; `auto` has the weights inside the blocks in bf16 where the device
-    multiplies them faster, so that now and then another token is the likeliest. It pays from a `d_model` of
-    some 256 on."""
+    multiplies them faster, so that now and then another token is the likeliest. On a CPU it pays from a
+    `d_model` of some 256 on, on a GPU for large models alone."""
     decodings: Annotated[dict[str, Decoding], Field(min_length=1)] = {
         "greedy": Decoding(temperature=0),
         "nucleus": Decoding(temperature=0.8, top_p=0.95),
