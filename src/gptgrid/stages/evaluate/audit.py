@@ -19,6 +19,7 @@ from gptgrid.stages.evaluate.conventions import Convention
 from gptgrid.stages.evaluate.spelling import Spelling
 from gptgrid.text.documents import read_documents
 from gptgrid.tokens.document_table import ScoredText
+from gptgrid.words import counted, verb
 
 CHUNK = 2**20
 """Tokens that are spelled out at once: whole documents, as many as have so many tokens."""
@@ -175,9 +176,10 @@ def in_train(facts: dict[str, Any], split: str) -> dict[str, Any]:
     overlap = facts["leakage"]["documents"][f"{split} in train"]
     if overlap["documents"]:
         print(
-            f"warning: {overlap['documents']:,} documents of the {NAMES[split]} split "
-            f"({overlap['share']:.2%} of them, {overlap['size_share']:.2%} of its size) stand in the "
-            "training split, too: figures on them are not those on new text; see card.md of the corpus",
+            f"warning: {counted(overlap['documents'], 'document')} of the {NAMES[split]} split "
+            f"({overlap['share']:.2%} of them, {overlap['size_share']:.2%} of its size) "
+            f"{verb(overlap['documents'], 'stand')} in the training split, too: figures on them are not "
+            "those on new text; see card.md of the corpus",
             flush=True,
         )
     return overlap

@@ -26,6 +26,7 @@ from gptgrid.model.memory import check_inference
 from gptgrid.model.score import default_stride, rows_at_once, score
 from gptgrid.tokens.codec import read_codec
 from gptgrid.tokens.shards import Shards
+from gptgrid.words import counted
 
 TRUTH = "truth"
 """In judged.json, in place of a cell, which has dots in its name: judge → what it makes of the truth."""
@@ -52,7 +53,7 @@ def judge(job: Job) -> dict[str, Any]:
             if f"sample:{cell.cell}" in job.inputs and judge_for(cell, judges) is asked
         ]
         if rivals:
-            print(f"{asked.cell} reads the samples of {len(rivals)} cells", flush=True)
+            print(f"{asked.cell} reads the samples of {counted(len(rivals), 'cell')}", flush=True)
             model = Judge(job, asked, device)
             for cell in rivals:
                 found[cell.cell] = by_decoding(model, read_rows(job.inputs[f"sample:{cell.cell}"]))

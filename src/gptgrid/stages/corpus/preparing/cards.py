@@ -10,6 +10,7 @@ from gptgrid.stages.corpus.preparing.writing import SplitFiles
 from gptgrid.text.documents import first_characters, stream_documents, why_no_words
 from gptgrid.text.readable import printable
 from gptgrid.text.writing_systems import count_scripts
+from gptgrid.words import counted
 
 SAMPLE = 2**20
 """Characters of the training split, from its start, whose scripts are counted."""
@@ -161,9 +162,9 @@ def split_line(split: dict[str, Any]) -> str:
 def leakage_lines(leakage: dict[str, Any]) -> Iterator[str]:
     """Yield what of a split stands in another, or twice in itself."""
     for pair, found in leakage["documents"].items():
-        yield f"{pair}: {found['documents']:,} documents as wholes ({found['share']:.2%})"
+        yield f"{pair}: {counted(found['documents'], 'document')} as wholes ({found['share']:.2%})"
     for split, found in leakage["repeats"].items():
-        yield f"{split} in itself: {found['documents']:,} documents as wholes ({found['share']:.2%})"
+        yield f"{split} in itself: {counted(found['documents'], 'document')} as wholes ({found['share']:.2%})"
     for pair, found in leakage.get("near_copies", {}).items():
         yield (
             f"{pair}: {found['share']:.2%} of the {found['documents']:,} documents that are long enough "
