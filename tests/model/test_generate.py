@@ -278,9 +278,7 @@ def test_one_logit_that_is_no_number_is_refused(value: float, place: int) -> Non
 
 @pytest.mark.skipif(not torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="needs products of bf16")
 @pytest.mark.parametrize("switches", [*GPTS, *ENCODERS[:1]], ids=named)
-def test_with_weights_in_bf16_it_is_as_near_to_exact_ones_as_the_plain_model_is(
-    switches: dict, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_with_weights_in_bf16_it_is_as_near_to_exact_ones_as_the_plain_model_is(switches: dict) -> None:
     exact = make(**switches)
     rounded = copy.deepcopy(exact)
     round_weights(rounded, "bf16_weights", exact=(EMBEDDING, HEAD))
